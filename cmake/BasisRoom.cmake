@@ -1,0 +1,25 @@
+# basis_room(NAME SOURCES ... LINKS rooms and libraries ... PRIVATE libraries ...)
+# One target a room. Its LINKS are the arrows of docs/architecture.md.
+function(basis_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS;PRIVATE" ${ARGN})
+  add_library(basis_${name} STATIC ${ROOM_SOURCES})
+  add_library(basis::${name} ALIAS basis_${name})
+  set_target_properties(basis_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(basis_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/basis>)
+  target_compile_features(basis_${name} PUBLIC cxx_std_20)
+  target_link_libraries(basis_${name} PUBLIC ${ROOM_LINKS} PRIVATE ${ROOM_PRIVATE})
+  set_property(GLOBAL APPEND PROPERTY BASIS_ROOMS basis_${name})
+endfunction()
+
+# basis_test(NAME SOURCES ... LINKS ... [LABEL fast|slow])
+# One test program a room; every test of it gets the label.
+function(basis_test name)
+  cmake_parse_arguments(TEST "" "LABEL" "SOURCES;LINKS" ${ARGN})
+  if(NOT TEST_LABEL)
+    set(TEST_LABEL fast)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE ${TEST_LINKS} GTest::gtest GTest::gtest_main)
+  gtest_discover_tests(${name} PROPERTIES LABELS ${TEST_LABEL} TIMEOUT 600 DISCOVERY_TIMEOUT 60)
+endfunction()

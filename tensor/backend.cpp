@@ -1,0 +1,68 @@
+#include "tensor/backend.h"
+
+namespace basis {
+
+const char* name_of(Activation activation) {
+  switch (activation) {
+    case Activation::GeluErf:
+      return "gelu";
+    case Activation::GeluTanh:
+      return "gelu_new";
+    case Activation::Relu:
+      return "relu";
+    case Activation::Tanh:
+      return "tanh";
+  }
+  return "?";
+}
+
+std::size_t Backend::linear_weight_gradient_workspace(std::int64_t rows, std::int64_t out,
+                                                      std::int64_t /*in*/, DType dtype) const {
+  return column_sum_workspace(rows, out, dtype);
+}
+
+void Backend::linear_weight_gradient(ConstMatrixView g, ConstMatrixView x, double beta,
+                                     MatrixView dweight, double beta_bias, MatrixView dbias,
+                                     Workspace workspace) {
+  if (!dweight.is_absent()) matmul(1, g, true, x, false, beta, dweight);
+  if (!dbias.is_absent()) column_sum(g, beta_bias, dbias, workspace);
+}
+
+void Backend::residual_layer_norm(ConstMatrixView x, Dropout dropout_site, ConstMatrixView residual,
+                                  const SequenceView& sequences, const StepState* state,
+                                  ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
+                                  MatrixView out, MatrixView normalised, MatrixView rstd) {
+  if (dropout_site.is_active()) {
+    dropout(x, dropout_site, sequences, state, out);
+  } else {
+    convert(x, out);
+  }
+  if (!residual.is_absent()) add_scaled(1, residual, 1, out);
+  layer_norm(out, gamma, beta, epsilon, out, normalised, rstd);
+}
+
+void Backend::residual_layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised,
+                                           ConstMatrixView rstd, ConstMatrixView gamma,
+                                           Dropout dropout_site, const SequenceView& sequences,
+                                           const StepState* state, MatrixView dsum, MatrixView dx,
+                                           double beta_gamma, MatrixView dgamma, double beta_beta,
+                                           MatrixView dbeta, Workspace workspace) {
+  layer_norm_gradient(dout, normalised, rstd, gamma, dsum, beta_gamma, dgamma, beta_beta, dbeta,
+                      workspace);
+  if (dx.is_absent() || dx.data == dsum.data) return;
+  if (dropout_site.is_active()) {
+    dropout(dsum, dropout_site, sequences, state, dx);
+  } else {
+    convert(dsum, dx);
+  }
+}
+
+void Backend::embedding_sum(ConstMatrixView word, ConstMatrixView ids, ConstMatrixView position,
+                            ConstMatrixView positions, ConstMatrixView type, ConstMatrixView types,
+                            MatrixView out) {
+  gather_rows(word, ids, 0, out);
+  gather_rows(position, positions, 1, out);
+  gather_rows(type, types, 1, out);
+}
+
+}  // namespace basis

@@ -1,0 +1,240 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/allocator.h"
+#include "tensor/philox.h"
+#include "tensor/step_state.h"
+#include "tensor/tensor.h"
+#include "tensor/view.h"
+
+namespace basis {
+
+enum class Activation : std::uint8_t { GeluErf, GeluTanh, Relu, Tanh };
+
+/// "gelu", "gelu_new", "relu", "tanh": Hugging Face's names.
+const char* name_of(Activation activation);
+
+/// A weight (out, in) as a backend wants it in a product. f32 and f64: the weight itself. bf16: a
+/// fixed layout for the forward product and, where it pays, one for the input gradient, never
+/// chosen by T. Opaque to everyone but the backend that made it.
+struct PreparedWeight {
+  ConstMatrixView source;          // must outlive this
+  std::shared_ptr<void> forward;   // the backend's own copies, if it makes any
+  std::shared_ptr<void> backward;
+};
+
+struct AttentionShape {
+  std::int64_t heads = 0;      // A
+  std::int64_t head_size = 0;  // D = H / A
+  double scale = 1;            // of the scores: 1 / sqrt(D)
+};
+
+/// One flat stretch of parameters under one optimiser group. All four views are (1, n) of the
+/// accumulation dtype.
+struct OptimizerRange {
+  MatrixView value;
+  ConstMatrixView gradient;
+  MatrixView moment1;  // SGD: the momentum buffer; absent without momentum
+  MatrixView moment2;  // SGD: absent
+  int group = 0;       // index into StepState::learning_rate
+  double weight_decay = 0;
+};
+
+struct AdamWConstants {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+};
+
+struct SgdConstants {
+  double momentum = 0;
+  bool is_nesterov = false;
+};
+
+/// What a device computes, on plain views. Kernels neither allocate nor check shapes: the operation
+/// above a kernel checks, allocates, calls and records, once for all devices; scratch comes from the
+/// step's workspace, whose size the `..._workspace` twin tells. Calls run in order on the backend's
+/// stream; only a copy to the host waits.
+///
+/// Dtypes: activations T are f32, bf16 or f64; parameters, their gradients, statistics and optimiser
+/// state have the accumulation dtype of T; ids, labels and offsets are i32; sums of losses are f64.
+/// `beta` is 0 (overwrite: what stands in `out`, NaN included, must not matter) or 1 (add).
+/// Kernels without a `beta` overwrite. Reductions have a fixed order for a fixed thread count.
+///
+/// Rows beyond T in a packed batch: finite in every input and zero in every gradient of a product
+/// over T. Kernels that take a SequenceView keep that promise; row-wise kernels keep it by themselves.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // ---- Identity ---------------------------------------------------------------------------------
+  virtual DeviceKind device() const = 0;
+  /// For `basis info` and run records: processor, instruction sets chosen, threads, libraries.
+  virtual std::vector<std::pair<std::string, std::string>> description() const = 0;
+  /// Packed rows are rounded up to a multiple of this.
+  virtual std::int64_t row_bucket() const = 0;
+  /// Names of the fused kernels below that this device has of its own.
+  virtual std::vector<std::string> own_fused_kernels() const = 0;
+
+  // ---- Memory -----------------------------------------------------------------------------------
+  /// Memory from the system, aligned to 64 bytes (2 MiB, huge pages advised, when large). On the CPU
+  /// pages cost nothing until touched. Throws Error when there is none.
+  virtual Block reserve(std::size_t bytes) = 0;
+  virtual void copy_to_device(const void* host, void* device, std::size_t bytes) = 0;
+  /// Waits for all earlier calls.
+  virtual void copy_to_host(const void* device, void* host, std::size_t bytes) = 0;
+
+  // ======== Primitive kernels: no default bodies =================================================
+
+  // ---- Elementwise and small reductions ---------------------------------------------------------
+  virtual void fill(double value, MatrixView out) = 0;
+  /// out = x in out's dtype (f32, f64, bf16 among each other), round to nearest even.
+  virtual void convert(ConstMatrixView x, MatrixView out) = 0;
+  /// out = alpha x + beta out; any beta. x: (T, n), out: (T, n).
+  virtual void add_scaled(double alpha, ConstMatrixView x, double beta, MatrixView out) = 0;
+  /// out_tj = x_tj v_j. x, out: (T, n) of T; v: (1, n) of the accumulation dtype. out may be x.
+  virtual void scale_columns(ConstMatrixView x, ConstMatrixView v, MatrixView out) = 0;
+  virtual std::size_t column_sum_workspace(std::int64_t rows, std::int64_t columns,
+                                           DType dtype) const = 0;
+  /// out_j = beta out_j + sum_t x_tj. x: (T, n); out: (1, n) of the accumulation dtype.
+  virtual void column_sum(ConstMatrixView x, double beta, MatrixView out, Workspace) = 0;
+  /// out_j = beta out_j + alpha sum_t x_tj y_tj. Same workspace as column_sum.
+  virtual void column_dot(double alpha, ConstMatrixView x, ConstMatrixView y, double beta,
+                          MatrixView out, Workspace) = 0;
+  /// Compact band (2 d + 1, k), entry (d + j - i, i) = M_ij, to dense (k, k); the rest is zero.
+  virtual void band_to_dense(ConstMatrixView band, MatrixView dense) = 0;
+  /// Its transpose: band = beta band + the band of `dense`; corners outside M become beta * band.
+  virtual void dense_to_band(ConstMatrixView dense, double beta, MatrixView band) = 0;
+
+  // ---- Products ---------------------------------------------------------------------------------
+  /// out = alpha op(a) op(b) + beta out, op a transposition where flagged; any alpha. Row strides
+  /// may exceed the columns. a, b: T or the accumulation dtype, equal; out: T or accumulation dtype.
+  virtual void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
+                      bool transpose_b, double beta, MatrixView out) = 0;
+  /// `source` of the accumulation dtype, for activations of `compute`.
+  virtual PreparedWeight prepare_weight(ConstMatrixView source, DType compute) = 0;
+  /// out = x Wᵀ + bias. x: (T, in), W: (out, in), bias: (1, out) or absent, out: (T, out).
+  virtual void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
+                      MatrixView out) = 0;
+  /// out = beta out + g W. g: (T, out), out: (T, in).
+  virtual void linear_input_gradient(ConstMatrixView g, const PreparedWeight& weight, double beta,
+                                     MatrixView out) = 0;
+
+  // ---- Activations and dropout ------------------------------------------------------------------
+  virtual void activation(Activation kind, ConstMatrixView x, MatrixView out) = 0;
+  /// dx = dout * f'(x). dx may be dout.
+  virtual void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView dout,
+                                   MatrixView dx) = 0;
+  /// out = x * mask * scale, the element (position, channel) by Philox. Its own gradient. x may be
+  /// out. `sequences.offsets` null: row t is example first_example + t at position 0.
+  virtual void dropout(ConstMatrixView x, Dropout dropout, const SequenceView& sequences,
+                       const StepState* state, MatrixView out) = 0;
+
+  // ---- Layer normalisation (arXiv 1607.06450) ---------------------------------------------------
+  /// normalised = (x - mean) rstd over each row, out = normalised * gamma + beta. The variance is the
+  /// biased one about the mean, in two passes. x, out, normalised: (T, H), normalised absent when no
+  /// gradient is wanted; gamma, beta: (1, H); rstd: (1, T) of the accumulation dtype. out may be x.
+  virtual void layer_norm(ConstMatrixView x, ConstMatrixView gamma, ConstMatrixView beta,
+                          double epsilon, MatrixView out, MatrixView normalised,
+                          MatrixView rstd) = 0;
+  virtual std::size_t layer_norm_gradient_workspace(std::int64_t rows, std::int64_t columns,
+                                                    DType dtype) const = 0;
+  /// dx = rstd (g - mean(g) - normalised * mean(g * normalised)), g = dout * gamma;
+  /// dgamma += sum_t dout * normalised, dbeta += sum_t dout, each with its beta. dx, dgamma, dbeta may
+  /// be absent. dx may be dout.
+  virtual void layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised,
+                                   ConstMatrixView rstd, ConstMatrixView gamma, MatrixView dx,
+                                   double beta_gamma, MatrixView dgamma, double beta_beta,
+                                   MatrixView dbeta, Workspace) = 0;
+
+  // ---- Attention over packed sequences ----------------------------------------------------------
+  virtual std::size_t attention_workspace(const SequenceView&, const AttentionShape&,
+                                          DType dtype) const = 0;
+  /// For each sequence and head: out = dropout(softmax(scale q kᵀ)) v. q, k, v, out: (T, A D), head a
+  /// in columns [a D, (a + 1) D), row strides free. log_sum_exp: (T, A) of the accumulation dtype, the
+  /// softmax's normaliser for backward, absent when no gradient is wanted. Sequences up to 512 rows.
+  virtual void attention(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
+                         const SequenceView& sequences, const AttentionShape& shape,
+                         Dropout dropout, const StepState* state, MatrixView out,
+                         MatrixView log_sum_exp, Workspace) = 0;
+  virtual std::size_t attention_gradient_workspace(const SequenceView&, const AttentionShape&,
+                                                   DType dtype) const = 0;
+  /// dq, dk, dv overwritten; dq, dk, dv are present together. Probabilities and masks are recomputed.
+  virtual void attention_gradient(ConstMatrixView dout, ConstMatrixView q, ConstMatrixView k,
+                                  ConstMatrixView v, ConstMatrixView out,
+                                  ConstMatrixView log_sum_exp, const SequenceView& sequences,
+                                  const AttentionShape& shape, Dropout dropout,
+                                  const StepState* state, MatrixView dq, MatrixView dk,
+                                  MatrixView dv, Workspace) = 0;
+
+  // ---- Rows -------------------------------------------------------------------------------------
+  /// out_t = beta out_t + table[ids_t]. table: (V, H) of T or of the accumulation dtype; ids: (1, T)
+  /// i32, within the table; out: (T, H).
+  virtual void gather_rows(ConstMatrixView table, ConstMatrixView ids, double beta,
+                           MatrixView out) = 0;
+  /// out[ids_t] += x_t, in the order of t. x: (T, H) of T; out: (V, H) of T or accumulation dtype.
+  virtual void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) = 0;
+  /// out_b = mean of the rows of sequence b (a sequence of no rows gives 0). x: (rows, H), out: (B, H).
+  virtual void mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) = 0;
+  /// dx_t = dout_b / length_b for the rows of b; rows beyond T become zero.
+  virtual void mean_pool_gradient(ConstMatrixView dout, const SequenceView& sequences,
+                                  MatrixView dx) = 0;
+
+  // ---- Losses: sums, never means; the divisor is the whole step's count -------------------------
+  /// loss = sum over rows with label >= 0 of log-sum-exp(logits) - logits[label]. logits: (n, C);
+  /// labels: (1, n) i32; loss: (1, 1) f64; dlogits, absent or (n, C): its gradient, zero on ignored rows.
+  /// dlogits may be logits. Workspace: n doubles.
+  virtual void cross_entropy(ConstMatrixView logits, ConstMatrixView labels, MatrixView loss,
+                             MatrixView dlogits, Workspace) = 0;
+  /// loss = sum (x - y)^2. x: (n, m) of T, y: (n, m) of the accumulation dtype; loss: (1, 1) f64;
+  /// dx = 2 (x - y), absent or (n, m).
+  virtual void squared_error(ConstMatrixView x, ConstMatrixView y, MatrixView loss,
+                             MatrixView dx) = 0;
+
+  // ---- Optimiser --------------------------------------------------------------------------------
+  /// out = beta out + sum x^2 in f64; out: (1, 1) f64. Not finite when an element of x is not.
+  virtual void squared_norm(ConstMatrixView x, double beta, MatrixView out) = 0;
+  /// From the sum of squares: state.gradient_norm, .clip_factor (clip_norm 0: always 1) and
+  /// .skip_update. PyTorch's clip_grad_norm_: factor = min(1, clip_norm / (norm + 1e-6)).
+  virtual void update_clip(ConstMatrixView squared_sum, double clip_norm, StepState* state) = 0;
+  /// PyTorch's AdamW (arXiv 1711.05101) with state.clip_factor on the gradient:
+  /// p *= 1 - lr wd; m, v; p -= lr / bc1 * m / (sqrt(v) / sqrt(bc2) + eps).
+  virtual void adamw(const OptimizerRange& range, const AdamWConstants& constants,
+                     const StepState* state) = 0;
+  /// PyTorch's SGD, decay added to the gradient; the first step fills the momentum buffer.
+  virtual void sgd(const OptimizerRange& range, const SgdConstants& constants,
+                   const StepState* state) = 0;
+
+  // ======== Fused kernels: the default body composes primitives ==================================
+
+  /// dW = beta dW + gᵀ x, dbias = beta_bias dbias + column sums of g; either may be absent.
+  virtual std::size_t linear_weight_gradient_workspace(std::int64_t rows, std::int64_t out,
+                                                       std::int64_t in, DType dtype) const;
+  virtual void linear_weight_gradient(ConstMatrixView g, ConstMatrixView x, double beta,
+                                      MatrixView dweight, double beta_bias, MatrixView dbias,
+                                      Workspace);
+
+  /// layer_norm(dropout(x) + residual). residual may be absent; out must be neither x nor residual.
+  virtual void residual_layer_norm(ConstMatrixView x, Dropout dropout, ConstMatrixView residual,
+                                   const SequenceView& sequences, const StepState* state,
+                                   ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
+                                   MatrixView out, MatrixView normalised, MatrixView rstd);
+  /// dsum: the gradient of the sum, which is the residual's; dx = dropout(dsum), may be absent or
+  /// (without dropout) dsum itself. dgamma, dbeta as in layer_norm_gradient, whose workspace it takes.
+  virtual void residual_layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised,
+                                            ConstMatrixView rstd, ConstMatrixView gamma,
+                                            Dropout dropout, const SequenceView& sequences,
+                                            const StepState* state, MatrixView dsum, MatrixView dx,
+                                            double beta_gamma, MatrixView dgamma, double beta_beta,
+                                            MatrixView dbeta, Workspace);
+
+  /// out = word[ids] + position[positions] + type[types]. Tables of the accumulation dtype.
+  virtual void embedding_sum(ConstMatrixView word, ConstMatrixView ids, ConstMatrixView position,
+                             ConstMatrixView positions, ConstMatrixView type, ConstMatrixView types,
+                             MatrixView out);
+};
+
+}  // namespace basis

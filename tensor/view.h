@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/dtype.h"
+
+namespace basis {
+
+/// A row-major matrix in a backend's memory, as kernels see it. Tensors are contiguous, but an
+/// operand may be a column slice of a wider one: `row_stride` (in elements) is then above `columns`.
+struct ConstMatrixView {
+  const void* data = nullptr;
+  DType dtype = DType::F32;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t row_stride = 0;
+
+  bool is_absent() const { return data == nullptr; }
+  bool is_contiguous() const { return rows <= 1 || row_stride == columns; }
+  std::int64_t element_count() const { return rows * columns; }
+  template <class T>
+  const T* as() const {
+    return static_cast<const T*>(data);
+  }
+};
+
+/// A ConstMatrixView that may be written.
+struct MatrixView {
+  void* data = nullptr;
+  DType dtype = DType::F32;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t row_stride = 0;
+
+  bool is_absent() const { return data == nullptr; }
+  bool is_contiguous() const { return rows <= 1 || row_stride == columns; }
+  std::int64_t element_count() const { return rows * columns; }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+  operator ConstMatrixView() const { return {data, dtype, rows, columns, row_stride}; }
+};
+
+/// The packed layout as kernels see it: sequences one behind the other, no padding between them.
+/// All pointers are in the backend's memory.
+struct SequenceView {
+  const std::int32_t* offsets = nullptr;          // (B + 1): first row of each sequence; last = T
+  const std::int32_t* sequence_of_row = nullptr;  // (rows): rows beyond T name the last sequence
+  std::int64_t rows = 0;       // T rounded up to the backend's bucket
+  std::int64_t sequences = 0;  // B
+  std::int64_t longest = 0;    // rows of the longest sequence
+  std::int64_t first_example = 0;  // place of sequence 0 in the step's global batch
+};
+
+/// Scratch memory that an operation hands to a kernel, of the size its `..._workspace` twin told.
+struct Workspace {
+  void* data = nullptr;
+  std::size_t bytes = 0;
+};
+
+}  // namespace basis
