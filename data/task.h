@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace basis {
+
+/// The metrics of METHODS.md 5; a task names its primary one first.
+enum class Metric : std::uint8_t { Accuracy, F1, Matthews, Pearson, Spearman };
+
+/// "accuracy", "f1", "matthews", "pearson", "spearman".
+const char* name_of(Metric metric);
+
+/// What a task is, apart from its rows: GLUE's and the user's own alike.
+struct Task {
+  std::string name;                 // "mrpc"
+  bool is_pair = false;             // two texts a row
+  bool is_regression = false;       // a number instead of a class
+  std::vector<std::string> labels;  // class names in order of their ids; empty for regression
+  std::vector<Metric> metrics;      // primary first
+
+  /// Columns of the head: the classes, or 1 for regression.
+  std::int64_t outputs() const {
+    return is_regression ? 1 : static_cast<std::int64_t>(labels.size());
+  }
+};
+
+/// One row: one or two texts with a class or a number.
+struct Example {
+  std::string first;
+  std::string second;       // empty unless the task is a pair
+  std::int32_t label = -1;  // class id; -1 where unknown (test files)
+  double target = 0;        // regression
+};
+
+/// A task with its rows. `dev_mismatched` is MNLI's second dev set, empty elsewhere.
+struct TaskData {
+  Task task;
+  std::vector<Example> train;
+  std::vector<Example> dev;
+  std::vector<Example> dev_mismatched;
+  std::vector<Example> test;
+};
+
+}  // namespace basis
