@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autograd/context.h"
+
+namespace basis {
+
+struct GradcheckOptions {
+  double step = 1e-5;        // of the central difference
+  double tolerance = 1e-7;   // of |analytic - numeric| / max(1, |numeric|)
+  std::uint64_t seed = 1;    // of the cotangent
+  bool is_training = false;  // dropout on (its masks are pure functions of the StepState)
+};
+
+struct GradcheckReport {
+  bool passes = true;
+  double worst_error = 0;
+  std::string message;  // the first wrong element: input, index, analytic and numeric value
+};
+
+/// Compares an operation's gradients with central differences, in f64. `function` maps inputs that
+/// ask for gradients to one output; a random cotangent weighs the output's elements (a plain sum
+/// hides wrong softmax and layer-norm gradients), unless the output is a loss of shape (1, 1).
+/// Gradients are checked a second time as additions to something that is there already, and all
+/// memory of the operation starts as NaN.
+///   inputs: f64 tensors in the CPU backend's memory; changed during the call and put back
+GradcheckReport gradcheck(
+    Backend& backend, const std::function<Variable(Context&, std::span<const Variable>)>& function,
+    const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
+
+}  // namespace basis

@@ -1,0 +1,68 @@
+#include "nn/parameter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace basis {
+
+Parameter::Parameter(std::string name, Tensor value, ParameterRole role, bool decays)
+    : name_(std::move(name)), value_(std::move(value)), role_(role), decays_(decays) {}
+
+void Parameter::set_value(Tensor value) {
+  if (value.shape() != value_.shape()) {
+    throw ShapeError(fmt::format("{}: {} cannot take the place of {}", name_,
+                                 value.shape().to_string(), value_.shape().to_string()));
+  }
+  value_ = std::move(value);
+  touch();
+}
+
+Variable Parameter::variable(const Context& context) {
+  Gradient* gradient = context.tape != nullptr && is_trainable_ ? &gradient_ : nullptr;
+  return {value_, gradient, nullptr, &name_};
+}
+
+Variable Parameter::weight(const Context& context) {
+  if (prepared_version_ != version_ || prepared_dtype_ != context.dtype) {
+    prepared_ = context.backend.prepare_weight(value_.view(), context.dtype);
+    prepared_version_ = version_;
+    prepared_dtype_ = context.dtype;
+  }
+  Variable weight = variable(context);
+  weight.prepared = &prepared_;
+  return weight;
+}
+
+Parameter& ParameterStore::create(std::string name, Tensor value, ParameterRole role, bool decays) {
+  if (by_name_.contains(name)) throw Error("two parameters are called " + name);
+  auto parameter = std::make_unique<Parameter>(name, std::move(value), role, decays);
+  parameters_.push_back(std::move(parameter));
+  by_name_[std::move(name)] = parameters_.back().get();
+  return *parameters_.back();
+}
+
+Parameter* ParameterStore::find(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+Parameter& ParameterStore::at(std::string_view name) const {
+  if (Parameter* parameter = find(name)) return *parameter;
+  throw Error(fmt::format("the model has no parameter \"{}\"", name));
+}
+
+void ParameterStore::erase(ParameterRole role) {
+  std::erase_if(by_name_, [&](const auto& entry) { return entry.second->role() == role; });
+  std::erase_if(parameters_, [&](const auto& parameter) { return parameter->role() == role; });
+}
+
+std::vector<Parameter*> ParameterStore::trainable() const {
+  std::vector<Parameter*> result;
+  for (const auto& parameter : parameters_) {
+    if (parameter->is_trainable()) result.push_back(parameter.get());
+  }
+  return result;
+}
+
+}  // namespace basis

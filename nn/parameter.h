@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "autograd/context.h"
+
+namespace basis {
+
+/// What a parameter belongs to, for counting and saving.
+enum class ParameterRole : std::uint8_t {
+  Encoder,  // embeddings, layers, and the pooler where the head does not use it
+  Head,     // the task's or the language model's head, with the pooler it uses
+  Adapter,  // a factor of an adapter, trained or frozen
+};
+
+/// A named value that may train. The value is the master copy, f32 (f64 in tests); the backend keeps
+/// prepared copies, remade when `version` moves.
+class Parameter {
+ public:
+  Parameter(std::string name, Tensor value, ParameterRole role, bool decays);
+  Parameter(const Parameter&) = delete;
+  Parameter& operator=(const Parameter&) = delete;
+
+  const std::string& name() const { return name_; }
+  const Tensor& value() const { return value_; }
+  const Shape& shape() const { return value_.shape(); }
+  std::int64_t count() const { return value_.element_count(); }
+  ParameterRole role() const { return role_; }
+  /// Whether weight decay applies: not to biases and layer norms.
+  bool decays() const { return decays_; }
+
+  bool is_trainable() const { return is_trainable_; }
+  void set_trainable(bool is_trainable) { is_trainable_ = is_trainable; }
+
+  /// Puts another tensor of the same shape in the value's place. Throws ShapeError.
+  void set_value(Tensor value);
+  /// Where the gradient is summed: a slice of the optimiser's flat buffer.
+  void set_gradient(Tensor gradient) { gradient_ = {std::move(gradient), false}; }
+  Gradient& gradient() { return gradient_; }
+  const Gradient& gradient() const { return gradient_; }
+
+  /// Says that the value's elements have changed.
+  void touch() { ++version_; }
+  std::uint64_t version() const { return version_; }
+
+  /// The parameter in a step: asks for a gradient when it trains and there is a tape.
+  Variable variable(const Context& context);
+  /// The same for a weight (out, in) that stands in `linear`: prepared once a version.
+  Variable weight(const Context& context);
+
+ private:
+  std::string name_;
+  Tensor value_;
+  Gradient gradient_;
+  ParameterRole role_;
+  bool decays_;
+  bool is_trainable_ = false;
+  std::uint64_t version_ = 1;
+  PreparedWeight prepared_;
+  std::uint64_t prepared_version_ = 0;
+  DType prepared_dtype_ = DType::F32;
+};
+
+/// All parameters of a model, in order of creation. Addresses stay as long as the store lives.
+class ParameterStore {
+ public:
+  /// Throws Error when the name is taken.
+  Parameter& create(std::string name, Tensor value, ParameterRole role, bool decays);
+  /// Null when there is none of that name.
+  Parameter* find(std::string_view name) const;
+  /// Throws Error when there is none.
+  Parameter& at(std::string_view name) const;
+  /// Removes every parameter of that role; nobody may point to them any more.
+  void erase(ParameterRole role);
+
+  const std::vector<std::unique_ptr<Parameter>>& all() const { return parameters_; }
+  std::vector<Parameter*> trainable() const;
+
+ private:
+  std::vector<std::unique_ptr<Parameter>> parameters_;
+  std::unordered_map<std::string, Parameter*> by_name_;
+};
+
+}  // namespace basis
