@@ -1,0 +1,147 @@
+#include "tensor/file.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tensor/error.h"
+#include "tensor/json_text.h"
+#include "tensor/mapped_file.h"
+#include "tests/tensor/file_fixture.h"
+
+namespace basis {
+namespace {
+
+using testing::HasSubstr;
+
+class File : public TemporaryFolder {};
+
+TEST_F(File, ReadsWhatWasWritten) {
+  // Around the writer's buffer of 64 KiB, zeros and newlines included.
+  for (std::size_t size : {0, 1, 65535, 65536, 65537, 300000}) {
+    std::string content(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) content[i] = static_cast<char>(i * 131 >> 3);
+    write_file_atomically(path("a"), content);
+    EXPECT_EQ(read_file(path("a")), content) << size;
+  }
+  EXPECT_EQ(names(), std::vector<std::string>{"a"});
+}
+
+TEST_F(File, ReadsAFileWhoseSizeIsNotKnownBefore) {
+  EXPECT_THAT(read_file("/proc/self/status"), HasSubstr("VmPeak"));
+}
+
+TEST_F(File, SaysWhyItCannotRead) {
+  EXPECT_THAT(error_of([&] { read_file(path("none")); }),
+              AllOf(HasSubstr(path("none").string()), HasSubstr("no such file")));
+  EXPECT_THAT(error_of([&] { read_file(folder()); }), HasSubstr("it is a folder"));
+  EXPECT_THAT(error_of([&] { read_file("/dev/zero"); }), HasSubstr("not a regular file"));
+  write_file_atomically(path("secret"), "x");
+  ::chmod(path("secret").c_str(), 0);
+  if (::geteuid() != 0) {
+    EXPECT_THAT(error_of([&] { read_file(path("secret")); }), HasSubstr("permission denied"));
+  }
+}
+
+TEST_F(File, ReplacesAFileOnlyOnCommit) {
+  write_file_atomically(path("a"), "old");
+  {
+    AtomicFile file(path("a"));
+    file.write("ne");
+    file.write("w");
+    EXPECT_EQ(read_file(path("a")), "old");
+    EXPECT_EQ(names().size(), 2u);
+  }
+  EXPECT_EQ(read_file(path("a")), "old");
+  EXPECT_EQ(names(), std::vector<std::string>{"a"});
+  AtomicFile file(path("a"));
+  file.write("new");
+  file.commit();
+  EXPECT_EQ(read_file(path("a")), "new");
+  EXPECT_EQ(names(), std::vector<std::string>{"a"});
+}
+
+TEST_F(File, SaysWhyItCannotWriteAndLeavesNothing) {
+  std::filesystem::create_directory(path("sub"));
+  EXPECT_THAT(error_of([&] { write_file_atomically(path("sub"), "x"); }), HasSubstr("a folder"));
+  EXPECT_THAT(error_of([&] { write_file_atomically(path("no/b"), "x"); }), HasSubstr("no such"));
+  EXPECT_THAT(error_of([&] { write_file_atomically("", "x"); }), HasSubstr("cannot write"));
+  // The rename fails, since a folder has taken the name meanwhile.
+  EXPECT_THAT(error_of([&] {
+                AtomicFile file(path("late"));
+                file.write("x");
+                std::filesystem::create_directories(path("late/full"));
+                file.commit();
+              }),
+              HasSubstr("late"));
+  EXPECT_EQ(names(), (std::vector<std::string>{"late", "sub"}));
+}
+
+TEST_F(File, AWriteErrorIsReported) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  EXPECT_THAT(error_of([&] { append_line("/dev/full", "x"); }), HasSubstr("No space left"));
+}
+
+TEST_F(File, AppendsLines) {
+  append_line(path("log"), "{\"step\": 1}");
+  append_line(path("log"), "");
+  append_line(path("log"), "{\"step\": 2}");
+  EXPECT_EQ(read_file(path("log")), "{\"step\": 1}\n\n{\"step\": 2}\n");
+}
+
+TEST_F(File, MapsWithoutLettingAWriteReachTheFile) {
+  write_file_atomically(path("a"), "abc");
+  const auto file = MappedFile::open(path("a"));
+  ASSERT_EQ(file->size(), 3u);
+  file->data()[0] = std::byte{'X'};
+  EXPECT_EQ(file->bytes()[0], std::byte{'X'});
+  EXPECT_EQ(read_file(path("a")), "abc");
+}
+
+TEST_F(File, MapsAnEmptyFileAndRefusesAFolder) {
+  write_file_atomically(path("empty"), "");
+  EXPECT_EQ(MappedFile::open(path("empty"))->size(), 0u);
+  EXPECT_THAT(error_of([&] { MappedFile::open(folder()); }), HasSubstr("it is a folder"));
+  EXPECT_THAT(error_of([&] { MappedFile::open(path("none")); }), HasSubstr("no such file"));
+}
+
+struct BadJson {
+  const char* what;
+  std::string text;
+  const char* place;
+  const char* reason;
+};
+
+TEST(FileJson, RefusesWithTheLineAndTheReason) {
+  const BadJson cases[] = {
+      {"empty", "", "c.json:1: ", "unexpected end of input"},
+      {"cut", "{\n \"a\": 1,\n", "c.json:2: ", "unexpected end of input"},
+      {"wrong letter", "{\n\n \"a\": x}", "c.json:3: ", "invalid literal"},
+      {"duplicate", "{\"a\": 1,\n \"b\": {\"a\": 2},\n \"a\": 3}",
+       "c.json:3: ", "duplicate key \"a\""},
+      {"duplicate by escape", "{\"a\": 1, \"\\u0061\": 3}", "c.json:1: ", "duplicate key \"a\""},
+      {"trailing", "{}\n{}", "c.json:2: ", "expected end of input"},
+      {"NUL", std::string("{}\n\0x", 5), "c.json:2: ", "NUL"},
+      {"not UTF-8", "{\n\"a\": \"\xff\"}", "c.json:2: ", "ill-formed UTF-8"},
+      {"overlong UTF-8", "\"\xc0\x80\"", "c.json:1: ", "ill-formed UTF-8"},
+      {"NaN", "{\"a\": NaN}", "c.json:1: ", "invalid literal"},
+      {"beyond double", "\n1e999", "c.json:2: ", "number overflow"},
+      {"deep arrays", std::string(100000, '['), "c.json:1: ", "nested deeper than 64"},
+      {"65 levels", std::string(65, '[') + std::string(65, ']'), "c.json:1: ", "nested deeper"},
+  };
+  for (const BadJson& bad : cases) {
+    EXPECT_THAT(error_of([&] { parse_json(bad.text, "c.json"); }),
+                AllOf(testing::StartsWith(bad.place), HasSubstr(bad.reason)))
+        << bad.what;
+  }
+}
+
+TEST(FileJson, TakesWhatIsAllowed) {
+  EXPECT_EQ(parse_json("{\"a\": {\"b\": 1}, \"b\": [{\"a\": 2}, {\"a\": 3}]}", "")["b"][1]["a"], 3);
+  EXPECT_NO_THROW(parse_json(std::string(64, '[') + std::string(64, ']'), ""));
+}
+
+}  // namespace
+}  // namespace basis
