@@ -130,19 +130,19 @@ Variable matmul(Context& context, double alpha, const Variable& a, const Variabl
 }
 
 Variable add_matmul(Context& context, const Variable& y, double alpha, const Variable& a,
-                    const Variable& b) {
-  check_product(a, b, true);
-  if (y.shape() != Shape{a.view().rows, b.view().rows}) {
-    throw ShapeError(fmt::format("add_matmul: {} beside {}{} times {}{} transposed",
-                                 y.shape().to_string(), a.shape().to_string(), a.of_name(),
-                                 b.shape().to_string(), b.of_name()));
+                    const Variable& b, bool transpose_b) {
+  check_product(a, b, transpose_b);
+  if (y.shape() != Shape{a.view().rows, transpose_b ? b.view().rows : b.view().columns}) {
+    throw ShapeError(fmt::format("add_matmul: {} beside {}{} times {}{}{}", y.shape().to_string(),
+                                 a.shape().to_string(), a.of_name(), b.shape().to_string(),
+                                 b.of_name(), transpose_b ? " transposed" : ""));
   }
-  context.backend.matmul(alpha, a.view(), false, b.view(), true, 1, y.view());
+  context.backend.matmul(alpha, a.view(), false, b.view(), transpose_b, 1, y.view());
   if (!context.records(y, a, b)) return constant(y.value);
 
   Variable sum = constant(y.value);
   sum.gradient = context.tape->record(
-      [product = ProductGradient(alpha, a, b, true), dy_in = y.gradient](Context& c,
+      [product = ProductGradient(alpha, a, b, transpose_b), dy_in = y.gradient](Context& c,
                                                                          const Tensor& dy) {
         product(c, dy);
         hand_over(c, dy_in, dy);

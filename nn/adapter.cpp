@@ -1,0 +1,76 @@
+#include "nn/adapter.h"
+
+#include "autograd/elementwise.h"
+#include "autograd/linear.h"
+
+namespace basis {
+
+namespace {
+
+/// h Fᵀ.   h: (T, columns)   returns (T, rows)
+Variable apply_transposed(Context& context, const Variable& h, const Factor& factor) {
+  const Variable f = factor.parameter->variable(context);
+  switch (factor.kind) {
+    case Factor::Kind::Dense:
+      return matmul(context, 1, h, f, true);
+    case Factor::Kind::Diagonal:
+      return scale_columns(context, h, f);
+    case Factor::Kind::Band:
+      return matmul(context, 1, h, band_to_dense(context, f), true);
+  }
+  throw InternalError("unknown kind of factor");
+}
+
+/// p F.   p: (out, rows)   returns (out, columns)
+Variable multiply(Context& context, const Variable& p, const Factor& factor) {
+  const Variable f = factor.parameter->variable(context);
+  switch (factor.kind) {
+    case Factor::Kind::Dense:
+      return matmul(context, 1, p, f, false);
+    case Factor::Kind::Diagonal:
+      return scale_columns(context, p, f);
+    case Factor::Kind::Band:
+      return matmul(context, 1, p, band_to_dense(context, f), false);
+  }
+  throw InternalError("unknown kind of factor");
+}
+
+}  // namespace
+
+Variable Adapter::add_side_path(Context& context, const Variable& y, const Variable& x,
+                                const SequenceView& sequences) const {
+  Variable sum = y;
+  const Variable input = dropout(context, x, input_dropout, sequences);
+  for (const FactorProduct& term : terms) {
+    Variable h = input;
+    for (std::size_t i = term.factors.size() - 1; i > 0; --i) {
+      h = apply_transposed(context, h, term.factors[i]);
+    }
+    const Factor& last = term.factors.front();
+    if (last.kind == Factor::Kind::Dense) {
+      sum = add_matmul(context, sum, term.scale, h, last.parameter->variable(context), true);
+    } else {
+      sum = add(context, sum, term.scale, apply_transposed(context, h, last));
+    }
+  }
+  return sum;
+}
+
+Variable Adapter::merged_weight(Context& context, const Variable& weight) const {
+  Variable sum = constant(context.allocate(weight.shape(), weight.value.dtype()));
+  context.backend.convert(weight.view(), sum.view());
+  for (const FactorProduct& term : terms) {
+    ensure(term.factors.size() > 1 && term.factors.front().kind == Factor::Kind::Dense &&
+               term.factors.back().kind == Factor::Kind::Dense,
+           "a merged product starts and ends with a dense factor");
+    Variable product = term.factors.front().parameter->variable(context);
+    for (std::size_t i = 1; i + 1 < term.factors.size(); ++i) {
+      product = multiply(context, product, term.factors[i]);
+    }
+    sum = add_matmul(context, sum, term.scale, product,
+                     term.factors.back().parameter->variable(context), false);
+  }
+  return sum;
+}
+
+}  // namespace basis

@@ -1,0 +1,118 @@
+#include "nn/bert.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "autograd/elementwise.h"
+#include "autograd/rows.h"
+#include "nn/dropout_sites.h"
+
+namespace basis {
+
+namespace {
+
+const char* hugging_face_suffix(MatrixKind kind) {
+  switch (kind) {
+    case MatrixKind::Query:
+      return "attention.self.query";
+    case MatrixKind::Key:
+      return "attention.self.key";
+    case MatrixKind::Value:
+      return "attention.self.value";
+    case MatrixKind::AttentionOutput:
+      return "attention.output.dense";
+    case MatrixKind::FfnIn:
+      return "intermediate.dense";
+    case MatrixKind::FfnOut:
+      return "output.dense";
+  }
+  throw InternalError("unknown kind of matrix");
+}
+
+LayerNorm make_norm(ModelBuilder& builder, const std::string& name, std::int64_t width,
+                    double epsilon) {
+  return {&builder.gain(name + ".weight", width, ParameterRole::Encoder),
+          &builder.bias(name + ".bias", width, ParameterRole::Encoder), epsilon};
+}
+
+Linear make_linear(ModelBuilder& builder, const std::string& name, std::int64_t out,
+                   std::int64_t in, ParameterRole role) {
+  Parameter& weight = builder.weight(name + ".weight", {out, in}, role);
+  return Linear(weight, &builder.bias(name + ".bias", out, role));
+}
+
+}  // namespace
+
+std::string bert_matrix_name(std::int64_t layer, MatrixKind kind) {
+  return fmt::format("encoder.layer.{}.{}", layer, hugging_face_suffix(kind));
+}
+
+Bert::Bert(ModelBuilder& builder, ParameterStore& store, const BertConfig& config, bool has_pooler,
+           ParameterRole pooler_role)
+    : config_(config), store_(&store), has_pooler_(has_pooler) {
+  const std::int64_t width = config.hidden_size;
+  word_ = &builder.weight("embeddings.word_embeddings.weight", {config.vocab_size, width},
+                          ParameterRole::Encoder);
+  position_ = &builder.weight("embeddings.position_embeddings.weight",
+                              {config.max_position_embeddings, width}, ParameterRole::Encoder);
+  type_ = &builder.weight("embeddings.token_type_embeddings.weight",
+                          {config.type_vocab_size, width}, ParameterRole::Encoder);
+  embedding_norm_ = make_norm(builder, "embeddings.LayerNorm", width, config.layer_norm_eps);
+  embedding_dropout_ = make_dropout(config.hidden_dropout_prob, dropout_sites::embeddings);
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    encoder_.layers.push_back(make_layer(builder, i));
+  }
+  if (has_pooler_) pooler_ = make_linear(builder, "pooler.dense", width, width, pooler_role);
+}
+
+EncoderLayer Bert::make_layer(ModelBuilder& builder, std::int64_t index) const {
+  const std::int64_t width = config_.hidden_size, inner = config_.intermediate_size;
+  EncoderLayer layer;
+  for (const MatrixKind kind : all_matrix_kinds) {
+    const std::int64_t out = kind == MatrixKind::FfnIn ? inner : width;
+    const std::int64_t in = kind == MatrixKind::FfnOut ? inner : width;
+    layer.matrix(kind) =
+        make_linear(builder, bert_matrix_name(index, kind), out, in, ParameterRole::Encoder);
+  }
+  const std::string prefix = fmt::format("encoder.layer.{}.", index);
+  layer.attention_norm =
+      make_norm(builder, prefix + "attention.output.LayerNorm", width, config_.layer_norm_eps);
+  layer.ffn_norm = make_norm(builder, prefix + "output.LayerNorm", width, config_.layer_norm_eps);
+  const std::int64_t head_size = width / config_.num_attention_heads;
+  layer.attention_shape = {config_.num_attention_heads, head_size,
+                           1 / std::sqrt(static_cast<double>(head_size))};
+  layer.hidden_activation = config_.hidden_act;
+  layer.attention_dropout =
+      make_dropout(config_.attention_probs_dropout_prob, dropout_sites::attention(index));
+  layer.attention_output_dropout =
+      make_dropout(config_.hidden_dropout_prob, dropout_sites::attention_output(index));
+  layer.ffn_output_dropout =
+      make_dropout(config_.hidden_dropout_prob, dropout_sites::ffn_output(index));
+  return layer;
+}
+
+Variable Bert::hidden(Context& context, const BertInputs& inputs) const {
+  const SequenceView& sequences = inputs.layout.view();
+  if (sequences.longest > config_.max_position_embeddings) {
+    throw Error(fmt::format("a sequence of {} tokens is longer than the model's {} positions; "
+                            "set max_length to at most {}",
+                            sequences.longest, config_.max_position_embeddings,
+                            config_.max_position_embeddings));
+  }
+  const Variable sum =
+      embedding_sum(context, word_->variable(context), inputs.ids, position_->variable(context),
+                    inputs.positions, type_->variable(context), inputs.types);
+  const Variable normed = embedding_norm_.forward(context, sum, {}, {}, sequences);
+  const Variable x = dropout(context, normed, embedding_dropout_, sequences);
+  return encoder_.forward(context, x, sequences);
+}
+
+Variable Bert::pooled(Context& context, const Variable& hidden, const PackedLayout& layout) const {
+  ensure(has_pooler_, "pooled() needs a model with a pooler");
+  const Variable first = gather_rows(context, hidden, layout.first_rows());
+  return activation(context, Activation::Tanh,
+                    pooler_.forward(context, first, layout.pooled_view()));
+}
+
+}  // namespace basis

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+
+#include "nn/bert_config.h"
+#include "nn/encoder.h"
+#include "nn/model_builder.h"
+#include "tensor/packed.h"
+
+namespace basis {
+
+/// A packed batch as a BERT reads it. All ids are (rows) i32 in the backend's memory, zero beyond T.
+struct BertInputs {
+  const PackedLayout& layout;
+  Tensor ids;
+  Tensor positions;
+  Tensor types;
+};
+
+/// BERT's body (arXiv 1810.04805; transformers' BertModel): embeddings, encoder and, where the
+/// checkpoint or the head has one, the pooler. Parameters have Hugging Face names without `bert.`.
+class Bert {
+ public:
+  /// Parameters come from `checkpoint` where it has them (null: all from the initialiser).
+  /// `pooler`: whether to make one even where the checkpoint has none.
+  Bert(ModelBuilder& builder, ParameterStore& store, const BertConfig& config, bool has_pooler,
+       ParameterRole pooler_role);
+
+  /// The last layer's rows.   returns (rows, H)
+  Variable hidden(Context&, const BertInputs&) const;
+  /// tanh(W h_[CLS] + b).   hidden: (rows, H)   returns (B, H)
+  Variable pooled(Context&, const Variable& hidden, const PackedLayout&) const;
+
+  const BertConfig& config() const { return config_; }
+  ParameterStore& parameters() const { return *store_; }
+  Parameter& word_embeddings() const { return *word_; }
+  Encoder& encoder() { return encoder_; }
+  const Encoder& encoder() const { return encoder_; }
+  bool has_pooler() const { return has_pooler_; }
+
+ private:
+  EncoderLayer make_layer(ModelBuilder& builder, std::int64_t index) const;
+
+  BertConfig config_;
+  ParameterStore* store_;
+  Parameter* word_;
+  Parameter* position_;
+  Parameter* type_;
+  LayerNorm embedding_norm_;
+  Dropout embedding_dropout_;
+  Encoder encoder_;
+  bool has_pooler_;
+  Linear pooler_;
+};
+
+/// The Hugging Face name of a layer's matrix, without ".weight".
+std::string bert_matrix_name(std::int64_t layer, MatrixKind kind);
+
+}  // namespace basis

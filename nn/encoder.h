@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nn/layer_norm.h"
+#include "nn/linear.h"
+
+namespace basis {
+
+/// The six matrices of an encoder layer, in the study's words.
+enum class MatrixKind : std::uint8_t { Query, Key, Value, AttentionOutput, FfnIn, FfnOut };
+
+inline constexpr MatrixKind all_matrix_kinds[] = {MatrixKind::Query,           MatrixKind::Key,
+                                                  MatrixKind::Value,           MatrixKind::AttentionOutput,
+                                                  MatrixKind::FfnIn,           MatrixKind::FfnOut};
+
+/// "query", "key", "value", "attention_output", "ffn_in", "ffn_out".
+const char* name_of(MatrixKind kind);
+
+/// One post-norm transformer layer (arXiv 1706.03762; BERT, arXiv 1810.04805):
+///   a = norm(x + dropout(W_o attention(x))),  y = norm(a + dropout(W_out gelu(W_in a))).
+struct EncoderLayer {
+  Linear query, key, value, attention_output, ffn_in, ffn_out;  // H x H four times, F x H, H x F
+  LayerNorm attention_norm, ffn_norm;
+  AttentionShape attention_shape;
+  Activation hidden_activation = Activation::GeluErf;
+  Dropout attention_dropout, attention_output_dropout, ffn_output_dropout;
+
+  /// x: (T, H), returns (T, H).
+  Variable forward(Context&, const Variable& x, const SequenceView& sequences) const;
+
+  Linear& matrix(MatrixKind kind);
+};
+
+/// A stack of layers; serves BERT and whoever fills it.
+struct Encoder {
+  std::vector<EncoderLayer> layers;
+
+  Variable forward(Context&, Variable x, const SequenceView& sequences) const;
+};
+
+}  // namespace basis

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+
+#include "nn/adapter.h"
+#include "nn/parameter.h"
+
+namespace basis {
+
+/// y = x Wᵀ + b, with one slot for an adapter on W.
+class Linear {
+ public:
+  Linear() = default;
+  /// weight: (out, in)   bias: (out) or null
+  Linear(Parameter& weight, Parameter* bias) : weight_(&weight), bias_(bias) {}
+
+  /// x: (T, in), returns (T, out). `sequences` places the rows for an adapter's dropout.
+  Variable forward(Context&, const Variable& x, const SequenceView& sequences) const;
+
+  Parameter& weight() const { return *weight_; }
+  Parameter* bias() const { return bias_; }
+  std::int64_t outputs() const { return weight_->shape()[0]; }
+  std::int64_t inputs() const { return weight_->shape()[1]; }
+
+  const Adapter* adapter() const { return adapter_.get(); }
+  /// Fills or (null) empties the slot. What trains is set by who attaches.
+  void set_adapter(std::shared_ptr<const Adapter> adapter) { adapter_ = std::move(adapter); }
+
+ private:
+  Parameter* weight_ = nullptr;
+  Parameter* bias_ = nullptr;
+  std::shared_ptr<const Adapter> adapter_;
+};
+
+}  // namespace basis

@@ -1,0 +1,85 @@
+#include "nn/model_builder.h"
+
+#include "tensor/packed.h"
+
+namespace basis {
+
+namespace {
+
+/// A stream of its own for each name, whatever the order of creation.
+std::uint64_t purpose_of(const std::string& name) {
+  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash & 0x7fffffffffffffffu;
+}
+
+}  // namespace
+
+ModelBuilder::ModelBuilder(Backend& backend, Allocator& allocator, ParameterStore& store,
+                           Checkpoint* checkpoint, const ModelOptions& options,
+                           double initializer_range)
+    : backend_(backend),
+      allocator_(allocator),
+      store_(store),
+      checkpoint_(checkpoint),
+      options_(options),
+      initializer_range_(initializer_range) {}
+
+Parameter& ModelBuilder::weight(const std::string& name, const Shape& shape, ParameterRole role) {
+  return create(name, shape, role, Start::Normal);
+}
+
+Parameter& ModelBuilder::bias(const std::string& name, std::int64_t size, ParameterRole role) {
+  return create(name, {size}, role, Start::Zeros);
+}
+
+Parameter& ModelBuilder::gain(const std::string& name, std::int64_t size, ParameterRole role) {
+  return create(name, {size}, role, Start::Ones);
+}
+
+Parameter& ModelBuilder::create(const std::string& name, const Shape& shape, ParameterRole role,
+                                Start start) {
+  Tensor value;
+  if (checkpoint_ != nullptr) {
+    if (auto stored = checkpoint_->take(name, shape, options_.dtype)) {
+      value = std::move(*stored);
+    } else {
+      fresh_.push_back(name);
+    }
+  }
+  if (value.is_empty()) value = initial(name, shape, start);
+  // Biases and both vectors of a layer norm are the tensors of rank 1: none of them decays.
+  return store_.create(name, std::move(value), role, shape.rank() > 1);
+}
+
+Tensor ModelBuilder::initial(const std::string& name, const Shape& shape, Start start) const {
+  if (start == Start::Normal) {
+    return random_tensor(backend_, allocator_, shape, options_.dtype, options_.seed, name,
+                         initializer_range_);
+  }
+  Tensor value = Tensor::allocate(allocator_, shape, options_.dtype, backend_.device());
+  backend_.fill(start == Start::Ones ? 1 : 0, value.view());
+  return value;
+}
+
+LoadReport ModelBuilder::report() const {
+  LoadReport report{fresh_, {}};
+  if (checkpoint_ != nullptr) report.unused = checkpoint_->unused();
+  return report;
+}
+
+Tensor random_tensor(Backend& backend, Allocator& allocator, const Shape& shape, DType dtype,
+                     std::uint64_t seed, const std::string& name, double standard_deviation) {
+  RandomStream random(seed, purpose_of(name));
+  const auto count = static_cast<std::size_t>(shape.element_count());
+  if (dtype == DType::F64) {
+    std::vector<double> values(count);
+    for (double& value : values) value = static_cast<float>(random.normal() * standard_deviation);
+    return to_device<double>(backend, allocator, values, shape);
+  }
+  std::vector<float> values(count);
+  for (float& value : values) value = static_cast<float>(random.normal() * standard_deviation);
+  return to_device<float>(backend, allocator, values, shape);
+}
+
+}  // namespace basis

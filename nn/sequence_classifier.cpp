@@ -1,0 +1,50 @@
+#include "nn/sequence_classifier.h"
+
+#include "autograd/elementwise.h"
+#include "autograd/rows.h"
+#include "nn/dropout_sites.h"
+#include "tensor/file.h"
+#include "tensor/safetensors.h"
+
+namespace basis {
+
+SequenceClassifier::SequenceClassifier(Backend& backend, Allocator& allocator,
+                                       const BertConfig& config, std::int64_t outputs,
+                                       Checkpoint* checkpoint, const ModelOptions& options)
+    : store_(std::make_unique<ParameterStore>()) {
+  ModelBuilder builder(backend, allocator, *store_, checkpoint, options, config.initializer_range);
+  const bool uses_pooler = config.head == "pooler";
+  const bool has_pooler =
+      uses_pooler || (checkpoint != nullptr && checkpoint->contains("pooler.dense.weight"));
+  bert_ = std::make_unique<Bert>(builder, *store_, config, has_pooler,
+                                 uses_pooler ? ParameterRole::Head : ParameterRole::Encoder);
+  Parameter& weight =
+      builder.weight("classifier.weight", {outputs, config.hidden_size}, ParameterRole::Head);
+  classifier_ = Linear(weight, &builder.bias("classifier.bias", outputs, ParameterRole::Head));
+  head_dropout_ = make_dropout(config.hidden_dropout_prob, dropout_sites::head);
+  report_ = builder.report();
+}
+
+Variable SequenceClassifier::logits(Context& context, const BertInputs& inputs) const {
+  const Variable hidden = bert_->hidden(context, inputs);
+  const Variable pooled = config().head == "pooler"
+                              ? bert_->pooled(context, hidden, inputs.layout)
+                              : mean_pool(context, hidden, inputs.layout.view());
+  const SequenceView rows = inputs.layout.pooled_view();
+  return classifier_.forward(context, dropout(context, pooled, head_dropout_, rows), rows);
+}
+
+void save_model(const std::filesystem::path& folder, const SequenceClassifier& model) {
+  BertConfig config = model.config();
+  config.architectures = {"BertForSequenceClassification"};
+  write_file_atomically(folder / "config.json", config.to_json());
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const auto& parameter : model.parameters().all()) {
+    if (parameter->role() == ParameterRole::Adapter) continue;
+    const bool is_head = parameter->name().starts_with("classifier.");
+    tensors.emplace_back((is_head ? "" : "bert.") + parameter->name(), parameter->value());
+  }
+  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+}
+
+}  // namespace basis

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "nn/bert.h"
+
+namespace basis {
+
+/// BERT with a task head: dropout and one linear layer over the mean of a sequence's tokens
+/// (`head = "mean"`, METHODS.md 1) or over the pooler's output (`"pooler"`, transformers'
+/// BertForSequenceClassification). One output is a regression.
+class SequenceClassifier {
+ public:
+  /// `outputs`: classes, or 1. `checkpoint` may be null: all from the initialiser.
+  SequenceClassifier(Backend&, Allocator&, const BertConfig&, std::int64_t outputs,
+                     Checkpoint* checkpoint, const ModelOptions&);
+
+  /// returns (B, outputs)
+  Variable logits(Context&, const BertInputs&) const;
+
+  Bert& bert() { return *bert_; }
+  const Bert& bert() const { return *bert_; }
+  const BertConfig& config() const { return bert_->config(); }
+  ParameterStore& parameters() { return *store_; }
+  const ParameterStore& parameters() const { return *store_; }
+  std::int64_t outputs() const { return classifier_.outputs(); }
+  const LoadReport& load_report() const { return report_; }
+
+ private:
+  std::unique_ptr<ParameterStore> store_;
+  std::unique_ptr<Bert> bert_;
+  Linear classifier_;
+  Dropout head_dropout_;
+  LoadReport report_;
+};
+
+/// Writes config.json and model.safetensors (no adapters: merge first), under the names that
+/// transformers' BertForSequenceClassification reads. The tokenizer's files are data's to write.
+void save_model(const std::filesystem::path& folder, const SequenceClassifier& model);
+
+}  // namespace basis
