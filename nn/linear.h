@@ -23,6 +23,7 @@ class Linear {
   std::int64_t inputs() const { return weight_->shape()[1]; }
 
   const Adapter* adapter() const { return adapter_.get(); }
+  std::shared_ptr<const Adapter> shared_adapter() const { return adapter_; }
   /// Fills or (null) empties the slot. What trains is set by who attaches.
   void set_adapter(std::shared_ptr<const Adapter> adapter) { adapter_ = std::move(adapter); }
 

@@ -68,18 +68,33 @@ LoadReport ModelBuilder::report() const {
   return report;
 }
 
+namespace {
+
+/// `draw()` for each element, rounded to f32, as a tensor of `dtype`.
+template <class Draw>
+Tensor drawn_tensor(Backend& backend, Allocator& allocator, const Shape& shape, DType dtype,
+                    const Draw& draw) {
+  std::vector<float> values(static_cast<std::size_t>(shape.element_count()));
+  for (float& value : values) value = static_cast<float>(draw());
+  if (dtype != DType::F64) return to_device<float>(backend, allocator, values, shape);
+  const std::vector<double> wide(values.begin(), values.end());
+  return to_device<double>(backend, allocator, wide, shape);
+}
+
+}  // namespace
+
 Tensor random_tensor(Backend& backend, Allocator& allocator, const Shape& shape, DType dtype,
                      std::uint64_t seed, const std::string& name, double standard_deviation) {
   RandomStream random(seed, purpose_of(name));
-  const auto count = static_cast<std::size_t>(shape.element_count());
-  if (dtype == DType::F64) {
-    std::vector<double> values(count);
-    for (double& value : values) value = static_cast<float>(random.normal() * standard_deviation);
-    return to_device<double>(backend, allocator, values, shape);
-  }
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.normal() * standard_deviation);
-  return to_device<float>(backend, allocator, values, shape);
+  return drawn_tensor(backend, allocator, shape, dtype,
+                      [&] { return random.normal() * standard_deviation; });
+}
+
+Tensor uniform_tensor(Backend& backend, Allocator& allocator, const Shape& shape, DType dtype,
+                      std::uint64_t seed, const std::string& name, double bound) {
+  RandomStream random(seed, purpose_of(name));
+  return drawn_tensor(backend, allocator, shape, dtype,
+                      [&] { return (2 * random.uniform() - 1) * bound; });
 }
 
 }  // namespace basis

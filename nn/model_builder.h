@@ -50,4 +50,8 @@ class ModelBuilder {
 Tensor random_tensor(Backend&, Allocator&, const Shape&, DType dtype, std::uint64_t seed,
                      const std::string& name, double standard_deviation);
 
+/// Uniform in [-bound, bound), likewise.
+Tensor uniform_tensor(Backend&, Allocator&, const Shape&, DType dtype, std::uint64_t seed,
+                      const std::string& name, double bound);
+
 }  // namespace basis

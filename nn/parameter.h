@@ -34,6 +34,10 @@ class Parameter {
   /// Whether weight decay applies: not to biases and layer norms.
   bool decays() const { return decays_; }
 
+  /// Elements that stand for nothing, such as the corners of a compact band: kept, never counted.
+  std::int64_t padding() const { return padding_; }
+  void set_padding(std::int64_t elements) { padding_ = elements; }
+
   bool is_trainable() const { return is_trainable_; }
   void set_trainable(bool is_trainable) { is_trainable_ = is_trainable; }
 
@@ -60,6 +64,7 @@ class Parameter {
   ParameterRole role_;
   bool decays_;
   bool is_trainable_ = false;
+  std::int64_t padding_ = 0;
   std::uint64_t version_ = 1;
   PreparedWeight prepared_;
   std::uint64_t prepared_version_ = 0;

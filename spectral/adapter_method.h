@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "nn/encoder.h"
+#include "nn/sequence_classifier.h"
+#include "spectral/svd_basis.h"
+
+namespace basis {
+
+/// What is trained, and how an adapter starts: the rows of METHODS.md 1's table.
+struct AdapterMethod {
+  enum class Kind : std::uint8_t { Full, Head, BitFit, Lora, Spectral };
+  enum class Form : std::uint8_t { Diagonal, Band, Core };      // of Spectral
+  enum class Apply : std::uint8_t { Auto, SidePath, Merged };
+
+  Kind kind = Kind::Full;
+  std::int64_t rank = 8;             // r of LoRA, k of Spectral
+  double alpha = 0;                  // LoRA: scale alpha / r; 0 means scale 1
+  Form form = Form::Core;
+  std::int64_t bandwidth = 1;        // d of the band form
+  BasisKind basis = BasisKind::Leading;
+  std::vector<MatrixKind> targets;   // empty: all six
+  Apply apply = Apply::Auto;
+  double dropout = 0;                // on the side path's input
+  std::uint64_t seed = 0;            // of LoRA's A and of a random basis
+  std::int64_t tokens_per_step = 1;  // T, from which Auto counts costs
+};
+
+/// "full", "head", "bitfit", "lora", "spectral".
+const char* name_of(AdapterMethod::Kind kind);
+/// "diagonal", "band", "core".
+const char* name_of(AdapterMethod::Form form);
+
+/// Where an adapter's basis of a weight comes from: an SVD, the cache, or an adapter file.
+using BasisSource = std::function<Basis(const Parameter& weight, BasisKind kind, std::int64_t k,
+                                        std::uint64_t seed)>;
+
+/// The SVD of the weight itself, computed at once.
+Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed);
+
+/// Fills the slots of `model` as `method` says and sets once what trains, the head always with it;
+/// the only place that does. Throws Error for a rank above a matrix (both are named), a model that has
+/// adapters already, or a merged form with dropout.
+void attach(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
+            const BasisSource& basis_source = basis_of_weight);
+
+/// Which form costs less in a training step, by counted products (METHODS.md 1): merged when
+/// 2 T in out + 4 in out k < 4 T k (in + out).
+bool merged_costs_less(std::int64_t tokens, std::int64_t out, std::int64_t in, std::int64_t k);
+
+/// The shares of METHODS.md 1.
+struct TrainableCount {
+  std::int64_t trained = 0;       // outside the head
+  std::int64_t head = 0;          // trained parameters of the head
+  std::int64_t encoder = 0;       // all parameters of the encoder with embeddings
+  std::int64_t adapted = 0;       // elements of the matrices that have an adapter
+  double share() const { return static_cast<double>(trained) / static_cast<double>(encoder); }
+  /// Of the adapted matrices alone; 0 where none is adapted.
+  double adapted_share() const {
+    return adapted == 0 ? 0 : static_cast<double>(trained) / static_cast<double>(adapted);
+  }
+};
+TrainableCount count_trainable(SequenceClassifier& model);
+
+/// Adapters folded into their weights, with the originals kept: unmerging puts those back, never a
+/// subtraction.
+class MergedAdapters {
+ public:
+  /// W <- W + Σ s F₁ ⋯ Fₙ for every filled slot; the slots are emptied.
+  MergedAdapters(Backend&, Allocator&, SequenceClassifier& model);
+  MergedAdapters(const MergedAdapters&) = delete;
+  MergedAdapters& operator=(const MergedAdapters&) = delete;
+
+  /// Puts the original weights and the adapters back.
+  void unmerge();
+
+ private:
+  struct Original {
+    Linear* linear;
+    Tensor weight;
+    std::shared_ptr<const Adapter> adapter;
+  };
+  std::vector<Original> originals_;
+};
+
+}  // namespace basis
