@@ -1,0 +1,105 @@
+#include "tensor/cpu/isa.h"
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include <cblas.h>
+#include <fmt/format.h>
+#include <omp.h>
+
+#include "tensor/error.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace basis {
+
+namespace {
+
+constexpr std::array all_sets = {Isa::Baseline, Isa::Avx2, Isa::Avx512};
+
+}  // namespace
+
+const char* name_of(Isa isa) {
+  switch (isa) {
+    case Isa::Baseline:
+      return "baseline";
+    case Isa::Avx2:
+      return "avx2";
+    case Isa::Avx512:
+      return "avx512";
+  }
+  return "?";
+}
+
+Isa supported_isa() {
+#if defined(__x86_64__)
+  // libgcc asks cpuid and, through xgetbv, whether the operating system saves the registers.
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("x86-64-v3")) return Isa::Baseline;
+  return __builtin_cpu_supports("x86-64-v4") ? Isa::Avx512 : Isa::Avx2;
+#else
+  return Isa::Baseline;
+#endif
+}
+
+Isa chosen_isa() {
+  const Isa best = supported_isa();
+  const char* wanted = std::getenv("BASIS_ISA");
+  if (wanted == nullptr || *wanted == '\0') return best;
+  for (Isa isa : all_sets) {
+    if (std::string_view(wanted) != name_of(isa)) continue;
+    if (isa <= best) return isa;
+    throw Error(fmt::format("BASIS_ISA={}: this processor goes up to {}", wanted, name_of(best)));
+  }
+  throw Error(fmt::format("BASIS_ISA={}: must be baseline, avx2 or avx512", wanted));
+}
+
+int chosen_threads() {
+  const char* wanted = std::getenv("BASIS_THREADS");
+  if (wanted == nullptr || *wanted == '\0') return omp_get_num_procs();
+  int threads = 0;
+  const char* end = wanted + std::strlen(wanted);
+  const auto [stop, status] = std::from_chars(wanted, end, threads);
+  if (status != std::errc() || stop != end || threads < 1 || threads > 1024) {
+    throw Error(fmt::format("BASIS_THREADS={}: must be a number from 1 to 1024", wanted));
+  }
+  return threads;
+}
+
+std::string processor_name() {
+#if defined(__x86_64__)
+  std::array<unsigned, 12> words{};
+  if (__get_cpuid_max(0x80000000u, nullptr) < 0x80000004u) return "";
+  for (unsigned part = 0; part < 3; ++part) {
+    unsigned* w = words.data() + static_cast<std::size_t>(part) * 4;
+    __get_cpuid(0x80000002u + part, &w[0], &w[1], &w[2], &w[3]);
+  }
+  std::array<char, sizeof(words) + 1> text{};
+  std::memcpy(text.data(), words.data(), sizeof(words));
+  std::string_view name(text.data());
+  while (!name.empty() && name.back() == ' ') name.remove_suffix(1);
+  while (!name.empty() && name.front() == ' ') name.remove_prefix(1);
+  return std::string(name);
+#else
+  return "";
+#endif
+}
+
+std::optional<std::string> preferred_openblas_core() {
+  if (std::getenv("OPENBLAS_CORETYPE") != nullptr || chosen_isa() < Isa::Avx512)
+    return std::nullopt;
+  const std::string_view core = openblas_get_corename();
+  for (std::string_view good : {"SkylakeX", "Cooperlake", "Sapphirerapids"}) {
+    if (core.size() == good.size() && strncasecmp(core.data(), good.data(), good.size()) == 0) {
+      return std::nullopt;
+    }
+  }
+  return "SkylakeX";
+}
+
+}  // namespace basis

@@ -1,0 +1,145 @@
+#include "tensor/cpu/kernels/common.h"
+#include "tensor/cpu/kernels/mask.h"
+
+namespace basis::cpu::BASIS_KERNELS {
+namespace {
+
+template <class T>
+void fill(int threads, double value, MatrixView out) {
+  const T v = static_cast<T>(value);
+  for_stretches(threads, out.rows, out.columns, out.is_contiguous(),
+                [&](Index row, Index begin, Index end) {
+                  T* o = out.as<T>() + row * out.row_stride;
+#pragma omp simd
+                  for (Index i = begin; i < end; ++i) o[i] = v;
+                });
+}
+
+template <class T>
+void add_scaled(int threads, double alpha, ConstMatrixView x, double beta, MatrixView out) {
+  const T a = static_cast<T>(alpha);
+  const T b = static_cast<T>(beta);
+  for_stretches(threads, x.rows, x.columns, x.is_contiguous() && out.is_contiguous(),
+                [&](Index row, Index begin, Index end) {
+                  const T* s = x.as<T>() + row * x.row_stride;
+                  T* o = out.as<T>() + row * out.row_stride;
+                  if (beta == 0) {
+#pragma omp simd
+                    for (Index i = begin; i < end; ++i) o[i] = a * s[i];
+                  } else {
+#pragma omp simd
+                    for (Index i = begin; i < end; ++i) o[i] = a * s[i] + b * o[i];
+                  }
+                });
+}
+
+template <class T>
+void scale_columns(int threads, ConstMatrixView x, ConstMatrixView v, MatrixView out) {
+  const T* scale = v.as<T>();
+  for_stretches(threads, x.rows, x.columns, false, [&](Index row, Index begin, Index end) {
+    const T* s = x.as<T>() + row * x.row_stride;
+    T* o = out.as<T>() + row * out.row_stride;
+#pragma omp simd
+    for (Index j = begin; j < end; ++j) o[j] = s[j] * scale[j];
+  });
+}
+
+template <class T>
+void add_bias(int threads, ConstMatrixView bias, MatrixView out) {
+  const T* b = bias.as<T>();
+  for_stretches(threads, out.rows, out.columns, false, [&](Index row, Index begin, Index end) {
+    T* o = out.as<T>() + row * out.row_stride;
+#pragma omp simd
+    for (Index j = begin; j < end; ++j) o[j] += b[j];
+  });
+}
+
+template <class T, class F>
+void apply(int threads, ConstMatrixView x, MatrixView out, F) {
+  for_stretches(threads, x.rows, x.columns, x.is_contiguous() && out.is_contiguous(),
+                [&](Index row, Index begin, Index end) {
+                  const T* s = x.as<T>() + row * x.row_stride;
+                  T* o = out.as<T>() + row * out.row_stride;
+#pragma omp simd
+                  for (Index i = begin; i < end; ++i) o[i] = F::value(s[i]);
+                });
+}
+
+template <class T, class F>
+void apply_gradient(int threads, ConstMatrixView x, ConstMatrixView dout, MatrixView dx, F) {
+  for_stretches(threads, x.rows, x.columns,
+                x.is_contiguous() && dout.is_contiguous() && dx.is_contiguous(),
+                [&](Index row, Index begin, Index end) {
+                  const T* s = x.as<T>() + row * x.row_stride;
+                  const T* g = dout.as<T>() + row * dout.row_stride;
+                  T* d = dx.as<T>() + row * dx.row_stride;
+#pragma omp simd
+                  for (Index i = begin; i < end; ++i) d[i] = g[i] * F::derivative(s[i]);
+                });
+}
+
+template <class T, class Call>
+void with_functor(Activation kind, Call call) {
+  switch (kind) {
+    case Activation::GeluErf:
+      return call(GeluErf<T>{});
+    case Activation::GeluTanh:
+      return call(GeluTanh<T>{});
+    case Activation::Relu:
+      return call(Relu<T>{});
+    case Activation::Tanh:
+      return call(Tanh<T>{});
+  }
+}
+
+template <class T>
+void activation(int threads, Activation kind, ConstMatrixView x, MatrixView out) {
+  with_functor<T>(kind, [&](auto f) { apply<T>(threads, x, out, f); });
+}
+
+template <class T>
+void activation_gradient(int threads, Activation kind, ConstMatrixView x, ConstMatrixView dout,
+                         MatrixView dx) {
+  with_functor<T>(kind, [&](auto f) { apply_gradient<T>(threads, x, dout, dx, f); });
+}
+
+template <class T>
+void dropout(int threads, ConstMatrixView x, Dropout site, const SequenceView& sequences,
+             const StepState* state, MatrixView out) {
+  const T scale = static_cast<T>(site.scale());
+  for_parts(threads, x.rows, 2 * x.columns, [&](Index, Index first, Index last) {
+    for (Index row = first; row < last; ++row) {
+      const T* s = x.as<T>() + row * x.row_stride;
+      T* o = out.as<T>() + row * out.row_stride;
+      if (!site.is_active()) {
+#pragma omp simd
+        for (Index j = 0; j < x.columns; ++j) o[j] = s[j];
+        continue;
+      }
+      RowMask mask(site, state, mask_place(sequences, row), x.columns);
+      for (Index begin = 0; begin < x.columns; begin += RowMask::chunk) {
+        const Draw* bits = mask.draw(begin);
+        const Index count = mask.count(begin);
+#pragma omp simd
+        for (Index j = 0; j < count; ++j) {
+          o[begin + j] = bits[j] < site.threshold ? T(0) : s[begin + j] * scale;
+        }
+      }
+    }
+  });
+}
+
+template <class T>
+constexpr ElementwiseKernels make_table() {
+  return {fill<T>,       add_scaled<T>,          scale_columns<T>, add_bias<T>,
+          activation<T>, activation_gradient<T>, dropout<T>};
+}
+
+}  // namespace
+
+const ElementwiseKernels elementwise_f32 = make_table<float>();
+#if BASIS_KERNELS_F64
+const ElementwiseKernels elementwise_f64 = make_table<double>();
+#endif
+
+}  // namespace basis::cpu::BASIS_KERNELS

@@ -1,0 +1,121 @@
+#include "tensor/cpu/kernels/column_partials.h"
+#include "tensor/cpu/kernels/common.h"
+
+namespace basis::cpu::BASIS_KERNELS {
+namespace {
+
+template <class T>
+void column_dot(int threads, double alpha, ConstMatrixView x, ConstMatrixView y, double beta,
+                MatrixView out, void* partial) {
+  const Index columns = x.columns;
+  const Index stride = padded_columns(columns);
+  T* sums = static_cast<T*>(partial);
+  const Index parts = parts_of(threads, x.rows, columns);
+  for_parts(threads, x.rows, columns, [&](Index part, Index begin, Index end) {
+    T* s = sums + part * stride;
+#pragma omp simd
+    for (Index j = 0; j < columns; ++j) s[j] = T(0);
+    for (Index row = begin; row < end; ++row) {
+      const T* a = x.as<T>() + row * x.row_stride;
+      if (y.is_absent()) {
+#pragma omp simd
+        for (Index j = 0; j < columns; ++j) s[j] += a[j];
+      } else {
+        const T* b = y.as<T>() + row * y.row_stride;
+#pragma omp simd
+        for (Index j = 0; j < columns; ++j) s[j] += a[j] * b[j];
+      }
+    }
+  });
+  combine_partials(sums, parts, columns, static_cast<T>(alpha), beta, out.as<T>());
+}
+
+// 64 fixed parts, so that the sum does not depend on the number of threads.
+template <class T>
+void squared_norm(int threads, ConstMatrixView x, double beta, MatrixView out) {
+  constexpr Index parts = 64;
+  double partial[parts];
+  const bool is_flat = x.is_contiguous();
+  const Index count = is_flat ? x.rows * x.columns : x.rows;
+  const Index used = threads < 2 || x.rows * x.columns < smallest_part ? 1 : threads;
+#pragma omp parallel for schedule(static) num_threads(static_cast <int>(used)) if (used > 1)
+  for (Index part = 0; part < parts; ++part) {
+    const Index begin = count * part / parts;
+    const Index end = count * (part + 1) / parts;
+    double sum = 0;
+    if (is_flat) {
+      const T* s = x.as<T>();
+#pragma omp simd reduction(+ : sum)
+      for (Index i = begin; i < end; ++i) {
+        sum += static_cast<double>(s[i]) * static_cast<double>(s[i]);
+      }
+    } else {
+      for (Index row = begin; row < end; ++row) {
+        const T* s = x.as<T>() + row * x.row_stride;
+#pragma omp simd reduction(+ : sum)
+        for (Index j = 0; j < x.columns; ++j) {
+          sum += static_cast<double>(s[j]) * static_cast<double>(s[j]);
+        }
+      }
+    }
+    partial[part] = sum;
+  }
+  double total = 0;
+  for (Index part = 0; part < parts; ++part) total += partial[part];
+  double* o = out.as<double>();
+  *o = beta == 0 ? total : beta * *o + total;
+}
+
+template <class T>
+void mean_pool(int threads, ConstMatrixView x, const SequenceView& sequences, MatrixView out) {
+  const Index mean_length = x.rows / (sequences.sequences > 0 ? sequences.sequences : 1) + 1;
+  for_parts(threads, sequences.sequences, mean_length * x.columns,
+            [&](Index, Index first, Index last) {
+              for (Index b = first; b < last; ++b) {
+                const Index begin = sequences.offsets[b];
+                const Index end = sequences.offsets[b + 1];
+                T* o = out.as<T>() + b * out.row_stride;
+                for (Index j = 0; j < x.columns; ++j) o[j] = T(0);
+                for (Index row = begin; row < end; ++row) {
+                  const T* s = x.as<T>() + row * x.row_stride;
+#pragma omp simd
+                  for (Index j = 0; j < x.columns; ++j) o[j] += s[j];
+                }
+                const T inverse = end > begin ? T(1) / static_cast<T>(end - begin) : T(0);
+#pragma omp simd
+                for (Index j = 0; j < x.columns; ++j) o[j] *= inverse;
+              }
+            });
+}
+
+template <class T>
+void mean_pool_gradient(int threads, ConstMatrixView dout, const SequenceView& sequences,
+                        MatrixView dx) {
+  const Index tokens = sequences.offsets[sequences.sequences];
+  for_stretches(threads, dx.rows, dx.columns, false, [&](Index row, Index, Index columns) {
+    T* d = dx.as<T>() + row * dx.row_stride;
+    if (row >= tokens) {
+      for (Index j = 0; j < columns; ++j) d[j] = T(0);
+      return;
+    }
+    const std::int32_t b = sequences.sequence_of_row[row];
+    const T inverse = T(1) / static_cast<T>(sequences.offsets[b + 1] - sequences.offsets[b]);
+    const T* g = dout.as<T>() + b * dout.row_stride;
+#pragma omp simd
+    for (Index j = 0; j < columns; ++j) d[j] = g[j] * inverse;
+  });
+}
+
+template <class T>
+constexpr ReductionKernels make_table() {
+  return {column_dot<T>, squared_norm<T>, mean_pool<T>, mean_pool_gradient<T>};
+}
+
+}  // namespace
+
+const ReductionKernels reduction_f32 = make_table<float>();
+#if BASIS_KERNELS_F64
+const ReductionKernels reduction_f64 = make_table<double>();
+#endif
+
+}  // namespace basis::cpu::BASIS_KERNELS

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "tensor/cpu/isa.h"
+#include "tensor/cpu/kernels/tables.h"
+
+namespace basis::cpu {
+
+/// The kernels of one instruction set for activations of f32 or f64. f64 always gets the
+/// baseline's.
+const KernelTable& kernels_f32(Isa isa);
+const KernelTable& kernels_f64();
+
+}  // namespace basis::cpu

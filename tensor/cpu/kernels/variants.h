@@ -1,0 +1,42 @@
+#pragma once
+
+#include "tensor/cpu/kernels/tables.h"
+
+// What the object files of each instruction set export. f64 exists in the baseline only.
+
+namespace basis::cpu {
+
+namespace baseline {
+extern const ElementwiseKernels elementwise_f32, elementwise_f64;
+extern const ConvertKernels convert_any;
+extern const ReductionKernels reduction_f32, reduction_f64;
+extern const LossKernels loss_f32, loss_f64;
+extern const LayerNormKernels layer_norm_f32, layer_norm_f64;
+extern const AttentionKernels attention_f32, attention_f64;
+extern const RowKernels rows_f32, rows_f64;
+extern const OptimizerKernels optimizer_f32, optimizer_f64;
+}  // namespace baseline
+
+namespace avx2 {
+extern const ElementwiseKernels elementwise_f32;
+extern const ConvertKernels convert_any;
+extern const ReductionKernels reduction_f32;
+extern const LossKernels loss_f32;
+extern const LayerNormKernels layer_norm_f32;
+extern const AttentionKernels attention_f32;
+extern const RowKernels rows_f32;
+extern const OptimizerKernels optimizer_f32;
+}  // namespace avx2
+
+namespace avx512 {
+extern const ElementwiseKernels elementwise_f32;
+extern const ConvertKernels convert_any;
+extern const ReductionKernels reduction_f32;
+extern const LossKernels loss_f32;
+extern const LayerNormKernels layer_norm_f32;
+extern const AttentionKernels attention_f32;
+extern const RowKernels rows_f32;
+extern const OptimizerKernels optimizer_f32;
+}  // namespace avx512
+
+}  // namespace basis::cpu

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "tensor/allocator.h"
+
+namespace basis::cpu {
+
+/// Memory from the system. From 2 MiB on: address space aligned to 2 MiB whose pages cost nothing
+/// until touched, huge pages advised. Throws Error with the amount when the system refuses.
+Block reserve(std::size_t bytes);
+
+}  // namespace basis::cpu

@@ -1,0 +1,232 @@
+// Net 1 (docs/architecture.md): every operation against central differences, in f64, with a random
+// cotangent, poisoned memory, and gradients that must be added to.
+#include "autograd/gradcheck.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "autograd/attention.h"
+#include "autograd/elementwise.h"
+#include "autograd/linear.h"
+#include "autograd/losses.h"
+#include "autograd/normalization.h"
+#include "autograd/rows.h"
+#include "tensor/caching_allocator.h"
+#include "tensor/cpu/cpu_backend.h"
+#include "tensor/packed.h"
+
+namespace basis {
+namespace {
+
+using Inputs = std::span<const Variable>;
+using Function = std::function<Variable(Context&, Inputs)>;
+
+class Gradients : public ::testing::Test {
+ protected:
+  Tensor normal(const Shape& shape, double mean = 0, double deviation = 1) {
+    Tensor tensor = Tensor::allocate(memory_, shape, DType::F64);
+    for (std::int64_t i = 0; i < tensor.element_count(); ++i) {
+      tensor.data<double>()[i] = mean + deviation * random_.normal();
+    }
+    return tensor;
+  }
+  Tensor ids(std::initializer_list<std::int32_t> values) {
+    const std::vector<std::int32_t> list(values);
+    return to_device<std::int32_t>(*backend_, memory_, list,
+                                   {static_cast<std::int64_t>(list.size())});
+  }
+  PackedLayout layout(std::initializer_list<std::int32_t> lengths) {
+    const std::vector<std::int32_t> list(lengths);
+    return PackedLayout(*backend_, memory_, list, 3);
+  }
+  /// Rows of a packed batch; those beyond the last token are zero, as in a real one.
+  Tensor packed_rows(const PackedLayout& packed, std::int64_t width) {
+    Tensor tensor = normal({packed.rows(), width});
+    for (std::int64_t i = packed.tokens() * width; i < tensor.element_count(); ++i) {
+      tensor.data<double>()[i] = 0;
+    }
+    return tensor;
+  }
+  void expect_gradients(const Function& function, const std::vector<Tensor>& inputs,
+                        GradcheckOptions options = {}) {
+    const GradcheckReport report = gradcheck(*backend_, function, inputs, options);
+    EXPECT_TRUE(report.passes) << report.message;
+    EXPECT_LE(report.worst_error, options.tolerance);
+  }
+
+  std::unique_ptr<Backend> backend_ = make_cpu_backend();
+  CachingAllocator memory_{*backend_};
+  RandomStream random_{7, 1};
+};
+
+TEST_F(Gradients, OfLinearWithBias) {
+  expect_gradients([](Context& c, Inputs v) { return linear(c, v[0], v[1], v[2]); },
+                   {normal({5, 7}), normal({3, 7}), normal({3})});
+}
+
+TEST_F(Gradients, OfLinearWithoutBias) {
+  expect_gradients([](Context& c, Inputs v) { return linear(c, v[0], v[1], {}); },
+                   {normal({1, 4}), normal({6, 4})});
+}
+
+TEST_F(Gradients, OfAValueUsedTwice) {
+  expect_gradients(
+      [](Context& c, Inputs v) {
+        const Variable h = linear(c, v[0], v[1], {});
+        return linear(c, add(c, h, 0.5, v[0]), v[1], {});
+      },
+      {normal({4, 5}), normal({5, 5})});
+}
+
+TEST_F(Gradients, OfMatmul) {
+  for (const bool transposed : {false, true}) {
+    expect_gradients(
+        [=](Context& c, Inputs v) { return matmul(c, -1.5, v[0], v[1], transposed); },
+        {normal({4, 6}), transposed ? normal({3, 6}) : normal({6, 3})});
+  }
+}
+
+TEST_F(Gradients, OfAddMatmul) {
+  for (const bool transposed : {false, true}) {
+    expect_gradients(
+        [=](Context& c, Inputs v) {
+          const Variable y = linear(c, v[0], v[1], {});
+          return add_matmul(c, y, 0.7, v[2], v[3], transposed);
+        },
+        {normal({4, 6}), normal({3, 6}), normal({4, 2}),
+         transposed ? normal({3, 2}) : normal({2, 3})});
+  }
+}
+
+TEST_F(Gradients, OfAddScaleAndScaleColumns) {
+  expect_gradients(
+      [](Context& c, Inputs v) {
+        return scale(c, 3, add(c, scale_columns(c, v[0], v[1]), -2, v[0]));
+      },
+      {normal({3, 5}), normal({5})});
+}
+
+TEST_F(Gradients, OfAddOfAValueToItself) {
+  expect_gradients([](Context& c, Inputs v) { return add(c, v[0], 1.5, v[0]); }, {normal({3, 2})});
+}
+
+TEST_F(Gradients, OfActivations) {
+  for (const Activation kind :
+       {Activation::GeluErf, Activation::GeluTanh, Activation::Relu, Activation::Tanh}) {
+    expect_gradients([=](Context& c, Inputs v) { return activation(c, kind, v[0]); },
+                     {normal({4, 33}, 0.1, 2)});
+  }
+}
+
+TEST_F(Gradients, OfDropout) {
+  const PackedLayout packed = layout({3, 1, 5});
+  const Dropout site = make_dropout(0.3, 5);
+  GradcheckOptions training;
+  training.is_training = true;
+  expect_gradients([&](Context& c, Inputs v) { return dropout(c, v[0], site, packed.view()); },
+                   {packed_rows(packed, 9)}, training);
+  expect_gradients(
+      [&](Context& c, Inputs v) { return dropout(c, v[0], site, packed.pooled_view()); },
+      {normal({3, 9})}, training);
+}
+
+TEST_F(Gradients, OfBandToDense) {
+  expect_gradients([](Context& c, Inputs v) { return band_to_dense(c, v[0]); }, {normal({5, 6})});
+}
+
+TEST_F(Gradients, OfLayerNormWhenTheMeanIsLarge) {
+  GradcheckOptions options;
+  // The mean costs digits in the differences: (mean + noise) keeps about 13 of the 16.
+  options.tolerance = 1e-6;
+  expect_gradients([](Context& c, Inputs v) { return layer_norm(c, v[0], v[1], v[2], 1e-12); },
+                   {normal({4, 7}, 1000), normal({7}), normal({7})}, options);
+}
+
+TEST_F(Gradients, OfResidualLayerNormWithDropout) {
+  const PackedLayout packed = layout({2, 6});
+  GradcheckOptions training;
+  training.is_training = true;
+  for (const double p : {0.0, 0.4}) {
+    const Dropout site = make_dropout(p, 2);
+    expect_gradients(
+        [&](Context& c, Inputs v) {
+          return residual_layer_norm(c, v[0], site, v[1], packed.view(), v[2], v[3], 1e-5);
+        },
+        {packed_rows(packed, 5), packed_rows(packed, 5), normal({5}), normal({5})}, training);
+  }
+}
+
+TEST_F(Gradients, OfResidualLayerNormWhereResidualAndInputAreOne) {
+  const PackedLayout packed = layout({4});
+  const Dropout site = make_dropout(0.4, 2);
+  GradcheckOptions training;
+  training.is_training = true;
+  expect_gradients(
+      [&](Context& c, Inputs v) {
+        return residual_layer_norm(c, v[0], site, v[0], packed.view(), v[1], v[2], 1e-5);
+      },
+      {packed_rows(packed, 5), normal({5}), normal({5})}, training);
+}
+
+TEST_F(Gradients, OfAttentionOverPackedSequences) {
+  const PackedLayout packed = layout({1, 7, 3});
+  const AttentionShape shape{2, 3, 0.6};
+  for (const double p : {0.0, 0.3}) {
+    const Dropout site = make_dropout(p, 9);
+    GradcheckOptions training;
+    training.is_training = true;
+    expect_gradients(
+        [&](Context& c, Inputs v) {
+          return attention(c, v[0], v[1], v[2], packed.view(), shape, site);
+        },
+        {packed_rows(packed, 6), packed_rows(packed, 6), packed_rows(packed, 6)}, training);
+  }
+}
+
+TEST_F(Gradients, OfAttentionOfAValueToItself) {
+  const PackedLayout packed = layout({4, 2});
+  const AttentionShape shape{1, 4, 0.5};
+  expect_gradients(
+      [&](Context& c, Inputs v) {
+        return attention(c, v[0], v[0], v[0], packed.view(), shape, {});
+      },
+      {packed_rows(packed, 4)});
+}
+
+TEST_F(Gradients, OfEmbeddingSum) {
+  const Tensor words = ids({4, 0, 4, 2}), positions = ids({0, 1, 2, 0}), types = ids({0, 0, 1, 1});
+  expect_gradients(
+      [&](Context& c, Inputs v) {
+        return embedding_sum(c, v[0], words, v[1], positions, v[2], types);
+      },
+      {normal({5, 3}), normal({4, 3}), normal({2, 3})});
+}
+
+TEST_F(Gradients, OfGatherRowsWithRepeats) {
+  const Tensor rows = ids({2, 0, 2});
+  expect_gradients([&](Context& c, Inputs v) { return gather_rows(c, v[0], rows); },
+                   {normal({4, 3})});
+}
+
+TEST_F(Gradients, OfMeanPool) {
+  const PackedLayout packed = layout({1, 4, 2});
+  expect_gradients([&](Context& c, Inputs v) { return mean_pool(c, v[0], packed.view()); },
+                   {packed_rows(packed, 5)});
+}
+
+TEST_F(Gradients, OfCrossEntropyWithIgnoredRows) {
+  const Tensor labels = ids({2, -100, 0, 1});
+  expect_gradients(
+      [&](Context& c, Inputs v) { return cross_entropy(c, v[0], labels, 1); },
+      {normal({4, 3}, 0, 3)});
+}
+
+TEST_F(Gradients, OfSquaredError) {
+  const Tensor target = normal({4, 1});
+  expect_gradients([&](Context& c, Inputs v) { return squared_error(c, v[0], target, 1); },
+                   {normal({4, 1})});
+}
+
+}  // namespace
+}  // namespace basis
