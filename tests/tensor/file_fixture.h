@@ -24,6 +24,15 @@ std::string error_of(Action&& action) {
   return "";
 }
 
+/// A file or folder of the real data, which lies under $BASIS_DATA, else beside the source tree. A
+/// test skips where it is absent.
+inline std::filesystem::path real_data(const std::string& place) {
+  const char* root = std::getenv("BASIS_DATA");
+  return (root != nullptr ? std::filesystem::path(root)
+                          : std::filesystem::path(BASIS_TEST_FILES) / "../../../shared/data") /
+         place;
+}
+
 /// A test with an empty folder of its own, removed at the end.
 class TemporaryFolder : public testing::Test {
  protected:

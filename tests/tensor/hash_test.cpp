@@ -46,7 +46,8 @@ TEST_F(Hash, IsByValueAndStaysTheSameBetweenRuns) {
   EXPECT_EQ(Hasher().add(-7).hex(), Hasher().add(std::int64_t{-7}).hex());
   EXPECT_EQ(Hasher().add(std::string("x")).hex(), Hasher().add("x").hex());
   // Kept results are found by it: a change here needs a raised results version.
-  EXPECT_EQ(Hasher().add("steps").add(100).add(0.1).add(true).hex(), "acde7a328714684984e6682fba38913e");
+  EXPECT_EQ(Hasher().add("steps").add(100).add(0.1).add(true).hex(),
+            "acde7a328714684984e6682fba38913e");
 }
 
 }  // namespace

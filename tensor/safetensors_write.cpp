@@ -1,0 +1,85 @@
+#include <cstring>
+#include <set>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "tensor/error.h"
+#include "tensor/file.h"
+#include "tensor/safetensors.h"
+
+namespace basis {
+namespace {
+
+using Tensors = std::vector<std::pair<std::string, Tensor>>;
+
+const char* format_name(DType dtype) {
+  switch (dtype) {
+    case DType::F32:
+      return "F32";
+    case DType::BF16:
+      return "BF16";
+    case DType::F64:
+      return "F64";
+    case DType::I32:
+      return "I32";
+    case DType::U8:
+      return "U8";
+  }
+  throw InternalError("write_safetensors: a dtype");
+}
+
+/// The header as the reference library writes it, padded with spaces so that data are aligned.
+std::string header_text(const Tensors& tensors,
+                        const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::size_t begin = 0;
+  for (const auto& [name, tensor] : tensors) {
+    std::vector<std::int64_t> sizes;
+    for (int axis = 0; axis < tensor.shape().rank(); ++axis) sizes.push_back(tensor.shape()[axis]);
+    const std::size_t end = begin + tensor.bytes();
+    header.push_back({name, nlohmann::ordered_json{{"dtype", format_name(tensor.dtype())},
+                                                   {"shape", sizes},
+                                                   {"data_offsets", {begin, end}}}});
+    begin = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  return text;
+}
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const Tensors& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::set<std::string_view> seen{"__metadata__"};
+  for (const auto& [name, tensor] : tensors) {
+    if (!seen.insert(name).second) {
+      throw Error(fmt::format("{}: two tensors named \"{}\"", path.string(), name));
+    }
+    ensure(!tensor.is_empty(), "write_safetensors: tensors with elements");
+    ensure(tensor.device() == DeviceKind::Cpu, "write_safetensors: tensors in the host's memory");
+  }
+
+  std::string header;
+  try {
+    header = header_text(tensors, metadata);
+  } catch (const nlohmann::json::exception&) {
+    throw Error(path.string() + ": a tensor's name or the metadata is not UTF-8");
+  }
+  if (header.size() > 100'000'000) {  // what readers of the format take
+    throw Error(path.string() + ": the names and metadata need a header beyond 100 MB");
+  }
+  const std::uint64_t length = header.size();
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(&length, 1)));
+  file.write(header);
+  for (const auto& [name, tensor] : tensors) {
+    file.write(std::span<const std::byte>(tensor.bytes_begin(), tensor.bytes()));
+  }
+  file.commit();
+}
+
+}  // namespace basis
