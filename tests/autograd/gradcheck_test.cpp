@@ -153,7 +153,8 @@ TEST_F(Gradients, OfResidualLayerNormWithDropout) {
         [&](Context& c, Inputs v) {
           return residual_layer_norm(c, v[0], site, v[1], packed.view(), v[2], v[3], 1e-5);
         },
-        {packed_rows(packed, 5), packed_rows(packed, 5), normal({5}), normal({5})}, training);
+        {normal({packed.rows(), 5}), normal({packed.rows(), 5}), normal({5}), normal({5})},
+        training);
   }
 }
 
@@ -166,7 +167,7 @@ TEST_F(Gradients, OfResidualLayerNormWhereResidualAndInputAreOne) {
       [&](Context& c, Inputs v) {
         return residual_layer_norm(c, v[0], site, v[0], packed.view(), v[1], v[2], 1e-5);
       },
-      {packed_rows(packed, 5), normal({5}), normal({5})}, training);
+      {normal({packed.rows(), 5}), normal({5}), normal({5})}, training);
 }
 
 TEST_F(Gradients, OfAttentionOverPackedSequences) {

@@ -1,0 +1,135 @@
+#include "experiments/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+
+#include "tensor/packed.h"
+#include "tensor/safetensors.h"
+
+namespace basis {
+
+Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const TrainingTask& task,
+                 const TrainerOptions& options)
+    : backend_(backend), arena_(arena), optimizer_(optimizer), task_(task), options_(options) {
+  state_.seed = options.seed;
+}
+
+void Trainer::prepare_state(std::int64_t step) {
+  state_.step = static_cast<std::uint64_t>(step);
+  const double factor = options_.schedule.factor(step);
+  for (std::size_t group = 0; group < options_.learning_rates.size(); ++group) {
+    state_.learning_rate[group] = options_.learning_rates[group] * factor;
+  }
+  optimizer_.set_bias_corrections(state_);
+}
+
+double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& plan) {
+  const double scale = 1.0 / static_cast<double>(std::max<std::int64_t>(1, plan.loss_count));
+  double loss_sum = 0;
+  for (std::int64_t i = 0; i < plan.micro_batches; ++i) {
+    Tape tape;
+    Context context{backend_, arena_, &tape, true, &state_, options_.dtype};
+    const Variable loss = task_.loss(context, i, scale);
+    const double value = to_host<double>(backend_, loss.value).front();
+    if (!std::isfinite(value)) stop_not_finite(step, "the loss");
+    loss_sum += value;
+    tape.backward(context, loss);
+  }
+  return loss_sum * scale;
+}
+
+StepReport Trainer::train_step(std::int64_t step) {
+  const auto start = std::chrono::steady_clock::now();
+  const TrainingTask::Step plan = task_.begin_step(step);
+  prepare_state(step);
+  optimizer_.begin_step();
+  const double loss = run_micro_batches(step, plan);
+  arena_.expect_empty();
+  optimizer_.step(&state_);
+  if (state_.skip_update != 0) {
+    stop_not_finite(step, "the gradient of " + optimizer_.parameter_not_finite());
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return {step + 1,  task_.steps,           loss,           state_.learning_rate[0],
+          state_.gradient_norm, plan.tokens, seconds.count()};
+}
+
+void Trainer::run(const std::function<void(const StepReport&)>& on_step,
+                  const std::function<bool()>& is_cancelled) {
+  while (steps_done_ < task_.steps) {
+    const StepReport report = train_step(steps_done_);
+    ++steps_done_;
+    if (on_step) on_step(report);
+    const bool is_due =
+        options_.checkpoint_every > 0 && steps_done_ % options_.checkpoint_every == 0;
+    const bool stops = is_cancelled && is_cancelled() && steps_done_ < task_.steps;
+    if ((is_due || stops) && steps_done_ < task_.steps) save(steps_done_);
+    if (stops) throw Cancelled(fmt::format("stopped after step {} of {}", steps_done_, task_.steps));
+  }
+}
+
+std::filesystem::path Trainer::checkpoint_path(std::int64_t steps_done) const {
+  return options_.folder / fmt::format("step-{}.safetensors", steps_done);
+}
+
+std::vector<std::int64_t> Trainer::checkpoints() const {
+  std::vector<std::int64_t> steps;
+  if (options_.folder.empty() || !std::filesystem::is_directory(options_.folder)) return steps;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("step-") || !name.ends_with(".safetensors")) continue;
+    const char* begin = name.data() + 5;
+    const char* end = name.data() + name.size() - 12;
+    std::int64_t step = 0;
+    if (const auto parsed = std::from_chars(begin, end, step); parsed.ec == std::errc() &&
+                                                               parsed.ptr == end) {
+      steps.push_back(step);
+    }
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+void Trainer::save(std::int64_t steps_done) {
+  if (options_.folder.empty()) return;
+  const std::vector<std::int64_t> older = checkpoints();
+  write_safetensors(checkpoint_path(steps_done), optimizer_.state(),
+                    {{"steps_done", std::to_string(steps_done)}});
+  for (const std::int64_t step : older) {
+    if (step != steps_done) std::filesystem::remove(checkpoint_path(step));
+  }
+}
+
+std::int64_t Trainer::resume() {
+  const std::vector<std::int64_t> steps = checkpoints();
+  if (steps.empty()) return 0;
+  const SafeTensors file = SafeTensors::open(checkpoint_path(steps.back()));
+  for (const auto& [name, tensor] : optimizer_.state()) {
+    if (!file.contains(name) || file.shape(name) != tensor.shape()) {
+      throw Error(fmt::format("{}: not a checkpoint of this run (\"{}\" does not fit {}); remove it "
+                              "to start again",
+                              checkpoint_path(steps.back()).string(), name, tensor.to_string()));
+    }
+    const Tensor stored = file.tensor(name, tensor.dtype());
+    backend_.copy_to_device(stored.bytes_begin(), tensor.bytes_begin(), tensor.bytes());
+  }
+  optimizer_.state_was_loaded();
+  steps_done_ = steps.back();
+  return steps_done_;
+}
+
+void Trainer::stop_not_finite(std::int64_t step, const std::string& what) const {
+  const std::vector<std::int64_t> steps = checkpoints();
+  const std::string last = steps.empty()
+                               ? std::string("There is no checkpoint yet.")
+                               : "Last good checkpoint: " + checkpoint_path(steps.back()).string() + ".";
+  throw Error(fmt::format("step {}: {} is not finite; stopped. {} A smaller learning rate usually "
+                          "helps.",
+                          step + 1, what, last));
+}
+
+}  // namespace basis

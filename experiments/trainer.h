@@ -1,0 +1,89 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+
+#include "autograd/context.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "tensor/arena.h"
+
+namespace basis {
+
+/// What is trained, as the trainer sees it: it knows batches, losses and counts, nothing of tokens.
+struct TrainingTask {
+  struct Step {
+    std::int64_t micro_batches = 1;
+    std::int64_t loss_count = 0;  // divisor of the whole step, over all micro-batches
+    std::int64_t tokens = 0;      // real ones, for the rate
+  };
+  std::int64_t steps = 0;
+  /// Draws the batches of a step, a pure function of its number.
+  std::function<Step(std::int64_t step)> begin_step;
+  /// The summed loss of one micro-batch, its gradient scaled by `scale` (autograd/losses.h).
+  std::function<Variable(Context&, std::int64_t micro_batch, double scale)> loss;
+};
+
+struct TrainerOptions {
+  std::uint64_t seed = 0;
+  DType dtype = DType::F32;
+  Schedule schedule;
+  std::vector<double> learning_rates;   // by group, before the schedule
+  std::int64_t checkpoint_every = 0;    // steps; 0: only when cancelled
+  std::filesystem::path folder;         // of checkpoints; empty: none are written
+};
+
+/// One optimiser step as it is logged.
+struct StepReport {
+  std::int64_t step = 0;  // counted from 1 when logged
+  std::int64_t steps = 0;
+  double loss = 0;        // mean over the step
+  double learning_rate = 0;
+  double gradient_norm = 0;
+  std::int64_t tokens = 0;
+  double seconds = 0;
+};
+
+/// Thrown when a run is cancelled; a checkpoint has been written.
+class Cancelled : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The loop: micro-batches, backward, update, log, checkpoint. Everything random is a function of
+/// (seed, step), so that a resumed run has the same bits as one that was never interrupted.
+class Trainer {
+ public:
+  Trainer(Backend&, Arena&, Optimizer&, const TrainingTask&, const TrainerOptions&);
+
+  /// Continues from the last checkpoint in the folder, if there is one; returns its step count.
+  std::int64_t resume();
+
+  /// Runs all remaining steps. `on_step` sees every step and may evaluate between steps;
+  /// `is_cancelled` is asked after each. Throws Error when a loss or a gradient is not finite, with the
+  /// step, the parameter and the last good checkpoint; Cancelled after saving when asked to stop.
+  void run(const std::function<void(const StepReport&)>& on_step,
+           const std::function<bool()>& is_cancelled = nullptr);
+
+  /// One step alone, for benchmarks and examples.
+  StepReport train_step(std::int64_t step);
+
+ private:
+  std::filesystem::path checkpoint_path(std::int64_t steps_done) const;
+  std::vector<std::int64_t> checkpoints() const;
+  void save(std::int64_t steps_done);
+  void prepare_state(std::int64_t step);
+  double run_micro_batches(std::int64_t step, const TrainingTask::Step& plan);
+  [[noreturn]] void stop_not_finite(std::int64_t step, const std::string& what) const;
+
+  Backend& backend_;
+  Arena& arena_;
+  Optimizer& optimizer_;
+  const TrainingTask& task_;
+  TrainerOptions options_;
+  StepState state_;
+  std::int64_t steps_done_ = 0;
+};
+
+}  // namespace basis
