@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "nn/bert_config.h"
+#include "tensor/error.h"
+
+namespace basis {
+namespace {
+
+constexpr std::int64_t most_parameters = std::int64_t{1} << 40;
+
+/// All weights of embeddings, layers and pooler. Sizes within their limits do not overflow it.
+std::int64_t parameter_count(const BertConfig& config) {
+  const std::int64_t width = config.hidden_size;
+  const std::int64_t inner = config.intermediate_size;
+  const std::int64_t norm = 2 * width;
+  const std::int64_t attention = 4 * (width + 1) * width;
+  const std::int64_t feed_forward = (width + 1) * inner + (inner + 1) * width;
+  const std::int64_t embeddings =
+      (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * width + norm;
+  return embeddings + config.num_hidden_layers * (attention + feed_forward + 2 * norm) +
+         (width + 1) * width;
+}
+
+class Checks {
+ public:
+  explicit Checks(const std::string& source) : source_(source) {}
+
+  void size(const char* key, std::int64_t value, std::int64_t largest) const {
+    if (value >= 1 && value <= largest) return;
+    fail(key, fmt::format("is {}, not from 1 to {}", value, largest));
+  }
+
+  /// From `smallest` to below 1; NaN fails.
+  void share(const char* key, double value, double smallest = 0.0) const {
+    if (value >= smallest && value < 1.0) return;
+    fail(key, fmt::format("is {}, not from {} to below 1", value, smallest));
+  }
+
+  template <std::size_t N>
+  void one_of(const char* key, const std::string& value,
+              const std::array<const char*, N>& allowed) const {
+    if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
+    fail(key, fmt::format("is \"{}\"; known are {}", value, fmt::join(allowed, ", ")));
+  }
+
+  [[noreturn]] void fail(const char* key, const std::string& reason) const {
+    throw Error(fmt::format("{}: \"{}\" {}", source_, key, reason));
+  }
+
+ private:
+  const std::string& source_;
+};
+
+}  // namespace
+
+void BertConfig::validate(const std::string& source_name) const {
+  const Checks check(source_name);
+  check.size("vocab_size", vocab_size, 10'000'000);
+  check.size("hidden_size", hidden_size, 65'536);
+  check.size("num_hidden_layers", num_hidden_layers, 1'000);
+  check.size("num_attention_heads", num_attention_heads, 65'536);
+  check.size("intermediate_size", intermediate_size, 1'048'576);
+  check.size("max_position_embeddings", max_position_embeddings, 1'048'576);
+  check.size("type_vocab_size", type_vocab_size, 65'536);
+  if (hidden_size % num_attention_heads != 0) {
+    check.fail("num_attention_heads", fmt::format("is {}, which does not divide hidden_size {}",
+                                                  num_attention_heads, hidden_size));
+  }
+  if (parameter_count(*this) >= most_parameters) {
+    throw Error(fmt::format("{}: these sizes make {} parameters; fewer than {} are allowed",
+                            source_name, parameter_count(*this), most_parameters));
+  }
+  if (hidden_act == Activation::Tanh) {
+    check.fail("hidden_act", "is tanh; known are gelu, gelu_new and relu");
+  }
+  check.share("hidden_dropout_prob", hidden_dropout_prob);
+  check.share("attention_probs_dropout_prob", attention_probs_dropout_prob);
+  if (classifier_dropout) check.share("classifier_dropout", *classifier_dropout);
+  // Below the smallest normal float a kernel in f32 would add nothing, or a subnormal.
+  check.share("layer_norm_eps", layer_norm_eps, 1.2e-38);
+  check.share("initializer_range", initializer_range);
+  if (pad_token_id < 0 || pad_token_id >= vocab_size) {
+    check.fail("pad_token_id",
+               fmt::format("is {}, not below vocab_size {}", pad_token_id, vocab_size));
+  }
+  check.one_of("basis_head", head, std::array{"mean", "pooler"});
+  check.one_of(
+      "problem_type", problem_type,
+      std::array{"", "regression", "single_label_classification", "multi_label_classification"});
+  std::set<std::string> seen;
+  for (const std::string& label : labels) {
+    if (!seen.insert(label).second) {
+      check.fail("id2label", fmt::format("has the label \"{}\" twice", label));
+    }
+  }
+}
+
+}  // namespace basis
