@@ -1,0 +1,1 @@
+"""What PyTorch computes for small BERTs, written as safetensors for the C++ tests."""
