@@ -8,11 +8,12 @@ Variable attention(Context& context, const Variable& q, const Variable& k, const
                    const SequenceView& sequences, const AttentionShape& shape,
                    const Dropout& site) {
   if (q.shape() != k.shape() || q.shape() != v.shape() ||
-      q.shape().column_count() != shape.heads * shape.head_size || q.view().rows != sequences.rows) {
-    throw ShapeError(fmt::format("attention: query {}, key {}, value {} with {} heads of {} over {} rows",
-                                 q.shape().to_string(), k.shape().to_string(),
-                                 v.shape().to_string(), shape.heads, shape.head_size,
-                                 sequences.rows));
+      q.shape().column_count() != shape.heads * shape.head_size ||
+      q.view().rows != sequences.rows) {
+    throw ShapeError(
+        fmt::format("attention: query {}, key {}, value {} with {} heads of {} over {} rows",
+                    q.shape().to_string(), k.shape().to_string(), v.shape().to_string(),
+                    shape.heads, shape.head_size, sequences.rows));
   }
   const Dropout dropout = context.is_training ? site : Dropout{};
   const bool is_recorded = context.records(q, k, v);
@@ -21,7 +22,8 @@ Variable attention(Context& context, const Variable& q, const Variable& k, const
   const Tensor log_sum_exp =
       is_recorded ? context.allocate({sequences.rows, shape.heads}, accumulation_dtype(dtype))
                   : Tensor();
-  const auto scratch = context.scratch(context.backend.attention_workspace(sequences, shape, dtype));
+  const auto scratch =
+      context.scratch(context.backend.attention_workspace(sequences, shape, dtype));
   context.backend.attention(q.view(), k.view(), v.view(), sequences, shape, dropout, context.state,
                             y.view(), is_recorded ? log_sum_exp.view() : MatrixView{},
                             scratch.workspace);

@@ -10,9 +10,9 @@ namespace basis {
 /// numbers of the step. There is no global mode.
 struct Context {
   Backend& backend;
-  Allocator& arena;                  // activations, their gradients, scratch: all gone after the step
-  Tape* tape = nullptr;              // null: nothing is recorded, nothing is kept
-  bool is_training = false;          // dropout is on
+  Allocator& arena;          // activations, their gradients, scratch: all gone after the step
+  Tape* tape = nullptr;      // null: nothing is recorded, nothing is kept
+  bool is_training = false;  // dropout is on
   const StepState* state = nullptr;  // needed where dropout is on
   DType dtype = DType::F32;          // of activations
 
@@ -47,8 +47,8 @@ struct Context {
   }
 };
 
-/// Lets `kernel(MatrixView)`, which overwrites, contribute to `gradient`: straight into it the first
-/// time, through scratch and a sum after that. Nothing happens for a null gradient.
+/// Lets `kernel(MatrixView)`, which overwrites, contribute to `gradient`: straight into it the
+/// first time, through scratch and a sum after that. Nothing happens for a null gradient.
 template <class Kernel>
 void contribute(const Context& context, Gradient* gradient, const Shape& shape, DType dtype,
                 const Kernel& kernel) {
@@ -74,8 +74,8 @@ void contribute_beta(const Context& context, Gradient* gradient, const Shape& sh
   gradient->is_written = true;
 }
 
-/// Hands `term`, which nobody reads after this, to `gradient`: as its memory the first time where the
-/// gradient has none of its own, as a sum after that.
+/// Hands `term`, which nobody reads after this, to `gradient`: as its memory the first time where
+/// the gradient has none of its own, as a sum after that.
 inline void hand_over(const Context& context, Gradient* gradient, const Tensor& term) {
   if (gradient == nullptr) return;
   if (gradient->tensor.is_empty()) {

@@ -15,13 +15,13 @@ Variable add(Context& context, const Variable& a, double alpha, const Variable& 
   if (!context.records(a, b)) return y;
 
   const Shape shape = a.shape();  // da = dy, db = alpha dy
-  y.gradient = context.tape->record([=, da = a.gradient, db = b.gradient](Context& c,
-                                                                          const Tensor& dy) {
-    contribute_beta(c, db, shape, dy.dtype(), [&](double beta, MatrixView out) {
-      c.backend.add_scaled(alpha, dy.view(), beta, out);
-    });
-    hand_over(c, da, dy);
-  });
+  y.gradient =
+      context.tape->record([=, da = a.gradient, db = b.gradient](Context& c, const Tensor& dy) {
+        contribute_beta(c, db, shape, dy.dtype(), [&](double beta, MatrixView out) {
+          c.backend.add_scaled(alpha, dy.view(), beta, out);
+        });
+        hand_over(c, da, dy);
+      });
   return y;
 }
 
@@ -51,18 +51,19 @@ Variable scale_columns(Context& context, const Variable& x, const Variable& v) {
 
   const Tensor saved = v.wants_gradient() ? x.value : Tensor();
   const Shape x_shape = x.shape();
-  y.gradient = context.tape->record([=, dx = x.gradient, dv = v.gradient](Context& c,
-                                                                          const Tensor& dy) {
-    // dv_j = sum_t x_tj dy_tj, dx = dy * v
-    contribute_beta(c, dv, row.shape(), row.dtype(), [&](double beta, MatrixView out) {
-      const MatrixView g = dy.view();
-      const auto scratch = c.scratch(c.backend.column_sum_workspace(g.rows, g.columns, dy.dtype()));
-      out = {out.data, out.dtype, 1, g.columns, g.columns};
-      c.backend.column_dot(1, saved.view(), g, beta, out, scratch.workspace);
-    });
-    contribute(c, dx, x_shape, dy.dtype(),
-               [&](MatrixView out) { c.backend.scale_columns(dy.view(), row.view(), out); });
-  });
+  y.gradient =
+      context.tape->record([=, dx = x.gradient, dv = v.gradient](Context& c, const Tensor& dy) {
+        // dv_j = sum_t x_tj dy_tj, dx = dy * v
+        contribute_beta(c, dv, row.shape(), row.dtype(), [&](double beta, MatrixView out) {
+          const MatrixView g = dy.view();
+          const auto scratch =
+              c.scratch(c.backend.column_sum_workspace(g.rows, g.columns, dy.dtype()));
+          out = {out.data, out.dtype, 1, g.columns, g.columns};
+          c.backend.column_dot(1, saved.view(), g, beta, out, scratch.workspace);
+        });
+        contribute(c, dx, x_shape, dy.dtype(),
+                   [&](MatrixView out) { c.backend.scale_columns(dy.view(), row.view(), out); });
+      });
   return y;
 }
 

@@ -1,8 +1,8 @@
 #include "autograd/gradcheck.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "tensor/arena.h"
 #include "tensor/caching_allocator.h"
@@ -109,8 +109,8 @@ class Checker {
       if (error <= options_.tolerance) continue;  // a NaN falls through
       report_.passes = false;
       report_.message =
-          fmt::format("input {} {}, element {}: gradient {:.12g}, central difference {:.12g}{}", input,
-                      inputs_[input].shape().to_string(), i, found, numeric,
+          fmt::format("input {} {}, element {}: gradient {:.12g}, central difference {:.12g}{}",
+                      input, inputs_[input].shape().to_string(), i, found, numeric,
                       is_prefilled ? " (added to a gradient that was there)" : "");
       return;
     }

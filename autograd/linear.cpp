@@ -19,8 +19,8 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
 }
 
 /// dW = gᵀ x and db = column sums of g, in one call where both are wanted.
-void weight_gradient(const Context& context, const Tensor& g, const Tensor& x, const Variable& weight,
-                     const Variable& bias) {
+void weight_gradient(const Context& context, const Tensor& g, const Tensor& x,
+                     const Variable& weight, const Variable& bias) {
   MatrixView dweight, dbias;
   double beta_weight = 0, beta_bias = 0;
   auto open = [&](const Variable& parameter, MatrixView& out, double& beta) {
@@ -45,9 +45,8 @@ void weight_gradient(const Context& context, const Tensor& g, const Tensor& x, c
 Variable linear(Context& context, const Variable& x, const Variable& weight, const Variable& bias) {
   check_linear(x, weight, bias);
   const PreparedWeight prepared =
-      weight.prepared != nullptr
-          ? *weight.prepared
-          : context.backend.prepare_weight(weight.view(), x.value.dtype());
+      weight.prepared != nullptr ? *weight.prepared
+                                 : context.backend.prepare_weight(weight.view(), x.value.dtype());
   Variable y = constant(context.allocate({x.view().rows, weight.shape()[0]}, x.value.dtype()));
   context.backend.linear(x.view(), prepared,
                          bias.is_absent() ? ConstMatrixView{} : ConstMatrixView(bias.view()),
@@ -76,7 +75,8 @@ void check_product(const Variable& a, const Variable& b, bool transpose_b) {
                                transpose_b ? " transposed" : ""));
 }
 
-/// The gradients of alpha · a op(b). Each operand is saved only where the other's gradient is wanted.
+/// The gradients of alpha · a op(b). Each operand is saved only where the other's gradient is
+/// wanted.
 class ProductGradient {
  public:
   ProductGradient(double alpha, const Variable& a, const Variable& b, bool transpose_b)
@@ -122,10 +122,8 @@ Variable matmul(Context& context, double alpha, const Variable& a, const Variabl
   context.backend.matmul(alpha, a.view(), false, b.view(), transpose_b, 0, y.view());
   if (!context.records(a, b)) return y;
 
-  y.gradient = context.tape->record(
-      [product = ProductGradient(alpha, a, b, transpose_b)](Context& c, const Tensor& dy) {
-        product(c, dy);
-      });
+  y.gradient = context.tape->record([product = ProductGradient(alpha, a, b, transpose_b)](
+                                        Context& c, const Tensor& dy) { product(c, dy); });
   return y;
 }
 
@@ -141,12 +139,11 @@ Variable add_matmul(Context& context, const Variable& y, double alpha, const Var
   if (!context.records(y, a, b)) return constant(y.value);
 
   Variable sum = constant(y.value);
-  sum.gradient = context.tape->record(
-      [product = ProductGradient(alpha, a, b, transpose_b), dy_in = y.gradient](Context& c,
-                                                                         const Tensor& dy) {
-        product(c, dy);
-        hand_over(c, dy_in, dy);
-      });
+  sum.gradient = context.tape->record([product = ProductGradient(alpha, a, b, transpose_b),
+                                       dy_in = y.gradient](Context& c, const Tensor& dy) {
+    product(c, dy);
+    hand_over(c, dy_in, dy);
+  });
   return sum;
 }
 

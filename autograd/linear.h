@@ -13,7 +13,8 @@ Variable linear(Context&, const Variable& x, const Variable& weight, const Varia
 ///   a: (n, m)   b: (m, p), transposed (p, m)   returns (n, p)
 Variable matmul(Context&, double alpha, const Variable& a, const Variable& b, bool transpose_b);
 
-/// y + alpha · a b (or a bᵀ), written over y, which nobody else may read: a side path joins its layer.
+/// y + alpha · a b (or a bᵀ), written over y, which nobody else may read: a side path joins its
+/// layer.
 ///   y: (n, p)   a: (n, m)   b: as in matmul   returns (n, p)
 Variable add_matmul(Context&, const Variable& y, double alpha, const Variable& a, const Variable& b,
                     bool transpose_b);

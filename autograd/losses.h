@@ -6,8 +6,8 @@ namespace basis {
 
 /// Softmax cross-entropy, summed over the rows whose label is not negative.
 ///   logits: (n, C)   labels: (n) i32   returns (1, 1) f64, the plain sum
-/// The gradient is that of `scale` times the sum: with scale = 1 / (count of the whole step, over all
-/// micro-batches) accumulated micro-batches give the large batch's mean.
+/// The gradient is that of `scale` times the sum: with scale = 1 / (count of the whole step, over
+/// all micro-batches) accumulated micro-batches give the large batch's mean.
 Variable cross_entropy(Context&, const Variable& logits, const Tensor& labels, double scale);
 
 /// Sum of squared errors.   prediction: (n, m)   target: (n, m)   returns (1, 1) f64

@@ -40,8 +40,9 @@ Variable residual_layer_norm(Context& context, const Variable& x, const Dropout&
   const Tensor normalised = is_recorded ? context.allocate(shape, x.value.dtype()) : Tensor();
   const Tensor rstd = context.allocate({1, x.view().rows}, statistics);
   context.backend.residual_layer_norm(
-      x.view(), dropout, residual.is_absent() ? ConstMatrixView{} : ConstMatrixView(residual.view()),
-      sequences, context.state, as_row(gamma.value), as_row(beta.value), epsilon, y.view(),
+      x.view(), dropout,
+      residual.is_absent() ? ConstMatrixView{} : ConstMatrixView(residual.view()), sequences,
+      context.state, as_row(gamma.value), as_row(beta.value), epsilon, y.view(),
       is_recorded ? normalised.view() : MatrixView{}, rstd.view());
   if (!is_recorded) return y;
 

@@ -47,8 +47,8 @@ Variable embedding_sum(Context& context, const Variable& word, const Tensor& ids
 }
 
 Variable gather_rows(Context& context, const Variable& x, const Tensor& rows) {
-  Variable y = constant(
-      context.allocate({rows.element_count(), x.shape().column_count()}, x.value.dtype()));
+  Variable y =
+      constant(context.allocate({rows.element_count(), x.shape().column_count()}, x.value.dtype()));
   context.backend.gather_rows(x.view(), as_ids(rows), 0, y.view());
   if (!context.records(x)) return y;
 

@@ -5,8 +5,8 @@
 namespace basis {
 
 /// The sum of three embeddings for each token (arXiv 1810.04805, figure 2).
-///   word: (V, H)   ids: (T) i32   position: (P, H)   positions: (T) i32   type: (Y, H)   types: (T)
-///   returns (T, H) in the context's dtype
+///   word: (V, H)   ids: (T) i32   position: (P, H)   positions: (T) i32   type: (Y, H)   types:
+///   (T) returns (T, H) in the context's dtype
 /// Throws ShapeError when the tables differ in width. Ids are checked where batches are made.
 Variable embedding_sum(Context&, const Variable& word, const Tensor& ids, const Variable& position,
                        const Tensor& positions, const Variable& type, const Tensor& types);

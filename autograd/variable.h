@@ -21,9 +21,9 @@ struct Gradient {
 /// A value and its place on the tape. Copies are cheap and mean the same value.
 struct Variable {
   Tensor value;
-  Gradient* gradient = nullptr;               // null: no gradient is wanted
-  const PreparedWeight* prepared = nullptr;   // of a parameter that is a weight, where it keeps one
-  const std::string* name = nullptr;          // of a parameter, for messages
+  Gradient* gradient = nullptr;              // null: no gradient is wanted
+  const PreparedWeight* prepared = nullptr;  // of a parameter that is a weight, where it keeps one
+  const std::string* name = nullptr;         // of a parameter, for messages
 
   bool is_absent() const { return value.is_empty(); }
   bool wants_gradient() const { return gradient != nullptr; }
@@ -34,6 +34,8 @@ struct Variable {
 };
 
 /// A Variable that asks for no gradient.
-inline Variable constant(Tensor value) { return Variable{std::move(value)}; }
+inline Variable constant(Tensor value) {
+  return Variable{std::move(value)};
+}
 
 }  // namespace basis

@@ -8,7 +8,8 @@
 
 namespace basis {
 
-/// Token ids of a text or a pair with `[CLS]` and `[SEP]`; type 0 for the first text, 1 for the second.
+/// Token ids of a text or a pair with `[CLS]` and `[SEP]`; type 0 for the first text, 1 for the
+/// second.
 struct Encoding {
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> type_ids;

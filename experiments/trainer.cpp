@@ -1,11 +1,11 @@
 #include "experiments/trainer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "tensor/packed.h"
 #include "tensor/safetensors.h"
@@ -54,8 +54,8 @@ StepReport Trainer::train_step(std::int64_t step) {
     stop_not_finite(step, "the gradient of " + optimizer_.parameter_not_finite());
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  return {step + 1,  task_.steps,           loss,           state_.learning_rate[0],
-          state_.gradient_norm, plan.tokens, seconds.count()};
+  return {step + 1,    task_.steps,    loss, state_.learning_rate[0], state_.gradient_norm,
+          plan.tokens, seconds.count()};
 }
 
 void Trainer::run(const std::function<void(const StepReport&)>& on_step,
@@ -68,7 +68,8 @@ void Trainer::run(const std::function<void(const StepReport&)>& on_step,
         options_.checkpoint_every > 0 && steps_done_ % options_.checkpoint_every == 0;
     const bool stops = is_cancelled && is_cancelled() && steps_done_ < task_.steps;
     if ((is_due || stops) && steps_done_ < task_.steps) save(steps_done_);
-    if (stops) throw Cancelled(fmt::format("stopped after step {} of {}", steps_done_, task_.steps));
+    if (stops)
+      throw Cancelled(fmt::format("stopped after step {} of {}", steps_done_, task_.steps));
   }
 }
 
@@ -85,8 +86,8 @@ std::vector<std::int64_t> Trainer::checkpoints() const {
     const char* begin = name.data() + 5;
     const char* end = name.data() + name.size() - 12;
     std::int64_t step = 0;
-    if (const auto parsed = std::from_chars(begin, end, step); parsed.ec == std::errc() &&
-                                                               parsed.ptr == end) {
+    if (const auto parsed = std::from_chars(begin, end, step);
+        parsed.ec == std::errc() && parsed.ptr == end) {
       steps.push_back(step);
     }
   }
@@ -110,9 +111,10 @@ std::int64_t Trainer::resume() {
   const SafeTensors file = SafeTensors::open(checkpoint_path(steps.back()));
   for (const auto& [name, tensor] : optimizer_.state()) {
     if (!file.contains(name) || file.shape(name) != tensor.shape()) {
-      throw Error(fmt::format("{}: not a checkpoint of this run (\"{}\" does not fit {}); remove it "
-                              "to start again",
-                              checkpoint_path(steps.back()).string(), name, tensor.to_string()));
+      throw Error(
+          fmt::format("{}: not a checkpoint of this run (\"{}\" does not fit {}); remove it "
+                      "to start again",
+                      checkpoint_path(steps.back()).string(), name, tensor.to_string()));
     }
     const Tensor stored = file.tensor(name, tensor.dtype());
     backend_.copy_to_device(stored.bytes_begin(), tensor.bytes_begin(), tensor.bytes());
@@ -124,12 +126,13 @@ std::int64_t Trainer::resume() {
 
 void Trainer::stop_not_finite(std::int64_t step, const std::string& what) const {
   const std::vector<std::int64_t> steps = checkpoints();
-  const std::string last = steps.empty()
-                               ? std::string("There is no checkpoint yet.")
-                               : "Last good checkpoint: " + checkpoint_path(steps.back()).string() + ".";
-  throw Error(fmt::format("step {}: {} is not finite; stopped. {} A smaller learning rate usually "
-                          "helps.",
-                          step + 1, what, last));
+  const std::string last =
+      steps.empty() ? std::string("There is no checkpoint yet.")
+                    : "Last good checkpoint: " + checkpoint_path(steps.back()).string() + ".";
+  throw Error(
+      fmt::format("step {}: {} is not finite; stopped. {} A smaller learning rate usually "
+                  "helps.",
+                  step + 1, what, last));
 }
 
 }  // namespace basis

@@ -29,16 +29,16 @@ struct TrainerOptions {
   std::uint64_t seed = 0;
   DType dtype = DType::F32;
   Schedule schedule;
-  std::vector<double> learning_rates;   // by group, before the schedule
-  std::int64_t checkpoint_every = 0;    // steps; 0: only when cancelled
-  std::filesystem::path folder;         // of checkpoints; empty: none are written
+  std::vector<double> learning_rates;  // by group, before the schedule
+  std::int64_t checkpoint_every = 0;   // steps; 0: only when cancelled
+  std::filesystem::path folder;        // of checkpoints; empty: none are written
 };
 
 /// One optimiser step as it is logged.
 struct StepReport {
   std::int64_t step = 0;  // counted from 1 when logged
   std::int64_t steps = 0;
-  double loss = 0;        // mean over the step
+  double loss = 0;  // mean over the step
   double learning_rate = 0;
   double gradient_norm = 0;
   std::int64_t tokens = 0;
@@ -61,8 +61,9 @@ class Trainer {
   std::int64_t resume();
 
   /// Runs all remaining steps. `on_step` sees every step and may evaluate between steps;
-  /// `is_cancelled` is asked after each. Throws Error when a loss or a gradient is not finite, with the
-  /// step, the parameter and the last good checkpoint; Cancelled after saving when asked to stop.
+  /// `is_cancelled` is asked after each. Throws Error when a loss or a gradient is not finite, with
+  /// the step, the parameter and the last good checkpoint; Cancelled after saving when asked to
+  /// stop.
   void run(const std::function<void(const StepReport&)>& on_step,
            const std::function<bool()>& is_cancelled = nullptr);
 

@@ -1,8 +1,8 @@
 #include "nn/bert.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "autograd/elementwise.h"
 #include "autograd/rows.h"
@@ -95,10 +95,10 @@ EncoderLayer Bert::make_layer(ModelBuilder& builder, std::int64_t index) const {
 Variable Bert::hidden(Context& context, const BertInputs& inputs) const {
   const SequenceView& sequences = inputs.layout.view();
   if (sequences.longest > config_.max_position_embeddings) {
-    throw Error(fmt::format("a sequence of {} tokens is longer than the model's {} positions; "
-                            "set max_length to at most {}",
-                            sequences.longest, config_.max_position_embeddings,
-                            config_.max_position_embeddings));
+    throw Error(fmt::format(
+        "a sequence of {} tokens is longer than the model's {} positions; "
+        "set max_length to at most {}",
+        sequences.longest, config_.max_position_embeddings, config_.max_position_embeddings));
   }
   const Variable sum =
       embedding_sum(context, word_->variable(context), inputs.ids, position_->variable(context),

@@ -9,7 +9,8 @@
 
 namespace basis {
 
-/// A packed batch as a BERT reads it. All ids are (rows) i32 in the backend's memory, zero beyond T.
+/// A packed batch as a BERT reads it. All ids are (rows) i32 in the backend's memory, zero beyond
+/// T.
 struct BertInputs {
   const PackedLayout& layout;
   Tensor ids;

@@ -1,8 +1,8 @@
 #include "nn/checkpoint.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "tensor/safetensors.h"
 
@@ -16,7 +16,8 @@ bool replace_suffix(std::string& text, std::string_view from, std::string_view t
   return true;
 }
 
-/// Today's name without the prefix: "bert.embeddings.LayerNorm.gamma" -> "embeddings.LayerNorm.weight".
+/// Today's name without the prefix: "bert.embeddings.LayerNorm.gamma" ->
+/// "embeddings.LayerNorm.weight".
 std::string canonical_name(const std::string& stored) {
   std::string name = stored;
   if (name.starts_with("bert.")) name.erase(0, 5);

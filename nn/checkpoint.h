@@ -27,8 +27,8 @@ class Checkpoint {
   ~Checkpoint();
   Checkpoint(Checkpoint&&) noexcept;
 
-  /// The tensor in `dtype`, mapped without a copy where it is stored so; nothing when the file lacks
-  /// it. Throws Error when its shape is another.
+  /// The tensor in `dtype`, mapped without a copy where it is stored so; nothing when the file
+  /// lacks it. Throws Error when its shape is another.
   std::optional<Tensor> take(const std::string& name, const Shape& shape, DType dtype);
   bool contains(const std::string& name) const;
   /// Names that were never taken, as they stand in the file.

@@ -43,10 +43,9 @@ Linear& EncoderLayer::matrix(MatrixKind kind) {
 
 Variable EncoderLayer::forward(Context& context, const Variable& x,
                                const SequenceView& sequences) const {
-  const Variable mixed = attention(context, query.forward(context, x, sequences),
-                                   key.forward(context, x, sequences),
-                                   value.forward(context, x, sequences), sequences, attention_shape,
-                                   attention_dropout);
+  const Variable mixed = attention(
+      context, query.forward(context, x, sequences), key.forward(context, x, sequences),
+      value.forward(context, x, sequences), sequences, attention_shape, attention_dropout);
   const Variable a =
       attention_norm.forward(context, attention_output.forward(context, mixed, sequences),
                              attention_output_dropout, x, sequences);

@@ -11,9 +11,9 @@ namespace basis {
 /// The six matrices of an encoder layer, in the study's words.
 enum class MatrixKind : std::uint8_t { Query, Key, Value, AttentionOutput, FfnIn, FfnOut };
 
-inline constexpr MatrixKind all_matrix_kinds[] = {MatrixKind::Query,           MatrixKind::Key,
-                                                  MatrixKind::Value,           MatrixKind::AttentionOutput,
-                                                  MatrixKind::FfnIn,           MatrixKind::FfnOut};
+inline constexpr MatrixKind all_matrix_kinds[] = {MatrixKind::Query, MatrixKind::Key,
+                                                  MatrixKind::Value, MatrixKind::AttentionOutput,
+                                                  MatrixKind::FfnIn, MatrixKind::FfnOut};
 
 /// "query", "key", "value", "attention_output", "ffn_in", "ffn_out".
 const char* name_of(MatrixKind kind);

@@ -30,7 +30,8 @@ MaskedLanguageModel::MaskedLanguageModel(Backend& backend, Allocator& allocator,
 Variable MaskedLanguageModel::logits(Context& context, const BertInputs& inputs,
                                      const Tensor& rows) const {
   const Variable hidden = gather_rows(context, bert_->hidden(context, inputs), rows);
-  const SequenceView no_sequences{nullptr, nullptr, rows.element_count(), rows.element_count(), 1, 0};
+  const SequenceView no_sequences{nullptr, nullptr, rows.element_count(), rows.element_count(),
+                                  1,       0};
   const Variable transformed =
       activation(context, config().hidden_act, transform_.forward(context, hidden, no_sequences));
   const Variable normed = norm_.forward(context, transformed, {}, {}, no_sequences);

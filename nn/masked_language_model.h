@@ -7,8 +7,9 @@
 
 namespace basis {
 
-/// BERT with the masked-language-model head (arXiv 1810.04805; transformers' BertForMaskedLM): linear,
-/// activation, layer norm, then the transposed word embedding and a bias, on the masked rows alone.
+/// BERT with the masked-language-model head (arXiv 1810.04805; transformers' BertForMaskedLM):
+/// linear, activation, layer norm, then the transposed word embedding and a bias, on the masked
+/// rows alone.
 class MaskedLanguageModel {
  public:
   MaskedLanguageModel(Backend&, Allocator&, const BertConfig&, Checkpoint* checkpoint,
@@ -32,7 +33,8 @@ class MaskedLanguageModel {
   LoadReport report_;
 };
 
-/// Writes config.json and model.safetensors under the names that transformers' BertForMaskedLM reads.
+/// Writes config.json and model.safetensors under the names that transformers' BertForMaskedLM
+/// reads.
 void save_model(const std::filesystem::path& folder, const MaskedLanguageModel& model);
 
 }  // namespace basis

@@ -19,8 +19,8 @@ struct ModelOptions {
 class ModelBuilder {
  public:
   /// `checkpoint` may be null.
-  ModelBuilder(Backend& backend, Allocator& allocator, ParameterStore& store, Checkpoint* checkpoint,
-               const ModelOptions& options, double initializer_range);
+  ModelBuilder(Backend& backend, Allocator& allocator, ParameterStore& store,
+               Checkpoint* checkpoint, const ModelOptions& options, double initializer_range);
 
   /// Normal(0, initializer_range): weights and embeddings.
   Parameter& weight(const std::string& name, const Shape& shape, ParameterRole role);

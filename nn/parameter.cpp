@@ -1,8 +1,8 @@
 #include "nn/parameter.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace basis {
 

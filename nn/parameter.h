@@ -18,8 +18,8 @@ enum class ParameterRole : std::uint8_t {
   Adapter,  // a factor of an adapter, trained or frozen
 };
 
-/// A named value that may train. The value is the master copy, f32 (f64 in tests); the backend keeps
-/// prepared copies, remade when `version` moves.
+/// A named value that may train. The value is the master copy, f32 (f64 in tests); the backend
+/// keeps prepared copies, remade when `version` moves.
 class Parameter {
  public:
   Parameter(std::string name, Tensor value, ParameterRole role, bool decays);

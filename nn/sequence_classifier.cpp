@@ -21,7 +21,8 @@ SequenceClassifier::SequenceClassifier(Backend& backend, Allocator& allocator,
   Parameter& weight =
       builder.weight("classifier.weight", {outputs, config.hidden_size}, ParameterRole::Head);
   classifier_ = Linear(weight, &builder.bias("classifier.bias", outputs, ParameterRole::Head));
-  head_dropout_ = make_dropout(config.hidden_dropout_prob, dropout_sites::head);
+  head_dropout_ = make_dropout(config.classifier_dropout.value_or(config.hidden_dropout_prob),
+                               dropout_sites::head);
   report_ = builder.report();
 }
 

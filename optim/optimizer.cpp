@@ -11,6 +11,12 @@ namespace {
 /// Slices start at 64 bytes. The gap between two has zero gradients for ever, so its values stay 0.
 constexpr std::int64_t slice_alignment = 16;
 
+double decay_of(const Parameter& parameter, const OptimizerOptions& options) {
+  if (!parameter.decays()) return 0;
+  return parameter.role() == ParameterRole::Adapter ? options.adapter_weight_decay
+                                                    : options.weight_decay;
+}
+
 MatrixView part(const Tensor& flat, std::int64_t begin, std::int64_t end) {
   return flat.columns(begin, end);
 }
@@ -23,10 +29,9 @@ Optimizer::Optimizer(Backend& backend, Allocator& allocator, std::vector<Paramet
     : backend_(backend), options_(options), parameters_(std::move(parameters)) {
   if (parameters_.empty()) throw Error("nothing to train: no parameter is marked trainable");
   for (const Parameter* parameter : parameters_) {
-    const std::int64_t end = size_ + (parameter->count() + slice_alignment - 1) / slice_alignment *
-                                         slice_alignment;
-    slices_.push_back({size_, end, group_of(*parameter),
-                       parameter->decays() ? options.weight_decay : 0});
+    const std::int64_t end =
+        size_ + (parameter->count() + slice_alignment - 1) / slice_alignment * slice_alignment;
+    slices_.push_back({size_, end, group_of(*parameter), decay_of(*parameter, options)});
     size_ = end;
   }
   values_ = flat(allocator);
@@ -50,8 +55,8 @@ Optimizer::Optimizer(Backend& backend, Allocator& allocator, std::vector<Paramet
 }
 
 Tensor Optimizer::flat(Allocator& allocator) const {
-  Tensor buffer =
-      Tensor::allocate(allocator, {1, size_}, parameters_.front()->value().dtype(), backend_.device());
+  Tensor buffer = Tensor::allocate(allocator, {1, size_}, parameters_.front()->value().dtype(),
+                                   backend_.device());
   backend_.fill(0, buffer.view());
   return buffer;
 }

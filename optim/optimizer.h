@@ -13,12 +13,13 @@ struct OptimizerOptions {
   Kind kind = Kind::AdamW;
   AdamWConstants adamw;
   SgdConstants sgd;
-  double weight_decay = 0.01;  // decoupled in AdamW, added to the gradient in SGD
-  double clip_norm = 1;        // of the global gradient norm; 0: no clipping
+  double weight_decay = 0.01;       // decoupled in AdamW, added to the gradient in SGD
+  double adapter_weight_decay = 0;  // the same for factors of adapters
+  double clip_norm = 1;             // of the global gradient norm; 0: no clipping
 };
 
-/// AdamW (arXiv 1711.05101) and SGD with PyTorch's semantics, over flat memory: values, gradients and
-/// moments of all trained parameters are slices of one buffer each, in order of creation.
+/// AdamW (arXiv 1711.05101) and SGD with PyTorch's semantics, over flat memory: values, gradients
+/// and moments of all trained parameters are slices of one buffer each, in order of creation.
 class Optimizer {
  public:
   /// Moves the parameters' values into the flat buffer and gives each its slice of gradients.
@@ -31,15 +32,16 @@ class Optimizer {
   /// The bias corrections of step `state.step`; learning rates are the caller's.
   void set_bias_corrections(StepState& state) const;
   /// Norm, clip factor and update. A parameter without a gradient in this step is left out of all
-  /// three. `state` is in the backend's memory. A gradient that is not finite changes nothing and sets
-  /// state->skip_update.
+  /// three. `state` is in the backend's memory. A gradient that is not finite changes nothing and
+  /// sets state->skip_update.
   void step(StepState* state);
 
   /// After a step that was skipped: the parameter whose gradient is not finite.
   std::string parameter_not_finite() const;
 
   const std::vector<Parameter*>& parameters() const { return parameters_; }
-  /// Flat state by name ("values", "moment1", "moment2"), for checkpoints: read and written in place.
+  /// Flat state by name ("values", "moment1", "moment2"), for checkpoints: read and written in
+  /// place.
   std::vector<std::pair<std::string, Tensor>> state() const;
   /// After state() was overwritten: prepared weights are stale.
   void state_was_loaded();

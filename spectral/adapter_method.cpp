@@ -1,9 +1,9 @@
 #include "spectral/adapter_method.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "nn/dropout_sites.h"
 #include "tensor/packed.h"
@@ -88,8 +88,7 @@ class Attacher {
     const Basis basis = basis_source_(linear.weight(), method_.basis, k, method_.seed);
     Parameter& u = frozen(linear, "spectral_U", basis.u);
     Parameter& v = frozen(linear, "spectral_V", transpose(basis.v));
-    return {1,
-            {{Factor::Kind::Dense, &u}, coefficients(linear, k), {Factor::Kind::Dense, &v}}};
+    return {1, {{Factor::Kind::Dense, &u}, coefficients(linear, k), {Factor::Kind::Dense, &v}}};
   }
 
   Factor coefficients(const Linear& linear, std::int64_t k) {
@@ -101,7 +100,8 @@ class Attacher {
       case AdapterMethod::Form::Band: {
         const std::int64_t d = method_.bandwidth;
         if (d < 0 || d >= k) {
-          throw Error(fmt::format("bandwidth {} does not fit rank {}: choose 0 to {}", d, k, k - 1));
+          throw Error(
+              fmt::format("bandwidth {} does not fit rank {}: choose 0 to {}", d, k, k - 1));
         }
         Parameter& band = trained(linear, "spectral_band", zeros(linear, {2 * d + 1, k}));
         band.set_padding(d * (d + 1));
@@ -115,8 +115,9 @@ class Attacher {
     if (method_.apply == AdapterMethod::Apply::SidePath) return false;
     if (method_.apply == AdapterMethod::Apply::Merged) {
       if (method_.dropout > 0) {
-        throw Error("an adapter with dropout on its input cannot train merged: "
-                    "set dropout = 0 or apply = \"side\"");
+        throw Error(
+            "an adapter with dropout on its input cannot train merged: "
+            "set dropout = 0 or apply = \"side\"");
       }
       return true;
     }
@@ -132,7 +133,7 @@ class Attacher {
 
   Parameter& create(const Linear& linear, const char* what, Tensor value) {
     return model_.parameters().create(base_name(linear) + "." + what, std::move(value),
-                                      ParameterRole::Adapter, false);
+                                      ParameterRole::Adapter, true);
   }
   Parameter& trained(const Linear& linear, const char* what, Tensor value) {
     Parameter& parameter = create(linear, what, std::move(value));
@@ -161,10 +162,9 @@ class Attacher {
   }
   /// Kaiming-uniform with a = sqrt(5), PyTorch's default for linear layers: ±1 / sqrt(in).
   Tensor kaiming_uniform(const Linear& linear, std::int64_t r) {
-    return uniform_tensor(backend_, allocator_, {r, linear.inputs()},
-                          linear.weight().value().dtype(), method_.seed,
-                          base_name(linear) + ".lora_A",
-                          1 / std::sqrt(static_cast<double>(linear.inputs())));
+    return uniform_tensor(
+        backend_, allocator_, {r, linear.inputs()}, linear.weight().value().dtype(), method_.seed,
+        base_name(linear) + ".lora_A", 1 / std::sqrt(static_cast<double>(linear.inputs())));
   }
 
   Backend& backend_;
@@ -201,7 +201,8 @@ void for_each_matrix(SequenceClassifier& model, const Visit& visit) {
 void attach(Backend& backend, Allocator& allocator, SequenceClassifier& model,
             const AdapterMethod& method, const BasisSource& basis_source) {
   for_each_matrix(model, [](Linear& linear, std::int64_t, MatrixKind) {
-    if (linear.adapter() != nullptr) throw Error("the model has adapters already: merge them first");
+    if (linear.adapter() != nullptr)
+      throw Error("the model has adapters already: merge them first");
   });
   for (const auto& parameter : model.parameters().all()) {
     parameter->set_trainable(trains(model, method.kind, *parameter));
@@ -212,8 +213,8 @@ void attach(Backend& backend, Allocator& allocator, SequenceClassifier& model,
   Attacher attacher(backend, allocator, model, method, basis_source);
   for_each_matrix(model, [&](Linear& linear, std::int64_t layer, MatrixKind kind) {
     const bool is_target =
-        method.targets.empty() || std::find(method.targets.begin(), method.targets.end(), kind) !=
-                                      method.targets.end();
+        method.targets.empty() ||
+        std::find(method.targets.begin(), method.targets.end(), kind) != method.targets.end();
     if (is_target) attacher.fill(linear, layer, kind);
   });
 }

@@ -13,16 +13,16 @@ namespace basis {
 /// What is trained, and how an adapter starts: the rows of METHODS.md 1's table.
 struct AdapterMethod {
   enum class Kind : std::uint8_t { Full, Head, BitFit, Lora, Spectral };
-  enum class Form : std::uint8_t { Diagonal, Band, Core };      // of Spectral
+  enum class Form : std::uint8_t { Diagonal, Band, Core };  // of Spectral
   enum class Apply : std::uint8_t { Auto, SidePath, Merged };
 
   Kind kind = Kind::Full;
-  std::int64_t rank = 8;             // r of LoRA, k of Spectral
-  double alpha = 0;                  // LoRA: scale alpha / r; 0 means scale 1
+  std::int64_t rank = 8;  // r of LoRA, k of Spectral
+  double alpha = 0;       // LoRA: scale alpha / r; 0 means scale 1
   Form form = Form::Core;
-  std::int64_t bandwidth = 1;        // d of the band form
+  std::int64_t bandwidth = 1;  // d of the band form
   BasisKind basis = BasisKind::Leading;
-  std::vector<MatrixKind> targets;   // empty: all six
+  std::vector<MatrixKind> targets;  // empty: all six
   Apply apply = Apply::Auto;
   double dropout = 0;                // on the side path's input
   std::uint64_t seed = 0;            // of LoRA's A and of a random basis
@@ -42,8 +42,8 @@ using BasisSource = std::function<Basis(const Parameter& weight, BasisKind kind,
 Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed);
 
 /// Fills the slots of `model` as `method` says and sets once what trains, the head always with it;
-/// the only place that does. Throws Error for a rank above a matrix (both are named), a model that has
-/// adapters already, or a merged form with dropout.
+/// the only place that does. Throws Error for a rank above a matrix (both are named), a model that
+/// has adapters already, or a merged form with dropout.
 void attach(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
             const BasisSource& basis_source = basis_of_weight);
 
@@ -53,10 +53,10 @@ bool merged_costs_less(std::int64_t tokens, std::int64_t out, std::int64_t in, s
 
 /// The shares of METHODS.md 1.
 struct TrainableCount {
-  std::int64_t trained = 0;       // outside the head
-  std::int64_t head = 0;          // trained parameters of the head
-  std::int64_t encoder = 0;       // all parameters of the encoder with embeddings
-  std::int64_t adapted = 0;       // elements of the matrices that have an adapter
+  std::int64_t trained = 0;  // outside the head
+  std::int64_t head = 0;     // trained parameters of the head
+  std::int64_t encoder = 0;  // all parameters of the encoder with embeddings
+  std::int64_t adapted = 0;  // elements of the matrices that have an adapter
   double share() const { return static_cast<double>(trained) / static_cast<double>(encoder); }
   /// Of the adapted matrices alone; 0 where none is adapted.
   double adapted_share() const {

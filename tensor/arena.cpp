@@ -74,9 +74,17 @@ Block Arena::allocate(std::size_t bytes) {
   return Block(data, [owner = state_, begin](std::byte*) { owner->release(begin); });
 }
 
-std::size_t Arena::live_bytes() const { return state_->live; }
-std::size_t Arena::high_water() const { return state_->high_water; }
-void Arena::expect_empty() const { ensure(state_->live == 0, "a step leaves its arena empty"); }
-void Arena::set_poison(bool is_poisoned) { state_->is_poisoned = is_poisoned; }
+std::size_t Arena::live_bytes() const {
+  return state_->live;
+}
+std::size_t Arena::high_water() const {
+  return state_->high_water;
+}
+void Arena::expect_empty() const {
+  ensure(state_->live == 0, "a step leaves its arena empty");
+}
+void Arena::set_poison(bool is_poisoned) {
+  state_->is_poisoned = is_poisoned;
+}
 
 }  // namespace basis

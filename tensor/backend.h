@@ -21,8 +21,8 @@ const char* name_of(Activation activation);
 /// fixed layout for the forward product and, where it pays, one for the input gradient, never
 /// chosen by T. Opaque to everyone but the backend that made it.
 struct PreparedWeight {
-  ConstMatrixView source;          // must outlive this
-  std::shared_ptr<void> forward;   // the backend's own copies, if it makes any
+  ConstMatrixView source;         // must outlive this
+  std::shared_ptr<void> forward;  // the backend's own copies, if it makes any
   std::shared_ptr<void> backward;
 };
 
@@ -55,17 +55,19 @@ struct SgdConstants {
 };
 
 /// What a device computes, on plain views. Kernels neither allocate nor check shapes: the operation
-/// above a kernel checks, allocates, calls and records, once for all devices; scratch comes from the
-/// step's workspace, whose size the `..._workspace` twin tells. Calls run in order on the backend's
-/// stream; only a copy to the host waits.
+/// above a kernel checks, allocates, calls and records, once for all devices; scratch comes from
+/// the step's workspace, whose size the `..._workspace` twin tells. Calls run in order on the
+/// backend's stream; only a copy to the host waits.
 ///
-/// Dtypes: activations T are f32, bf16 or f64; parameters, their gradients, statistics and optimiser
-/// state have the accumulation dtype of T; ids, labels and offsets are i32; sums of losses are f64.
-/// `beta` is 0 (overwrite: what stands in `out`, NaN included, must not matter) or 1 (add).
-/// Kernels without a `beta` overwrite. Reductions have a fixed order for a fixed thread count.
+/// Dtypes: activations T are f32, bf16 or f64; parameters, their gradients, statistics and
+/// optimiser state have the accumulation dtype of T; ids, labels and offsets are i32; sums of
+/// losses are f64. `beta` is 0 (overwrite: what stands in `out`, NaN included, must not matter) or
+/// 1 (add). Kernels without a `beta` overwrite. Reductions have a fixed order for a fixed thread
+/// count.
 ///
 /// Rows beyond T in a packed batch: finite in every input and zero in every gradient of a product
-/// over T. Kernels that take a SequenceView keep that promise; row-wise kernels keep it by themselves.
+/// over T. Kernels that take a SequenceView keep that promise; row-wise kernels keep it by
+/// themselves.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -80,8 +82,8 @@ class Backend {
   virtual std::vector<std::string> own_fused_kernels() const = 0;
 
   // ---- Memory -----------------------------------------------------------------------------------
-  /// Memory from the system, aligned to 64 bytes (2 MiB, huge pages advised, when large). On the CPU
-  /// pages cost nothing until touched. Throws Error when there is none.
+  /// Memory from the system, aligned to 64 bytes (2 MiB, huge pages advised, when large). On the
+  /// CPU pages cost nothing until touched. Throws Error when there is none.
   virtual Block reserve(std::size_t bytes) = 0;
   virtual void copy_to_device(const void* host, void* device, std::size_t bytes) = 0;
   /// Waits for all earlier calls.
@@ -111,7 +113,8 @@ class Backend {
 
   // ---- Products ---------------------------------------------------------------------------------
   /// out = alpha op(a) op(b) + beta out, op a transposition where flagged; any alpha. Row strides
-  /// may exceed the columns. a, b: T or the accumulation dtype, equal; out: T or accumulation dtype.
+  /// may exceed the columns. a, b: T or the accumulation dtype, equal; out: T or accumulation
+  /// dtype.
   virtual void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
                       bool transpose_b, double beta, MatrixView out) = 0;
   /// `source` of the accumulation dtype, for activations of `compute`.
@@ -134,17 +137,18 @@ class Backend {
                        const StepState* state, MatrixView out) = 0;
 
   // ---- Layer normalisation (arXiv 1607.06450) ---------------------------------------------------
-  /// normalised = (x - mean) rstd over each row, out = normalised * gamma + beta. The variance is the
-  /// biased one about the mean, in two passes. x, out, normalised: (T, H), normalised absent when no
-  /// gradient is wanted; gamma, beta: (1, H); rstd: (1, T) of the accumulation dtype. out may be x.
+  /// normalised = (x - mean) rstd over each row, out = normalised * gamma + beta. The variance is
+  /// the biased one about the mean, in two passes. x, out, normalised: (T, H), normalised absent
+  /// when no gradient is wanted; gamma, beta: (1, H); rstd: (1, T) of the accumulation dtype. out
+  /// may be x.
   virtual void layer_norm(ConstMatrixView x, ConstMatrixView gamma, ConstMatrixView beta,
                           double epsilon, MatrixView out, MatrixView normalised,
                           MatrixView rstd) = 0;
   virtual std::size_t layer_norm_gradient_workspace(std::int64_t rows, std::int64_t columns,
                                                     DType dtype) const = 0;
   /// dx = rstd (g - mean(g) - normalised * mean(g * normalised)), g = dout * gamma;
-  /// dgamma += sum_t dout * normalised, dbeta += sum_t dout, each with its beta. dx, dgamma, dbeta may
-  /// be absent. dx may be dout.
+  /// dgamma += sum_t dout * normalised, dbeta += sum_t dout, each with its beta. dx, dgamma, dbeta
+  /// may be absent. dx may be dout.
   virtual void layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised,
                                    ConstMatrixView rstd, ConstMatrixView gamma, MatrixView dx,
                                    double beta_gamma, MatrixView dgamma, double beta_beta,
@@ -153,16 +157,18 @@ class Backend {
   // ---- Attention over packed sequences ----------------------------------------------------------
   virtual std::size_t attention_workspace(const SequenceView&, const AttentionShape&,
                                           DType dtype) const = 0;
-  /// For each sequence and head: out = dropout(softmax(scale q kᵀ)) v. q, k, v, out: (T, A D), head a
-  /// in columns [a D, (a + 1) D), row strides free. log_sum_exp: (T, A) of the accumulation dtype, the
-  /// softmax's normaliser for backward, absent when no gradient is wanted. Sequences up to 512 rows.
+  /// For each sequence and head: out = dropout(softmax(scale q kᵀ)) v. q, k, v, out: (T, A D), head
+  /// a in columns [a D, (a + 1) D), row strides free. log_sum_exp: (T, A) of the accumulation
+  /// dtype, the softmax's normaliser for backward, absent when no gradient is wanted. Sequences up
+  /// to 512 rows.
   virtual void attention(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
                          const SequenceView& sequences, const AttentionShape& shape,
                          Dropout dropout, const StepState* state, MatrixView out,
                          MatrixView log_sum_exp, Workspace) = 0;
   virtual std::size_t attention_gradient_workspace(const SequenceView&, const AttentionShape&,
                                                    DType dtype) const = 0;
-  /// dq, dk, dv overwritten; dq, dk, dv are present together. Probabilities and masks are recomputed.
+  /// dq, dk, dv overwritten; dq, dk, dv are present together. Probabilities and masks are
+  /// recomputed.
   virtual void attention_gradient(ConstMatrixView dout, ConstMatrixView q, ConstMatrixView k,
                                   ConstMatrixView v, ConstMatrixView out,
                                   ConstMatrixView log_sum_exp, const SequenceView& sequences,
@@ -171,13 +177,14 @@ class Backend {
                                   MatrixView dv, Workspace) = 0;
 
   // ---- Rows -------------------------------------------------------------------------------------
-  /// out_t = beta out_t + table[ids_t]. table: (V, H) of T or of the accumulation dtype; ids: (1, T)
-  /// i32, within the table; out: (T, H).
+  /// out_t = beta out_t + table[ids_t]. table: (V, H) of T or of the accumulation dtype; ids: (1,
+  /// T) i32, within the table; out: (T, H).
   virtual void gather_rows(ConstMatrixView table, ConstMatrixView ids, double beta,
                            MatrixView out) = 0;
   /// out[ids_t] += x_t, in the order of t. x: (T, H) of T; out: (V, H) of T or accumulation dtype.
   virtual void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) = 0;
-  /// out_b = mean of the rows of sequence b (a sequence of no rows gives 0). x: (rows, H), out: (B, H).
+  /// out_b = mean of the rows of sequence b (a sequence of no rows gives 0). x: (rows, H), out: (B,
+  /// H).
   virtual void mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) = 0;
   /// dx_t = dout_b / length_b for the rows of b; rows beyond T become zero.
   virtual void mean_pool_gradient(ConstMatrixView dout, const SequenceView& sequences,
@@ -185,8 +192,8 @@ class Backend {
 
   // ---- Losses: sums, never means; the divisor is the whole step's count -------------------------
   /// loss = sum over rows with label >= 0 of log-sum-exp(logits) - logits[label]. logits: (n, C);
-  /// labels: (1, n) i32; loss: (1, 1) f64; dlogits, absent or (n, C): its gradient, zero on ignored rows.
-  /// dlogits may be logits. Workspace: n doubles.
+  /// labels: (1, n) i32; loss: (1, 1) f64; dlogits, absent or (n, C): its gradient, zero on ignored
+  /// rows. dlogits may be logits. Workspace: n doubles.
   virtual void cross_entropy(ConstMatrixView logits, ConstMatrixView labels, MatrixView loss,
                              MatrixView dlogits, Workspace) = 0;
   /// loss = sum (x - y)^2. x: (n, m) of T, y: (n, m) of the accumulation dtype; loss: (1, 1) f64;
@@ -223,7 +230,8 @@ class Backend {
                                    ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
                                    MatrixView out, MatrixView normalised, MatrixView rstd);
   /// dsum: the gradient of the sum, which is the residual's; dx = dropout(dsum), may be absent or
-  /// (without dropout) dsum itself. dgamma, dbeta as in layer_norm_gradient, whose workspace it takes.
+  /// (without dropout) dsum itself. dgamma, dbeta as in layer_norm_gradient, whose workspace it
+  /// takes.
   virtual void residual_layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised,
                                             ConstMatrixView rstd, ConstMatrixView gamma,
                                             Dropout dropout, const SequenceView& sequences,

@@ -50,7 +50,11 @@ Block CachingAllocator::allocate(std::size_t bytes) {
   });
 }
 
-std::size_t CachingAllocator::system_requests() const { return state_->requests; }
-std::size_t CachingAllocator::live_bytes() const { return state_->live; }
+std::size_t CachingAllocator::system_requests() const {
+  return state_->requests;
+}
+std::size_t CachingAllocator::live_bytes() const {
+  return state_->live;
+}
 
 }  // namespace basis

@@ -22,7 +22,8 @@ PackedLayout::PackedLayout(Backend& backend, Allocator& allocator,
     sequence_of_row.insert(sequence_of_row.end(), static_cast<std::size_t>(lengths[b]),
                            static_cast<std::int32_t>(b));
   }
-  sequence_of_row.resize(static_cast<std::size_t>(rows), static_cast<std::int32_t>(lengths.size() - 1));
+  sequence_of_row.resize(static_cast<std::size_t>(rows),
+                         static_cast<std::int32_t>(lengths.size() - 1));
 
   const auto sequences = static_cast<std::int64_t>(lengths.size());
   offsets_ = to_device<std::int32_t>(backend, allocator, host_offsets_, {sequences + 1});

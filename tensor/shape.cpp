@@ -34,7 +34,9 @@ std::int64_t Shape::row_count() const {
   return count;
 }
 
-std::int64_t Shape::column_count() const { return rank_ == 0 ? 1 : (*this)[-1]; }
+std::int64_t Shape::column_count() const {
+  return rank_ == 0 ? 1 : (*this)[-1];
+}
 
 std::string Shape::to_string() const {
   std::string text = "(";

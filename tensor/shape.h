@@ -20,7 +20,8 @@ class Shape {
   /// Size of an axis; negative axes count from the end. Throws ShapeError out of range.
   std::int64_t operator[](int axis) const;
   std::int64_t element_count() const;
-  /// Product of all axes but the last: how many rows the tensor has as a matrix. 1 for rank 0 and 1.
+  /// Product of all axes but the last: how many rows the tensor has as a matrix. 1 for rank 0
+  /// and 1.
   std::int64_t row_count() const;
   /// Size of the last axis; 1 for rank 0.
   std::int64_t column_count() const;

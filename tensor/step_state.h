@@ -9,8 +9,8 @@ namespace basis {
 struct StepState {
   static constexpr int max_groups = 8;
 
-  std::uint64_t seed = 0;  // of the run; with `step` the key of every random number
-  std::uint64_t step = 0;  // 0 for the first optimiser step
+  std::uint64_t seed = 0;                 // of the run; with `step` the key of every random number
+  std::uint64_t step = 0;                 // 0 for the first optimiser step
   double learning_rate[max_groups] = {};  // by parameter group
   double bias_correction1 = 1;            // 1 - beta1^(step + 1)
   double bias_correction2 = 1;            // 1 - beta2^(step + 1)

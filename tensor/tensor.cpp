@@ -6,7 +6,8 @@ Tensor::Tensor(Block storage, std::byte* data, const Shape& shape, DType dtype, 
     : storage_(std::move(storage)), data_(data), shape_(shape), dtype_(dtype), device_(device) {}
 
 Tensor Tensor::allocate(Allocator& allocator, const Shape& shape, DType dtype, DeviceKind device) {
-  Block block = allocator.allocate(static_cast<std::size_t>(shape.element_count()) * size_of(dtype));
+  Block block =
+      allocator.allocate(static_cast<std::size_t>(shape.element_count()) * size_of(dtype));
   std::byte* data = block.get();
   return Tensor(std::move(block), data, shape, dtype, device);
 }

@@ -7,7 +7,8 @@
 namespace basis {
 
 /// A row-major matrix in a backend's memory, as kernels see it. Tensors are contiguous, but an
-/// operand may be a column slice of a wider one: `row_stride` (in elements) is then above `columns`.
+/// operand may be a column slice of a wider one: `row_stride` (in elements) is then above
+/// `columns`.
 struct ConstMatrixView {
   const void* data = nullptr;
   DType dtype = DType::F32;
@@ -47,10 +48,10 @@ struct MatrixView {
 struct SequenceView {
   const std::int32_t* offsets = nullptr;          // (B + 1): first row of each sequence; last = T
   const std::int32_t* sequence_of_row = nullptr;  // (rows): rows beyond T name the last sequence
-  std::int64_t rows = 0;       // T rounded up to the backend's bucket
-  std::int64_t sequences = 0;  // B
-  std::int64_t longest = 0;    // rows of the longest sequence
-  std::int64_t first_example = 0;  // place of sequence 0 in the step's global batch
+  std::int64_t rows = 0;                          // T rounded up to the backend's bucket
+  std::int64_t sequences = 0;                     // B
+  std::int64_t longest = 0;                       // rows of the longest sequence
+  std::int64_t first_example = 0;                 // place of sequence 0 in the step's global batch
 };
 
 /// Scratch memory that an operation hands to a kernel, of the size its `..._workspace` twin told.

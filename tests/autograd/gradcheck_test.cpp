@@ -2,9 +2,9 @@
 // cotangent, poisoned memory, and gradients that must be added to.
 #include "autograd/gradcheck.h"
 
-#include <gtest/gtest.h>
-
 #include <functional>
+
+#include <gtest/gtest.h>
 
 #include "autograd/attention.h"
 #include "autograd/elementwise.h"
@@ -81,9 +81,8 @@ TEST_F(Gradients, OfAValueUsedTwice) {
 
 TEST_F(Gradients, OfMatmul) {
   for (const bool transposed : {false, true}) {
-    expect_gradients(
-        [=](Context& c, Inputs v) { return matmul(c, -1.5, v[0], v[1], transposed); },
-        {normal({4, 6}), transposed ? normal({3, 6}) : normal({6, 3})});
+    expect_gradients([=](Context& c, Inputs v) { return matmul(c, -1.5, v[0], v[1], transposed); },
+                     {normal({4, 6}), transposed ? normal({3, 6}) : normal({6, 3})});
   }
 }
 
@@ -218,9 +217,8 @@ TEST_F(Gradients, OfMeanPool) {
 
 TEST_F(Gradients, OfCrossEntropyWithIgnoredRows) {
   const Tensor labels = ids({2, -100, 0, 1});
-  expect_gradients(
-      [&](Context& c, Inputs v) { return cross_entropy(c, v[0], labels, 1); },
-      {normal({4, 3}, 0, 3)});
+  expect_gradients([&](Context& c, Inputs v) { return cross_entropy(c, v[0], labels, 1); },
+                   {normal({4, 3}, 0, 3)});
 }
 
 TEST_F(Gradients, OfSquaredError) {
