@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "spectral/matrix.h"
+
+namespace basis {
+
+/// W = U diag(σ) Vᵀ for W of (out x in), r = min(out, in). (METHODS 2: sign convention.)
+/// The entry of largest magnitude of every v_i is positive (of equal ones the first), u_i follows.
+struct Svd {
+  Matrix u;                   // (out x r)
+  std::vector<double> sigma;  // (r), descending
+  Matrix v;                   // (in x r)
+
+  std::int64_t out() const { return u.rows(); }
+  std::int64_t in() const { return v.rows(); }
+  std::int64_t rank() const { return static_cast<std::int64_t>(sigma.size()); }
+};
+
+/// The decomposition in f64 by LAPACK's divide and conquer, by its QR iteration where that fails.
+/// Throws Error when `matrix` is empty, has an element that is not finite (its place is named), or
+/// when neither converges. Same build, processor and thread count: same bits.
+Svd svd(const Matrix& matrix);
+
+/// Singular values only, descending; about a quarter of the work. Throws as svd does.
+std::vector<double> singular_values(const Matrix& matrix);
+
+/// The largest singular value.
+double spectral_norm(const Matrix& matrix);
+
+/// U diag(σ) Vᵀ.
+Matrix reconstruct(const Svd& decomposition);
+
+}  // namespace basis
