@@ -15,7 +15,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* sequence_classifier = "BertForSequenceClassification";
+bool is_classifier(const std::vector<std::string>& architectures) {
+  return std::count(architectures.begin(), architectures.end(), "BertForSequenceClassification") >
+         0;
+}
 
 /// The keys of one config.json, and messages with its name.
 class Keys {
@@ -138,9 +141,7 @@ std::vector<std::string> parse_labels(const Keys& keys) {
 
 std::string parse_head(const Keys& keys, const std::vector<std::string>& architectures) {
   if (keys.find("basis_head") != nullptr) return keys.text("basis_head");
-  const bool is_classifier =
-      std::count(architectures.begin(), architectures.end(), sequence_classifier) > 0;
-  return is_classifier ? "pooler" : "mean";
+  return is_classifier(architectures) ? "pooler" : "mean";
 }
 
 }  // namespace
@@ -206,8 +207,10 @@ std::string BertConfig::to_json() const {
       {"initializer_range", initializer_range},
       {"pad_token_id", pad_token_id},
       {"torch_dtype", "float32"},  // read by transformers 4 and 5
-      {"basis_head", head},
   };
+  // Only where it means something: transformers hands unknown keys on to what it makes of this
+  // model.
+  if (is_classifier(architectures) || head != "mean") object["basis_head"] = head;
   if (classifier_dropout) object["classifier_dropout"] = *classifier_dropout;
   if (!problem_type.empty()) object["problem_type"] = problem_type;
   for (std::size_t id = 0; id < labels.size(); ++id) {

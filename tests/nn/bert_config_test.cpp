@@ -136,6 +136,10 @@ TEST(BertConfig, ReadsBackEveryFieldThatItWrites) {
   for (int i = 0; i < 12; ++i) config.labels.push_back("\"ü\" " + std::to_string(i * 7));
   config.problem_type = "multi_label_classification";
   EXPECT_EQ(BertConfig::parse(config.to_json(), ""), config);
+  config.architectures = {"BertForMaskedLM"};
+  EXPECT_EQ(BertConfig::parse(config.to_json(), ""), config);
+  config.head = "pooler";
+  EXPECT_EQ(BertConfig::parse(config.to_json(), ""), config);
   EXPECT_EQ(BertConfig::parse(BertConfig().to_json(), ""), BertConfig());
 }
 
