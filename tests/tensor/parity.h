@@ -1,0 +1,111 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tensor/cpu/cpu_backend.h"
+
+namespace basis {
+
+/// What a parity test runs on: one dtype, one set of kernels, a thread count.
+struct KernelVariant {
+  DType dtype;
+  Isa isa;
+  int threads;
+};
+
+/// Every variant that this processor can run, and those that it cannot (they are skipped by name).
+std::vector<KernelVariant> kernel_variants();
+std::string variant_name(const testing::TestParamInfo<KernelVariant>& info);
+
+/// A matrix with its storage. Elements between the columns and the row stride hold a sentinel.
+class Matrix {
+ public:
+  Matrix() = default;
+  /// All elements NaN.
+  Matrix(DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t gap = 0);
+
+  bool is_absent() const { return bytes_.empty(); }
+  MatrixView view();
+  ConstMatrixView view() const;
+  DType dtype() const { return dtype_; }
+  double at(std::int64_t i, std::int64_t j) const;
+  void set(std::int64_t i, std::int64_t j, double value);
+  /// Columns [begin, end) of the same storage.
+  MatrixView columns(std::int64_t begin, std::int64_t end);
+  const std::vector<std::byte>& bytes() const { return bytes_; }
+  /// True when nothing between the columns was touched.
+  bool has_clean_gaps() const;
+
+ private:
+  DType dtype_ = DType::F32;
+  std::int64_t rows_ = 0, columns_ = 0, stride_ = 0;
+  std::vector<std::byte> bytes_;
+};
+
+/// Integers as a (1, n) view.
+struct Integers {
+  std::vector<std::int32_t> values;
+  ConstMatrixView view() const;
+};
+
+/// A packed layout on the host, rows rounded up to 64.
+struct Packing {
+  explicit Packing(const std::vector<std::int32_t>& lengths, std::int64_t first_example = 0);
+  SequenceView view() const;
+  std::int64_t tokens() const { return offsets.back(); }
+
+  std::vector<std::int32_t> offsets, sequence_of_row;
+  std::int64_t longest = 0, first_example = 0;
+};
+
+/// Scratch memory full of NaN.
+class Scratch {
+ public:
+  explicit Scratch(std::size_t bytes) : bytes_(bytes + 64, std::byte{0xFF}) {}
+  Workspace workspace();
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+/// One output of a kernel: what stands there before, and the error that is allowed in units of
+/// epsilon(dtype) * max(1, |expected|).
+struct Output {
+  Matrix matrix;
+  double units;
+};
+
+/// Runs kernels of one variant against the reference.
+class Parity : public testing::TestWithParam<KernelVariant> {
+ protected:
+  void SetUp() override;
+
+  DType dtype() const { return GetParam().dtype; }
+  /// Random normal elements times `scale` plus `offset`, of the variant's dtype.
+  Matrix random(std::int64_t rows, std::int64_t columns, std::int64_t gap = 0, double scale = 1,
+                double offset = 0);
+  Matrix poisoned(std::int64_t rows, std::int64_t columns, std::int64_t gap = 0) const;
+  Integers random_ids(std::int64_t count, std::int32_t below);
+
+  using Run = std::function<void(Backend&, std::vector<Output>&)>;
+  /// Runs `run` on copies of `outputs`: on the reference once, on the variant twice. Expects equal
+  /// numbers within each output's units, the same bits twice, and untouched gaps.
+  void compare(const std::string& what, const std::vector<Output>& outputs, const Run& run);
+
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Backend> reference_;
+
+ private:
+  RandomStream stream_{20260511, 1};
+};
+
+/// Odd and round sizes; the largest are cut over several threads.
+extern const std::vector<std::int64_t> parity_rows;
+extern const std::vector<std::int64_t> parity_columns;
+
+}  // namespace basis

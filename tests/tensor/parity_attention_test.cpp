@@ -1,0 +1,154 @@
+#include <cmath>
+
+#include "tests/tensor/parity.h"
+
+namespace basis {
+namespace {
+
+using ParityOfAttention = Parity;
+INSTANTIATE_TEST_SUITE_P(Cpu, ParityOfAttention, testing::ValuesIn(kernel_variants()),
+                         variant_name);
+
+struct AttentionCase {
+  std::vector<std::int32_t> lengths;
+  std::int64_t heads, head_size;
+  double probability;
+  double query_scale;  // large: one key takes nearly all of the softmax
+};
+
+const std::vector<AttentionCase> attention_cases = {
+    {{1}, 1, 8, 0, 1},
+    {{1, 2, 3}, 2, 8, 0.1, 1},
+    {{7, 16, 17, 31, 32, 33}, 3, 32, 0, 1},
+    {{7, 16, 17, 31, 32, 33}, 3, 32, 0.1, 1},
+    {{53, 17, 64, 1, 65}, 2, 33, 0.1, 1},
+    {{53, 17, 64, 1, 65}, 4, 32, 0.1, 1},
+    {{100, 129}, 2, 64, 0.5, 1},
+    {{64, 128}, 2, 24, 0, 30},
+    {{512}, 1, 32, 0.1, 1},
+    {{257, 1}, 1, 7, 0.1, 1},
+};
+
+std::string describe(const AttentionCase& c) {
+  std::string text = std::to_string(c.heads) + " heads of " + std::to_string(c.head_size) + " p " +
+                     std::to_string(c.probability) + " lengths";
+  for (std::int32_t length : c.lengths) text.append(" ").append(std::to_string(length));
+  return text;
+}
+
+StepState some_state() {
+  StepState state;
+  state.seed = 99;
+  state.step = 5;
+  return state;
+}
+
+TEST_P(ParityOfAttention, ForwardAndGradient) {
+  const StepState state = some_state();
+  for (const AttentionCase& c : attention_cases) {
+    const Packing packing(c.lengths, 3);
+    const std::int64_t rows = packing.view().rows, width = c.heads * c.head_size;
+    const Dropout site = make_dropout(c.probability, 6);
+    const AttentionShape shape{c.heads, c.head_size,
+                               1 / std::sqrt(static_cast<double>(c.head_size))};
+    // Query, key and value are column slices of one product.
+    Matrix qkv = random(rows, 3 * width, 5);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < width; ++j) qkv.set(i, j, qkv.at(i, j) * c.query_scale);
+    }
+    const ConstMatrixView q = qkv.columns(0, width), k = qkv.columns(width, 2 * width),
+                          v = qkv.columns(2 * width, 3 * width);
+    Matrix dout = random(rows, width, 2);
+    for (std::int64_t i = packing.tokens(); i < rows; ++i) {
+      for (std::int64_t j = 0; j < width; ++j) dout.set(i, j, 0);
+    }
+    // Scores of D products, below 5 query_scale, carry sqrt(D) epsilon of themselves into the
+    // exponent, the softmax passes that on, and a sum over keys averages it. Gradients: a further
+    // factor of |dout v| (below 4 sqrt(D)) and of the keys.
+    const double score_units = 4 * std::sqrt(static_cast<double>(c.head_size)) * 5 * c.query_scale;
+    const double units = 2 * score_units + 16;
+    const double gradient_units =
+        units * 4 * std::sqrt(static_cast<double>(c.head_size)) * c.query_scale;
+    Matrix out = poisoned(rows, width), lse = poisoned(rows, c.heads);
+    auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
+      Scratch s(b.attention_workspace(packing.view(), shape, dtype()));
+      b.attention(q, k, v, packing.view(), shape, site, &state, o, l, s.workspace());
+    };
+    compare(describe(c), {{poisoned(rows, width, 3), units}, {lse, units}},
+            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), o[1].matrix.view()); });
+    compare(describe(c) + " without log-sum-exp", {{poisoned(rows, width), units}},
+            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), {}); });
+
+    forward(*reference_, out.view(), lse.view());
+    compare(describe(c) + " gradient", {{poisoned(rows, 3 * width, 1), gradient_units}},
+            [&](Backend& b, auto& o) {
+              Scratch s(b.attention_gradient_workspace(packing.view(), shape, dtype()));
+              Matrix& d = o[0].matrix;
+              b.attention_gradient(dout.view(), q, k, v, out.view(), lse.view(), packing.view(),
+                                   shape, site, &state, d.columns(0, width),
+                                   d.columns(width, 2 * width), d.columns(2 * width, 3 * width),
+                                   s.workspace());
+            });
+  }
+}
+
+// A sequence attends to itself alone: packed with another or by itself at its example number, with
+// one thread or three, the same bits.
+TEST_P(ParityOfAttention, MasksDoNotDependOnPackingOrThreads) {
+  const StepState state = some_state();
+  const AttentionShape shape{3, 32, 0.2};
+  const Dropout site = make_dropout(0.2, 6);
+  const Packing together({37, 70}, 10), apart({70}, 11);
+  const Matrix q = random(together.view().rows, 96), k = random(together.view().rows, 96),
+               v = random(together.view().rows, 96);
+  auto attend = [&](Backend& b, const Packing& packing, std::int64_t first_row) {
+    Matrix out = poisoned(packing.view().rows, 96);
+    auto from = [&](const Matrix& m) {
+      ConstMatrixView view = m.view();
+      view.data = static_cast<const std::byte*>(view.data) +
+                  static_cast<std::size_t>(first_row * view.row_stride) * size_of(dtype());
+      return view;
+    };
+    Scratch s(b.attention_workspace(packing.view(), shape, dtype()));
+    b.attention(from(q), from(k), from(v), packing.view(), shape, site, &state, out.view(), {},
+                s.workspace());
+    return out;
+  };
+  const Matrix both = attend(*backend_, together, 0);
+  const auto other = make_cpu_backend(GetParam().threads == 1 ? 3 : 1, GetParam().isa);
+  EXPECT_TRUE(both.bytes() == attend(*other, together, 0).bytes());
+  const Matrix second = attend(*backend_, apart, 37);
+  for (std::int64_t i = 0; i < 70; ++i) {
+    for (std::int64_t j = 0; j < 96; ++j) ASSERT_EQ(second.at(i, j), both.at(37 + i, j)) << i;
+  }
+}
+
+TEST_P(ParityOfAttention, RowMasksDoNotDependOnPackingOrThreads) {
+  const StepState state = some_state();
+  const Dropout site = make_dropout(0.2, 6);
+  const Packing together({37, 70}, 10), apart({70}, 11);
+  Matrix ones = random(together.view().rows, 384, 0, 0, 1);
+  auto drop = [&](Backend& b, const Packing& packing) {
+    Matrix out = poisoned(packing.view().rows, 384);
+    ConstMatrixView x = ones.view();
+    x.rows = packing.view().rows;
+    b.dropout(x, site, packing.view(), &state, out.view());
+    return out;
+  };
+  const Matrix both = drop(*backend_, together);
+  const auto other = make_cpu_backend(GetParam().threads == 1 ? 3 : 1, GetParam().isa);
+  EXPECT_TRUE(both.bytes() == drop(*other, together).bytes());
+  const Matrix second = drop(*backend_, apart);
+  std::int64_t dropped = 0;
+  for (std::int64_t i = 0; i < 70; ++i) {
+    for (std::int64_t j = 0; j < 384; ++j) {
+      ASSERT_EQ(second.at(i, j), both.at(37 + i, j)) << i;
+      dropped += second.at(i, j) == 0 ? 1 : 0;
+    }
+  }
+  // 26880 draws with p = 0.2: five standard deviations are 0.0122.
+  EXPECT_NEAR(static_cast<double>(dropped) / 26880, 0.2, 0.0122);
+}
+
+}  // namespace
+}  // namespace basis

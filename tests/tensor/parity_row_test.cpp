@@ -1,0 +1,357 @@
+#include <cmath>
+
+#include "tests/tensor/parity.h"
+
+// Layer norm, sums over rows and columns, row moves, losses and the optimiser.
+
+namespace basis {
+namespace {
+
+using ParityOfRows = Parity;
+INSTANTIATE_TEST_SUITE_P(Cpu, ParityOfRows, testing::ValuesIn(kernel_variants()), variant_name);
+
+template <class Body>
+void for_sizes(Body body) {
+  for (std::int64_t rows : parity_rows) {
+    for (std::int64_t columns : parity_columns) {
+      for (std::int64_t gap : {0, 5}) {
+        body(
+            rows, columns, gap,
+            std::to_string(rows) + " x " + std::to_string(columns) + " gap " + std::to_string(gap));
+      }
+    }
+  }
+}
+
+// n products of numbers below 5 and 5, summed: a random walk of n steps of half an epsilon of the
+// partial sums, which are below 5 sqrt(n) themselves; 3 standard deviations.
+double sum_units(std::int64_t n) {
+  return 10 * std::sqrt(static_cast<double>(n));
+}
+
+TEST_P(ParityOfRows, ColumnSums) {
+  for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
+    const Matrix x = random(rows, columns, gap);
+    const Matrix y = random(rows, columns, 0);
+    for (double beta : {0.0, 1.0}) {
+      const Matrix before = beta == 0 ? poisoned(1, columns) : random(1, columns);
+      const std::string what = size + " beta " + std::to_string(beta);
+      auto scratch = [&](Backend& b) {
+        return Scratch(b.column_sum_workspace(rows, columns, dtype()));
+      };
+      compare(what, {{before, sum_units(rows)}}, [&](Backend& b, auto& out) {
+        Scratch s = scratch(b);
+        b.column_sum(x.view(), beta, out[0].matrix.view(), s.workspace());
+      });
+      compare(what + " dot", {{before, sum_units(rows)}}, [&](Backend& b, auto& out) {
+        Scratch s = scratch(b);
+        b.column_dot(-0.5, x.view(), y.view(), beta, out[0].matrix.view(), s.workspace());
+      });
+    }
+  });
+}
+
+TEST_P(ParityOfRows, LayerNorm) {
+  for (double mean : {0.0, 300.0}) {
+    for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
+      const Matrix x = random(rows, columns, gap, 1, mean);
+      const Matrix gamma = random(1, columns);
+      const Matrix beta = random(1, columns);
+      // The mean's own rounding, 4 epsilon of it at most, passes through; with few columns rstd is
+      // large and multiplies it (one column: x - mean is exactly 0).
+      const double units = (24 + 8 * mean) * (columns < 10 && columns > 1 ? 8 : 1);
+      const double epsilon = 1e-5;
+      compare(size + " mean " + std::to_string(mean),
+              {{poisoned(rows, columns, gap), units},
+               {poisoned(rows, columns), units},
+               {poisoned(1, rows), units}},
+              [&](Backend& b, auto& out) {
+                b.layer_norm(x.view(), gamma.view(), beta.view(), epsilon, out[0].matrix.view(),
+                             out[1].matrix.view(), out[2].matrix.view());
+              });
+      compare(size + " in place", {{x, units}, {poisoned(1, rows), units}},
+              [&](Backend& b, auto& out) {
+                b.layer_norm(out[0].matrix.view(), gamma.view(), beta.view(), epsilon,
+                             out[0].matrix.view(), {}, out[1].matrix.view());
+              });
+    });
+  }
+}
+
+TEST_P(ParityOfRows, LayerNormGradient) {
+  for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
+    const Matrix dout = random(rows, columns, gap);
+    const Matrix normalised = random(rows, columns, 0);
+    const Matrix gamma = random(1, columns);
+    Matrix rstd = random(1, rows, 0, 0.1, 1);
+    for (double beta : {0.0, 1.0}) {
+      const Matrix sums = beta == 0 ? poisoned(1, columns) : random(1, columns);
+      compare(
+          size + " beta " + std::to_string(beta),
+          {{poisoned(rows, columns, gap), 64}, {sums, sum_units(rows)}, {sums, sum_units(rows)}},
+          [&](Backend& b, auto& out) {
+            Scratch s(b.layer_norm_gradient_workspace(rows, columns, dtype()));
+            b.layer_norm_gradient(dout.view(), normalised.view(), rstd.view(), gamma.view(),
+                                  out[0].matrix.view(), beta, out[1].matrix.view(), beta,
+                                  out[2].matrix.view(), s.workspace());
+          });
+    }
+    compare(size + " in place, no sums", {{dout, 64}}, [&](Backend& b, auto& out) {
+      Scratch s(b.layer_norm_gradient_workspace(rows, columns, dtype()));
+      b.layer_norm_gradient(out[0].matrix.view(), normalised.view(), rstd.view(), gamma.view(),
+                            out[0].matrix.view(), 0, {}, 0, {}, s.workspace());
+    });
+    compare(size + " only dgamma", {{poisoned(1, columns), sum_units(rows)}},
+            [&](Backend& b, auto& out) {
+              Scratch s(b.layer_norm_gradient_workspace(rows, columns, dtype()));
+              b.layer_norm_gradient(dout.view(), normalised.view(), rstd.view(), gamma.view(), {},
+                                    0, out[0].matrix.view(), 0, {}, s.workspace());
+            });
+  });
+}
+
+// The fused kernels against the reference, and against the default body on the same backend.
+TEST_P(ParityOfRows, ResidualLayerNorm) {
+  StepState state;
+  state.seed = 5;
+  state.step = 3;
+  const Packing packing({5, 1, 40, 83}, 7);
+  const std::int64_t rows = packing.view().rows;
+  for (std::int64_t columns : {7, 33, 384, 768, 1030}) {
+    for (double probability : {0.0, 0.1}) {
+      for (bool has_residual : {true, false}) {
+        const Dropout site = make_dropout(probability, 4);
+        const Matrix x = random(rows, columns, 3);
+        const Matrix residual = random(rows, columns);
+        const Matrix gamma = random(1, columns), beta = random(1, columns);
+        const ConstMatrixView added = has_residual ? residual.view() : ConstMatrixView{};
+        const double units = columns < 10 ? 200 : 32;
+        const std::string what = std::to_string(columns) + " p " + std::to_string(probability) +
+                                 (has_residual ? " with residual" : " without");
+        for (bool is_composed : {false, true}) {
+          compare(what + (is_composed ? " composed" : ""),
+                  {{poisoned(rows, columns, 2), units},
+                   {poisoned(rows, columns), units},
+                   {poisoned(1, rows), units}},
+                  [&](Backend& b, auto& out) {
+                    auto call = [&](auto kernel) {
+                      kernel(x.view(), site, added, packing.view(), &state, gamma.view(),
+                             beta.view(), 1e-5, out[0].matrix.view(), out[1].matrix.view(),
+                             out[2].matrix.view());
+                    };
+                    if (is_composed) {
+                      call([&](auto... a) { b.Backend::residual_layer_norm(a...); });
+                    } else {
+                      call([&](auto... a) { b.residual_layer_norm(a...); });
+                    }
+                  });
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ParityOfRows, ResidualLayerNormGradient) {
+  StepState state;
+  state.seed = 5;
+  state.step = 3;
+  const Packing packing({5, 1, 40, 83}, 7);
+  const std::int64_t rows = packing.view().rows;
+  for (std::int64_t columns : {7, 33, 384, 768, 1030}) {
+    for (double probability : {0.0, 0.1}) {
+      const Dropout site = make_dropout(probability, 4);
+      const Matrix dout = random(rows, columns, 3), normalised = random(rows, columns);
+      const Matrix gamma = random(1, columns), rstd = random(1, rows, 0, 0.1, 1);
+      for (bool is_composed : {false, true}) {
+        compare(std::to_string(columns) + " p " + std::to_string(probability),
+                {{poisoned(rows, columns, 2), 64},
+                 {poisoned(rows, columns), 64},
+                 {random(1, columns), sum_units(rows)},
+                 {poisoned(1, columns), sum_units(rows)}},
+                [&](Backend& b, auto& out) {
+                  Scratch s(b.layer_norm_gradient_workspace(rows, columns, dtype()));
+                  auto call = [&](auto kernel) {
+                    kernel(dout.view(), normalised.view(), rstd.view(), gamma.view(), site,
+                           packing.view(), &state, out[0].matrix.view(), out[1].matrix.view(), 1,
+                           out[2].matrix.view(), 0, out[3].matrix.view(), s.workspace());
+                  };
+                  if (is_composed) {
+                    call([&](auto... a) { b.Backend::residual_layer_norm_gradient(a...); });
+                  } else {
+                    call([&](auto... a) { b.residual_layer_norm_gradient(a...); });
+                  }
+                });
+      }
+    }
+  }
+}
+
+TEST_P(ParityOfRows, GatherAndScatter) {
+  for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
+    const Matrix table = random(11, columns, gap);
+    const Matrix x = random(rows, columns, gap);
+    const Integers ids = random_ids(rows, 11), positions = random_ids(rows, 11),
+                   types = random_ids(rows, 2);
+    compare(size + " gather", {{poisoned(rows, columns, gap), 0}}, [&](Backend& b, auto& out) {
+      b.gather_rows(table.view(), ids.view(), 0, out[0].matrix.view());
+    });
+    compare(size + " gather, added", {{random(rows, columns, gap), 8}}, [&](Backend& b, auto& out) {
+      b.gather_rows(table.view(), ids.view(), 1, out[0].matrix.view());
+    });
+    compare(size + " scatter", {{random(11, columns, gap), sum_units(rows)}},
+            [&](Backend& b, auto& out) {
+              b.scatter_add_rows(x.view(), ids.view(), out[0].matrix.view());
+            });
+    for (bool is_composed : {false, true}) {
+      compare(size + " embedding", {{poisoned(rows, columns, gap), 16}},
+              [&](Backend& b, auto& out) {
+                auto call = [&](auto kernel) {
+                  kernel(table.view(), ids.view(), table.view(), positions.view(), table.view(),
+                         types.view(), out[0].matrix.view());
+                };
+                if (is_composed) {
+                  call([&](auto... a) { b.Backend::embedding_sum(a...); });
+                } else {
+                  call([&](auto... a) { b.embedding_sum(a...); });
+                }
+              });
+    }
+  });
+}
+
+TEST_P(ParityOfRows, MeanPool) {
+  const Packing packing({5, 1, 40, 83, 300});
+  Packing with_empty({5, 0, 7});
+  const std::int64_t rows = packing.view().rows;
+  for (std::int64_t columns : parity_columns) {
+    const Matrix x = random(rows, columns, 3);
+    const Matrix dout = random(5, columns, 1);
+    const std::string what = std::to_string(columns);
+    compare(what, {{poisoned(5, columns, 2), sum_units(300)}}, [&](Backend& b, auto& out) {
+      b.mean_pool(x.view(), packing.view(), out[0].matrix.view());
+    });
+    compare(what + " an empty sequence", {{poisoned(3, columns), sum_units(7)}},
+            [&](Backend& b, auto& out) {
+              b.mean_pool(x.view(), with_empty.view(), out[0].matrix.view());
+            });
+    compare(what + " gradient", {{poisoned(rows, columns, 2), 4}}, [&](Backend& b, auto& out) {
+      b.mean_pool_gradient(dout.view(), packing.view(), out[0].matrix.view());
+    });
+  }
+}
+
+TEST_P(ParityOfRows, CrossEntropy) {
+  for (std::int64_t rows : parity_rows) {
+    for (std::int64_t classes : {2, 3, 33, 1000}) {
+      const Matrix logits = random(rows, classes, 1, 5);
+      Integers labels = random_ids(rows, static_cast<std::int32_t>(classes));
+      labels.values[static_cast<std::size_t>(rows / 2)] = -100;
+      // Each of up to 1000 exponentials is within 4 units, and so is their sum; the loss is kept in
+      // f64, but made from exponentials of the logits' dtype.
+      const double loss_units =
+          dtype() == DType::F64 ? 16 : 16.0 * static_cast<double>(rows) * std::ldexp(1.0, 52 - 23);
+      const std::string what = std::to_string(rows) + " x " + std::to_string(classes);
+      auto run = [&](bool wants_gradient, bool in_place) {
+        return [&, wants_gradient, in_place](Backend& b, auto& out) {
+          Scratch s(static_cast<std::size_t>(rows) * sizeof(double));
+          const ConstMatrixView from = in_place ? out[1].matrix.view() : logits.view();
+          b.cross_entropy(from, labels.view(), out[0].matrix.view(),
+                          wants_gradient ? out[1].matrix.view() : MatrixView{}, s.workspace());
+        };
+      };
+      const Matrix loss(DType::F64, 1, 1);
+      compare(what, {{loss, loss_units}, {poisoned(rows, classes, 2), 16}}, run(true, false));
+      compare(what + " in place", {{loss, loss_units}, {logits, 16}}, run(true, true));
+      compare(what + " loss alone", {{loss, loss_units}}, run(false, false));
+    }
+  }
+}
+
+TEST_P(ParityOfRows, SquaredErrorAndNorm) {
+  for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
+    const Matrix x = random(rows, columns, gap), y = random(rows, columns);
+    // Differences round in the dtype, sums in f64: relative error below one epsilon of the dtype.
+    const double units = dtype() == DType::F64 ? 1000 : std::ldexp(2.0, 52 - 23);
+    const Matrix sum(DType::F64, 1, 1);
+    Matrix before = sum;
+    before.set(0, 0, 5);
+    compare(size, {{sum, units}, {poisoned(rows, columns, gap), 16}}, [&](Backend& b, auto& out) {
+      b.squared_error(x.view(), y.view(), out[0].matrix.view(), out[1].matrix.view());
+    });
+    compare(size + " norm over NaN", {{sum, 1000}},
+            [&](Backend& b, auto& out) { b.squared_norm(x.view(), 0, out[0].matrix.view()); });
+    compare(size + " norm, added", {{before, 1000}},
+            [&](Backend& b, auto& out) { b.squared_norm(x.view(), 1, out[0].matrix.view()); });
+  });
+}
+
+TEST_P(ParityOfRows, SquaredNormIsNotFiniteWhereAnElementIsNot) {
+  for (double bad : {static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    for (std::int64_t at : {0, 1000, 76799}) {
+      Matrix x = random(1, 76800);
+      x.set(0, at, bad);
+      Matrix sum(DType::F64, 1, 1);
+      backend_->squared_norm(x.view(), 0, sum.view());
+      StepState state;
+      backend_->update_clip(sum.view(), 1, &state);
+      EXPECT_EQ(state.skip_update, 1) << bad << " at " << at;
+    }
+  }
+}
+
+TEST_P(ParityOfRows, Optimisers) {
+  StepState state;
+  state.learning_rate[2] = 3e-3;
+  state.bias_correction1 = 1 - 0.9;
+  state.bias_correction2 = 1 - 0.999;
+  state.clip_factor = 0.7;
+  for (std::uint64_t step : {0, 4}) {
+    state.step = step;
+    for (std::int64_t n : {1, 7, 33, 384, 70001}) {
+      const Matrix gradient = random(1, n);
+      Matrix squares = random(1, n);
+      for (std::int64_t i = 0; i < n; ++i) squares.set(0, i, squares.at(0, i) * squares.at(0, i));
+      const Matrix value = random(1, n), moment = random(1, n);
+      auto range = [&](std::vector<Output>& out) {
+        return OptimizerRange{out[0].matrix.view(),
+                              gradient.view(),
+                              out[1].matrix.view(),
+                              out[2].matrix.view(),
+                              2,
+                              0.01};
+      };
+      const std::vector<Output> before = {{value, 8}, {moment, 8}, {squares, 16}};
+      compare("adamw " + std::to_string(n), before,
+              [&](Backend& b, auto& out) { b.adamw(range(out), AdamWConstants{}, &state); });
+      for (const SgdConstants& constants :
+           {SgdConstants{0, false}, SgdConstants{0.9, false}, SgdConstants{0.9, true}}) {
+        compare("sgd " + std::to_string(n), before, [&](Backend& b, auto& out) {
+          OptimizerRange with_momentum = range(out);
+          with_momentum.moment2 = {};
+          b.sgd(with_momentum, constants, &state);
+        });
+      }
+      StepState skipped = state;
+      skipped.skip_update = 1;
+      std::vector<Output> unchanged = before;
+      backend_->adamw(range(unchanged), AdamWConstants{}, &skipped);
+      EXPECT_TRUE(unchanged[0].matrix.bytes() == before[0].matrix.bytes());
+    }
+  }
+}
+
+TEST_P(ParityOfRows, ClipsLikePyTorch) {
+  Matrix sum(DType::F64, 1, 1);
+  sum.set(0, 0, 25);
+  for (double clip_norm : {0.0, 1.0, 10.0}) {
+    StepState actual, expected;
+    backend_->update_clip(sum.view(), clip_norm, &actual);
+    reference_->update_clip(sum.view(), clip_norm, &expected);
+    EXPECT_EQ(actual.gradient_norm, expected.gradient_norm);
+    EXPECT_EQ(actual.clip_factor, expected.clip_factor);
+    EXPECT_EQ(actual.skip_update, 0);
+  }
+}
+
+}  // namespace
+}  // namespace basis

@@ -1,0 +1,573 @@
+#include "tests/tensor/reference_backend.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <numbers>
+#include <vector>
+
+#include "tensor/error.h"
+
+namespace basis {
+
+namespace {
+
+// bf16 by its definition: of the two neighbours the nearer, at a tie the even one.
+BFloat16 nearest_bf16(double value) {
+  if (std::isnan(value)) return {0x7FC0};
+  const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  auto magnitude = [](std::uint32_t bits) {
+    const std::uint32_t wide = bits << 16;
+    float f;
+    std::memcpy(&f, &wide, sizeof f);
+    return static_cast<double>(f);
+  };
+  // Magnitudes grow with their bits: find the largest that is not above |value|.
+  std::uint32_t low = 0, high = 0x7F80;
+  while (high - low > 1) {
+    const std::uint32_t middle = (low + high) / 2;
+    (magnitude(middle) <= std::fabs(value) ? low : high) = middle;
+  }
+  // Beyond the largest finite value the next step would be 2^128.
+  const double above = high == 0x7F80 ? std::ldexp(1.0, 128) : magnitude(high);
+  const double below_gap = std::fabs(value) - magnitude(low);
+  const double above_gap = above - std::fabs(value);
+  const bool takes_high = above_gap < below_gap || (above_gap == below_gap && low % 2 == 1);
+  return {static_cast<std::uint16_t>(sign | (takes_high ? high : low))};
+}
+
+std::int32_t id_at(ConstMatrixView ids, std::int64_t t) {
+  return ids.as<std::int32_t>()[t];
+}
+
+/// beta * out, where beta 0 forgets what stands there.
+double kept(double beta, MatrixView out, std::int64_t i, std::int64_t j) {
+  return beta == 0 ? 0 : beta * element(out, i, j);
+}
+
+double value_of(Activation kind, double x) {
+  switch (kind) {
+    case Activation::GeluErf:
+      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
+    case Activation::GeluTanh:
+      return 0.5 * x *
+             (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+    case Activation::Relu:
+      return x > 0 ? x : 0;
+    case Activation::Tanh:
+      return std::tanh(x);
+  }
+  return 0;
+}
+
+double derivative_of(Activation kind, double x) {
+  switch (kind) {
+    case Activation::GeluErf:
+      return 0.5 * std::erfc(-x / std::numbers::sqrt2) +
+             x * std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi);
+    case Activation::GeluTanh: {
+      const double c = std::sqrt(2 / std::numbers::pi);
+      const double t = std::tanh(c * (x + 0.044715 * x * x * x));
+      return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x);
+    }
+    case Activation::Relu:
+      return x > 0 ? 1 : 0;
+    case Activation::Tanh:
+      return 1 - std::tanh(x) * std::tanh(x);
+  }
+  return 0;
+}
+
+/// What an element is multiplied with: 0 when dropped, else the scale. As tensor/philox.h defines
+/// it.
+double mask(Dropout dropout, const StepState* state, std::int64_t example, std::uint64_t element) {
+  if (!dropout.is_active()) return 1;
+  const PhiloxCounter words = philox4x32(
+      philox_counter(static_cast<std::uint32_t>(element / 8), static_cast<std::uint32_t>(example),
+                     dropout.site, static_cast<std::uint32_t>(state->step)),
+      philox_key(state->seed));
+  const std::uint64_t lane = element % 8;
+  const std::uint32_t bits = (words.word[lane / 2] >> (16 * (lane % 2))) & 0xFFFFu;
+  return bits < dropout.threshold ? 0 : dropout.scale();
+}
+
+double row_mask(Dropout dropout, const StepState* state, const SequenceView& sequences,
+                std::int64_t row, std::int64_t channel, std::int64_t width) {
+  std::int64_t example = sequences.first_example + row;
+  std::int64_t position = 0;
+  if (sequences.offsets != nullptr) {
+    const std::int32_t b = sequences.sequence_of_row[row];
+    example = sequences.first_example + b;
+    position = row - sequences.offsets[b];
+  }
+  return mask(dropout, state, example,
+              row_element(static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(channel),
+                          static_cast<std::uint64_t>(width)));
+}
+
+class ReferenceBackend final : public Backend {
+ public:
+  DeviceKind device() const override { return DeviceKind::Cpu; }
+  std::vector<std::pair<std::string, std::string>> description() const override {
+    return {{"device", "reference"}};
+  }
+  std::int64_t row_bucket() const override { return 64; }
+  std::vector<std::string> own_fused_kernels() const override { return {}; }
+
+  Block reserve(std::size_t bytes) override {
+    return Block(new std::byte[bytes + 1], [](std::byte* p) { delete[] p; });
+  }
+  void copy_to_device(const void* host, void* device, std::size_t bytes) override {
+    if (bytes > 0) std::memcpy(device, host, bytes);
+  }
+  void copy_to_host(const void* device, void* host, std::size_t bytes) override {
+    if (bytes > 0) std::memcpy(host, device, bytes);
+  }
+
+  void fill(double value, MatrixView out) override {
+    for_each(out, [&](std::int64_t, std::int64_t) { return value; });
+  }
+  void convert(ConstMatrixView x, MatrixView out) override {
+    for_each(out, [&](std::int64_t i, std::int64_t j) { return element(x, i, j); });
+  }
+  void add_scaled(double alpha, ConstMatrixView x, double beta, MatrixView out) override {
+    for_each(out, [&](std::int64_t i, std::int64_t j) {
+      return alpha * element(x, i, j) + kept(beta, out, i, j);
+    });
+  }
+  void scale_columns(ConstMatrixView x, ConstMatrixView v, MatrixView out) override {
+    for_each(out,
+             [&](std::int64_t i, std::int64_t j) { return element(x, i, j) * element(v, 0, j); });
+  }
+  std::size_t column_sum_workspace(std::int64_t, std::int64_t, DType) const override { return 0; }
+  void column_sum(ConstMatrixView x, double beta, MatrixView out, Workspace) override {
+    for_each(out, [&](std::int64_t, std::int64_t j) {
+      double sum = 0;
+      for (std::int64_t t = 0; t < x.rows; ++t) sum += element(x, t, j);
+      return kept(beta, out, 0, j) + sum;
+    });
+  }
+  void column_dot(double alpha, ConstMatrixView x, ConstMatrixView y, double beta, MatrixView out,
+                  Workspace) override {
+    for_each(out, [&](std::int64_t, std::int64_t j) {
+      double sum = 0;
+      for (std::int64_t t = 0; t < x.rows; ++t) sum += element(x, t, j) * element(y, t, j);
+      return kept(beta, out, 0, j) + alpha * sum;
+    });
+  }
+  void band_to_dense(ConstMatrixView band, MatrixView dense) override {
+    const std::int64_t d = (band.rows - 1) / 2;
+    for_each(dense, [&](std::int64_t i, std::int64_t j) {
+      return std::abs(i - j) <= d ? element(band, d + j - i, i) : 0;
+    });
+  }
+  void dense_to_band(ConstMatrixView dense, double beta, MatrixView band) override {
+    const std::int64_t d = (band.rows - 1) / 2;
+    for_each(band, [&](std::int64_t r, std::int64_t i) {
+      const std::int64_t j = i + r - d;
+      const bool is_inside = j >= 0 && j < dense.columns;
+      return kept(beta, band, r, i) + (is_inside ? element(dense, i, j) : 0);
+    });
+  }
+
+  void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
+              bool transpose_b, double beta, MatrixView out) override {
+    const std::int64_t inner = transpose_a ? a.rows : a.columns;
+    for_each(out, [&](std::int64_t i, std::int64_t j) {
+      double sum = 0;
+      for (std::int64_t l = 0; l < inner; ++l) {
+        sum += (transpose_a ? element(a, l, i) : element(a, i, l)) *
+               (transpose_b ? element(b, j, l) : element(b, l, j));
+      }
+      return kept(beta, out, i, j) + alpha * sum;
+    });
+  }
+  PreparedWeight prepare_weight(ConstMatrixView source, DType) override {
+    return {source, nullptr, nullptr};
+  }
+  void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
+              MatrixView out) override {
+    for_each(out, [&](std::int64_t t, std::int64_t j) {
+      double sum = bias.is_absent() ? 0 : element(bias, 0, j);
+      for (std::int64_t l = 0; l < x.columns; ++l) {
+        sum += element(x, t, l) * element(weight.source, j, l);
+      }
+      return sum;
+    });
+  }
+  void linear_input_gradient(ConstMatrixView g, const PreparedWeight& weight, double beta,
+                             MatrixView out) override {
+    matmul(1, g, false, weight.source, false, beta, out);
+  }
+
+  void activation(Activation kind, ConstMatrixView x, MatrixView out) override {
+    for_each(out, [&](std::int64_t i, std::int64_t j) { return value_of(kind, element(x, i, j)); });
+  }
+  void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView dout,
+                           MatrixView dx) override {
+    for_each(dx, [&](std::int64_t i, std::int64_t j) {
+      return element(dout, i, j) * derivative_of(kind, element(x, i, j));
+    });
+  }
+  void dropout(ConstMatrixView x, Dropout site, const SequenceView& sequences,
+               const StepState* state, MatrixView out) override {
+    for_each(out, [&](std::int64_t t, std::int64_t j) {
+      return element(x, t, j) * row_mask(site, state, sequences, t, j, x.columns);
+    });
+  }
+
+  void layer_norm(ConstMatrixView x, ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
+                  MatrixView out, MatrixView normalised, MatrixView rstd) override;
+  std::size_t layer_norm_gradient_workspace(std::int64_t, std::int64_t, DType) const override {
+    return 0;
+  }
+  void layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised, ConstMatrixView rstd,
+                           ConstMatrixView gamma, MatrixView dx, double beta_gamma,
+                           MatrixView dgamma, double beta_beta, MatrixView dbeta,
+                           Workspace) override;
+
+  std::size_t attention_workspace(const SequenceView&, const AttentionShape&,
+                                  DType) const override {
+    return 0;
+  }
+  void attention(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
+                 const SequenceView& sequences, const AttentionShape& shape, Dropout site,
+                 const StepState* state, MatrixView out, MatrixView log_sum_exp,
+                 Workspace) override;
+  std::size_t attention_gradient_workspace(const SequenceView&, const AttentionShape&,
+                                           DType) const override {
+    return 0;
+  }
+  void attention_gradient(ConstMatrixView dout, ConstMatrixView q, ConstMatrixView k,
+                          ConstMatrixView v, ConstMatrixView out, ConstMatrixView log_sum_exp,
+                          const SequenceView& sequences, const AttentionShape& shape, Dropout site,
+                          const StepState* state, MatrixView dq, MatrixView dk, MatrixView dv,
+                          Workspace) override;
+
+  void gather_rows(ConstMatrixView table, ConstMatrixView ids, double beta,
+                   MatrixView out) override {
+    for_each(out, [&](std::int64_t t, std::int64_t j) {
+      return kept(beta, out, t, j) + element(table, id_at(ids, t), j);
+    });
+  }
+  void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) override {
+    for_each(out, [&](std::int64_t row, std::int64_t j) {
+      double sum = element(out, row, j);
+      for (std::int64_t t = 0; t < x.rows; ++t) {
+        if (id_at(ids, t) == row) sum += element(x, t, j);
+      }
+      return sum;
+    });
+  }
+  void mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) override {
+    for_each(out, [&](std::int64_t b, std::int64_t j) {
+      const std::int32_t begin = sequences.offsets[b];
+      const std::int32_t end = sequences.offsets[b + 1];
+      double sum = 0;
+      for (std::int32_t t = begin; t < end; ++t) sum += element(x, t, j);
+      return end > begin ? sum / (end - begin) : 0;
+    });
+  }
+  void mean_pool_gradient(ConstMatrixView dout, const SequenceView& sequences,
+                          MatrixView dx) override {
+    for_each(dx, [&](std::int64_t t, std::int64_t j) {
+      if (t >= sequences.offsets[sequences.sequences]) return 0.0;
+      const std::int32_t b = sequences.sequence_of_row[t];
+      return element(dout, b, j) / (sequences.offsets[b + 1] - sequences.offsets[b]);
+    });
+  }
+
+  void cross_entropy(ConstMatrixView logits, ConstMatrixView labels, MatrixView loss,
+                     MatrixView dlogits, Workspace) override;
+  void squared_error(ConstMatrixView x, ConstMatrixView y, MatrixView loss,
+                     MatrixView dx) override {
+    double sum = 0;
+    for (std::int64_t i = 0; i < x.rows; ++i) {
+      for (std::int64_t j = 0; j < x.columns; ++j) {
+        sum += std::pow(element(x, i, j) - element(y, i, j), 2);
+      }
+    }
+    set_element(loss, 0, 0, sum);
+    for_each(dx, [&](std::int64_t i, std::int64_t j) {
+      return 2 * (element(x, i, j) - element(y, i, j));
+    });
+  }
+
+  void squared_norm(ConstMatrixView x, double beta, MatrixView out) override {
+    double sum = kept(beta, out, 0, 0);
+    for (std::int64_t i = 0; i < x.rows; ++i) {
+      for (std::int64_t j = 0; j < x.columns; ++j) sum += std::pow(element(x, i, j), 2);
+    }
+    set_element(out, 0, 0, sum);
+  }
+  void update_clip(ConstMatrixView squared_sum, double clip_norm, StepState* state) override {
+    state->gradient_norm = std::sqrt(element(squared_sum, 0, 0));
+    state->skip_update = std::isfinite(state->gradient_norm) ? 0 : 1;
+    const double factor = clip_norm / (state->gradient_norm + 1e-6);
+    state->clip_factor = clip_norm == 0 || factor > 1 ? 1 : factor;
+  }
+  void adamw(const OptimizerRange& range, const AdamWConstants& constants,
+             const StepState* state) override;
+  void sgd(const OptimizerRange& range, const SgdConstants& constants,
+           const StepState* state) override;
+
+ private:
+  /// out_ij = value(i, j); nothing when out is absent.
+  static void for_each(MatrixView out,
+                       const std::function<double(std::int64_t, std::int64_t)>& value) {
+    if (out.is_absent()) return;
+    for (std::int64_t i = 0; i < out.rows; ++i) {
+      for (std::int64_t j = 0; j < out.columns; ++j) set_element(out, i, j, value(i, j));
+    }
+  }
+};
+
+void ReferenceBackend::layer_norm(ConstMatrixView x, ConstMatrixView gamma, ConstMatrixView beta,
+                                  double epsilon, MatrixView out, MatrixView normalised,
+                                  MatrixView rstd) {
+  // Beyond f64: with a large mean the sum's own rounding would show.
+  const auto columns = static_cast<long double>(x.columns);
+  for (std::int64_t t = 0; t < x.rows; ++t) {
+    long double mean = 0;
+    for (std::int64_t j = 0; j < x.columns; ++j) mean += element(x, t, j) / columns;
+    long double variance = 0;
+    for (std::int64_t j = 0; j < x.columns; ++j) {
+      variance += (element(x, t, j) - mean) * (element(x, t, j) - mean) / columns;
+    }
+    const long double r = 1 / std::sqrt(variance + epsilon);
+    if (!rstd.is_absent()) set_element(rstd, 0, t, static_cast<double>(r));
+    for (std::int64_t j = 0; j < x.columns; ++j) {
+      const long double n = (element(x, t, j) - mean) * r;
+      if (!normalised.is_absent()) set_element(normalised, t, j, static_cast<double>(n));
+      set_element(out, t, j, static_cast<double>(n * element(gamma, 0, j) + element(beta, 0, j)));
+    }
+  }
+}
+
+void ReferenceBackend::layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised,
+                                           ConstMatrixView rstd, ConstMatrixView gamma,
+                                           MatrixView dx, double beta_gamma, MatrixView dgamma,
+                                           double beta_beta, MatrixView dbeta, Workspace) {
+  for_each(dgamma, [&](std::int64_t, std::int64_t j) {
+    double sum = kept(beta_gamma, dgamma, 0, j);
+    for (std::int64_t t = 0; t < dout.rows; ++t)
+      sum += element(dout, t, j) * element(normalised, t, j);
+    return sum;
+  });
+  for_each(dbeta, [&](std::int64_t, std::int64_t j) {
+    double sum = kept(beta_beta, dbeta, 0, j);
+    for (std::int64_t t = 0; t < dout.rows; ++t) sum += element(dout, t, j);
+    return sum;
+  });
+  if (dx.is_absent()) return;
+  const auto columns = static_cast<double>(dout.columns);
+  for (std::int64_t t = 0; t < dout.rows; ++t) {
+    double mean_g = 0, mean_gn = 0;
+    for (std::int64_t j = 0; j < dout.columns; ++j) {
+      const double g = element(dout, t, j) * element(gamma, 0, j);
+      mean_g += g / columns;
+      mean_gn += g * element(normalised, t, j) / columns;
+    }
+    for (std::int64_t j = 0; j < dout.columns; ++j) {
+      const double g = element(dout, t, j) * element(gamma, 0, j);
+      set_element(dx, t, j,
+                  element(rstd, 0, t) * (g - mean_g - element(normalised, t, j) * mean_gn));
+    }
+  }
+}
+
+void ReferenceBackend::attention(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
+                                 const SequenceView& sequences, const AttentionShape& shape,
+                                 Dropout site, const StepState* state, MatrixView out,
+                                 MatrixView log_sum_exp, Workspace) {
+  fill(0, out);
+  if (!log_sum_exp.is_absent()) fill(0, log_sum_exp);
+  for (std::int64_t b = 0; b < sequences.sequences; ++b) {
+    const std::int64_t first = sequences.offsets[b];
+    const std::int64_t length = sequences.offsets[b + 1] - first;
+    for (std::int64_t head = 0; head < shape.heads; ++head) {
+      const std::int64_t column = head * shape.head_size;
+      for (std::int64_t i = 0; i < length; ++i) {
+        std::vector<double> score(static_cast<std::size_t>(length));
+        double largest = -INFINITY, sum = 0;
+        for (std::int64_t j = 0; j < length; ++j) {
+          double dot = 0;
+          for (std::int64_t c = 0; c < shape.head_size; ++c) {
+            dot += element(q, first + i, column + c) * element(k, first + j, column + c);
+          }
+          score[static_cast<std::size_t>(j)] = shape.scale * dot;
+          largest = std::max(largest, shape.scale * dot);
+        }
+        for (double s : score) sum += std::exp(s - largest);
+        const double lse = largest + std::log(sum);
+        if (!log_sum_exp.is_absent()) set_element(log_sum_exp, first + i, head, lse);
+        for (std::int64_t c = 0; c < shape.head_size; ++c) {
+          double mixed = 0;
+          for (std::int64_t j = 0; j < length; ++j) {
+            const double kept_share = mask(
+                site, state, sequences.first_example + b,
+                attention_element(static_cast<std::uint64_t>(head), static_cast<std::uint64_t>(i),
+                                  static_cast<std::uint64_t>(j)));
+            mixed += std::exp(score[static_cast<std::size_t>(j)] - lse) * kept_share *
+                     element(v, first + j, column + c);
+          }
+          set_element(out, first + i, column + c, mixed);
+        }
+      }
+    }
+  }
+}
+
+void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView q,
+                                          ConstMatrixView k, ConstMatrixView v, ConstMatrixView,
+                                          ConstMatrixView, const SequenceView& sequences,
+                                          const AttentionShape& shape, Dropout site,
+                                          const StepState* state, MatrixView dq, MatrixView dk,
+                                          MatrixView dv, Workspace) {
+  const std::int64_t width = shape.head_size;
+  const auto cells = static_cast<std::size_t>(dq.rows * dq.columns);
+  std::vector<double> sum_q(cells), sum_k(cells), sum_v(cells);
+  auto cell = [&](std::int64_t row, std::int64_t column) {
+    return static_cast<std::size_t>(row * dq.columns + column);
+  };
+  for (std::int64_t b = 0; b < sequences.sequences; ++b) {
+    const std::int64_t first = sequences.offsets[b];
+    const std::int64_t last = sequences.offsets[b + 1];
+    for (std::int64_t head = 0; head < shape.heads; ++head) {
+      const std::int64_t column = head * width;
+      for (std::int64_t i = first; i < last; ++i) {
+        // Row i of: p the probabilities, m the masks, dp the gradient of the dropped probabilities.
+        std::vector<double> p, m, dp;
+        double normaliser = 0, weighted = 0;
+        for (std::int64_t j = first; j < last; ++j) {
+          double dot = 0, gradient = 0;
+          for (std::int64_t c = column; c < column + width; ++c) {
+            dot += element(q, i, c) * element(k, j, c);
+            gradient += element(dout, i, c) * element(v, j, c);
+          }
+          p.push_back(shape.scale * dot);
+          m.push_back(mask(site, state, sequences.first_example + b,
+                           attention_element(static_cast<std::uint64_t>(head),
+                                             static_cast<std::uint64_t>(i - first),
+                                             static_cast<std::uint64_t>(j - first))));
+          dp.push_back(gradient);
+        }
+        double largest = -INFINITY;
+        for (double s : p) largest = std::max(largest, s);
+        for (double& s : p) normaliser += s = std::exp(s - largest);
+        for (std::size_t j = 0; j < p.size(); ++j) {
+          p[j] /= normaliser;
+          weighted += p[j] * m[j] * dp[j];
+        }
+        for (std::int64_t j = first; j < last; ++j) {
+          const auto at = static_cast<std::size_t>(j - first);
+          const double ds = p[at] * (m[at] * dp[at] - weighted) * shape.scale;
+          for (std::int64_t c = column; c < column + width; ++c) {
+            sum_q[cell(i, c)] += ds * element(k, j, c);
+            sum_k[cell(j, c)] += ds * element(q, i, c);
+            sum_v[cell(j, c)] += p[at] * m[at] * element(dout, i, c);
+          }
+        }
+      }
+    }
+  }
+  for_each(dq, [&](std::int64_t i, std::int64_t j) { return sum_q[cell(i, j)]; });
+  for_each(dk, [&](std::int64_t i, std::int64_t j) { return sum_k[cell(i, j)]; });
+  for_each(dv, [&](std::int64_t i, std::int64_t j) { return sum_v[cell(i, j)]; });
+}
+
+void ReferenceBackend::cross_entropy(ConstMatrixView logits, ConstMatrixView labels,
+                                     MatrixView loss, MatrixView dlogits, Workspace) {
+  double total = 0;
+  for (std::int64_t i = 0; i < logits.rows; ++i) {
+    const std::int32_t label = id_at(labels, i);
+    double largest = -INFINITY, sum = 0;
+    for (std::int64_t c = 0; c < logits.columns; ++c)
+      largest = std::max(largest, element(logits, i, c));
+    for (std::int64_t c = 0; c < logits.columns; ++c)
+      sum += std::exp(element(logits, i, c) - largest);
+    if (label >= 0) total += largest + std::log(sum) - element(logits, i, label);
+    if (dlogits.is_absent()) continue;
+    for (std::int64_t c = 0; c < logits.columns; ++c) {
+      const double p = std::exp(element(logits, i, c) - largest) / sum;
+      set_element(dlogits, i, c, label < 0 ? 0 : p - (c == label ? 1 : 0));
+    }
+  }
+  set_element(loss, 0, 0, total);
+}
+
+void ReferenceBackend::adamw(const OptimizerRange& range, const AdamWConstants& constants,
+                             const StepState* state) {
+  if (state->skip_update != 0) return;
+  const double rate = state->learning_rate[range.group];
+  for (std::int64_t i = 0; i < range.value.columns; ++i) {
+    const double g = element(range.gradient, 0, i) * state->clip_factor;
+    const double m = constants.beta1 * element(range.moment1, 0, i) + (1 - constants.beta1) * g;
+    const double v = constants.beta2 * element(range.moment2, 0, i) + (1 - constants.beta2) * g * g;
+    const double decayed = element(range.value, 0, i) * (1 - rate * range.weight_decay);
+    const double divisor = std::sqrt(v) / std::sqrt(state->bias_correction2) + constants.epsilon;
+    set_element(range.moment1, 0, i, m);
+    set_element(range.moment2, 0, i, v);
+    set_element(range.value, 0, i, decayed - rate / state->bias_correction1 * m / divisor);
+  }
+}
+
+void ReferenceBackend::sgd(const OptimizerRange& range, const SgdConstants& constants,
+                           const StepState* state) {
+  if (state->skip_update != 0) return;
+  for (std::int64_t i = 0; i < range.value.columns; ++i) {
+    const double p = element(range.value, 0, i);
+    double g = element(range.gradient, 0, i) * state->clip_factor + range.weight_decay * p;
+    if (constants.momentum != 0) {
+      const double buffer =
+          state->step == 0 ? g : constants.momentum * element(range.moment1, 0, i) + g;
+      set_element(range.moment1, 0, i, buffer);
+      g = constants.is_nesterov ? g + constants.momentum * buffer : buffer;
+    }
+    set_element(range.value, 0, i, p - state->learning_rate[range.group] * g);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_reference_backend() {
+  return std::make_unique<ReferenceBackend>();
+}
+
+double element(ConstMatrixView view, std::int64_t i, std::int64_t j) {
+  const std::int64_t at = i * view.row_stride + j;
+  switch (view.dtype) {
+    case DType::F32:
+      return static_cast<double>(view.as<float>()[at]);
+    case DType::F64:
+      return view.as<double>()[at];
+    case DType::BF16: {
+      const std::uint32_t wide = static_cast<std::uint32_t>(view.as<BFloat16>()[at].bits) << 16;
+      float f;
+      std::memcpy(&f, &wide, sizeof f);
+      return static_cast<double>(f);
+    }
+    default:
+      throw InternalError("element of a view that is not floating");
+  }
+}
+
+void set_element(MatrixView view, std::int64_t i, std::int64_t j, double value) {
+  const std::int64_t at = i * view.row_stride + j;
+  switch (view.dtype) {
+    case DType::F32:
+      view.as<float>()[at] = static_cast<float>(value);
+      return;
+    case DType::F64:
+      view.as<double>()[at] = value;
+      return;
+    case DType::BF16:
+      view.as<BFloat16>()[at] = nearest_bf16(value);
+      return;
+    default:
+      throw InternalError("element of a view that is not floating");
+  }
+}
+
+}  // namespace basis
