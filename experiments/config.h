@@ -1,0 +1,200 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace basis {
+
+/// What a key of a config can hold.
+using ConfigValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
+                                 std::vector<std::string>>;
+
+/// Keys of [train] that a [task.NAME] or a [method.NAME] sets otherwise.
+using TrainOverrides = std::map<std::string, ConfigValue>;
+
+// The structs below are the tables of a config file with their defaults. What each key means and
+// which values it takes stands once, in config_fields.cpp, whence `basis config` prints it.
+
+/// [model]: what is fine-tuned.
+struct ModelSettings {
+  std::string path = "weights/minilm-l6-h384-uncased";
+  std::string head = "mean";
+
+  bool is_pretrained_here() const { return path == "pretrain"; }
+  bool operator==(const ModelSettings&) const = default;
+};
+
+/// [pretrain]: a BERT of our own by masked language modelling. Present or absent as a whole.
+struct PretrainSettings {
+  std::string corpus = "synthetic";
+  std::string vocabulary;
+  std::int64_t documents = 20000;
+  std::int64_t held_out_documents = 500;
+  std::int64_t seed = 0;
+  std::int64_t hidden_size = 128;
+  std::int64_t num_hidden_layers = 2;
+  std::int64_t num_attention_heads = 2;
+  std::int64_t intermediate_size = 512;
+  std::string hidden_act = "gelu";
+  std::int64_t max_length = 128;
+  std::int64_t steps = 1000;
+  std::int64_t batch_size = 32;
+  std::int64_t micro_batch = 0;
+  double mask_share = 0.15;
+  double learning_rate = 1e-3;
+  std::string schedule = "linear";
+  double warmup_share = 0.06;
+  double beta1 = 0.9;
+  double beta2 = 0.98;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;
+  double clip_norm = 1.0;
+  double dropout = 0;
+  std::int64_t evaluate_every = 0;
+  std::int64_t checkpoint_every = 200;
+  bool operator==(const PretrainSettings&) const = default;
+};
+
+/// [data]: rows of the tasks.
+struct DataSettings {
+  std::int64_t language_seed = 0;
+  std::int64_t rows_seed = 0;
+  std::int64_t synthetic_train_rows = 2000;
+  std::int64_t synthetic_dev_rows = 500;
+  bool operator==(const DataSettings&) const = default;
+};
+
+/// [train]: every fine-tuning, unless its task or its method says otherwise.
+struct TrainSettings {
+  std::int64_t epochs = 3;
+  std::int64_t steps = 0;
+  std::int64_t train_rows = 0;
+  std::int64_t batch_size = 32;
+  std::int64_t tokens_per_batch = 0;
+  std::int64_t micro_batch = 0;
+  std::int64_t max_length = 128;
+  bool grouped = false;
+  double learning_rate = 2e-5;
+  double head_learning_rate = 0;
+  std::string schedule = "linear";
+  double warmup_share = 0.06;
+  std::string optimizer = "adamw";
+  double momentum = 0.9;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;
+  double clip_norm = 1.0;
+  double dropout = -1;
+  std::int64_t evaluate_every = 0;
+  std::int64_t checkpoint_every = 200;
+  bool operator==(const TrainSettings&) const = default;
+};
+
+/// [task.NAME]: a task of the user's own (`train` names its file), or keys of [train] for a known
+/// one.
+struct TaskSettings {
+  std::string name;
+  std::string format = "tsv";
+  std::string train;
+  std::string dev;
+  std::string test;
+  std::string first;
+  std::string second;
+  std::string label;
+  std::vector<std::string> labels;
+  bool regression = false;
+  std::vector<std::string> metrics;
+  TrainOverrides overrides;
+
+  bool is_own() const { return !train.empty(); }
+  bool operator==(const TaskSettings&) const = default;
+};
+
+/// [method.NAME]: what is trained (METHODS.md 1).
+struct MethodSettings {
+  std::string name;
+  std::string kind;
+  std::string start = "pretrained";
+  std::int64_t rank = 8;
+  double alpha = 0;
+  std::string form = "core";
+  std::int64_t bandwidth = 1;
+  std::string basis = "leading";
+  std::vector<std::string> targets;
+  std::string apply = "auto";
+  double adapter_dropout = 0;
+  TrainOverrides overrides;
+  bool operator==(const MethodSettings&) const = default;
+};
+
+/// [spectrum]: the weights before against after fine-tuning (METHODS.md 2).
+struct SpectrumSettings {
+  bool enabled = true;
+  std::vector<std::string> methods;
+  std::vector<std::int64_t> ranks = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+  bool operator==(const SpectrumSettings&) const = default;
+};
+
+/// [report]
+struct ReportSettings {
+  bool enabled = true;
+  std::string title;
+  bool operator==(const ReportSettings&) const = default;
+};
+
+/// One experiment, typed and checked: what a config file says with its defaults filled in.
+struct Config {
+  std::string name;
+  std::string question;
+  std::vector<std::int64_t> seeds = {0};
+  std::string device = "cpu";
+  std::string dtype = "f32";
+  std::int64_t threads = 0;
+  std::vector<std::string> tasks;
+  std::vector<std::string> methods;
+
+  ModelSettings model;
+  bool has_pretrain = false;
+  PretrainSettings pretrain;
+  DataSettings data;
+  TrainSettings train;
+  std::map<std::string, TaskSettings> task;      // by name; every name of `tasks` has one
+  std::map<std::string, MethodSettings> method;  // by name; every name of `methods` has one
+  SpectrumSettings spectrum;
+  ReportSettings report;
+
+  /// [train] as it holds for one fine-tuning: the method's keys lead, then the task's.
+  TrainSettings train_for(std::string_view task_name, std::string_view method_name) const;
+  bool operator==(const Config&) const = default;
+};
+
+/// Reads an experiment file. `overrides` are `key=value` texts with dotted keys and TOML values (a
+/// value that is not TOML is taken as a string), applied in order before anything is checked.
+/// Throws Error with file and line (or `--set key=value`), the key and the nearest valid one.
+Config load_config(const std::filesystem::path& path,
+                   const std::vector<std::string>& overrides = {});
+
+/// The same from text; `file` is the name that messages give it, and its stem the default name.
+Config parse_config(std::string_view text, const std::string& file,
+                    const std::vector<std::string>& overrides = {});
+
+/// The config in full as TOML, defaults included. parse_config gives the same Config back.
+std::string to_toml(const Config& config);
+
+/// Every key with its type, range, default and meaning, as `basis config` prints it.
+std::string describe_config();
+
+/// Names that `tasks` takes without a table: GLUE's and the synthetic language's.
+const std::vector<std::string>& known_tasks();
+
+/// Names that `methods` takes without a table: "full", "head", "bitfit", "lora", "spectral" and the
+/// forms of the last, "spectral-diagonal", "spectral-band", "spectral-core".
+const std::vector<std::string>& known_methods();
+
+}  // namespace basis

@@ -1,0 +1,343 @@
+#include "experiments/config_fields.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace basis {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+Constraint anything() {
+  return {};
+}
+
+Constraint at_least(std::int64_t least) {
+  // Far above every sensible size, far below where a product of two would overflow.
+  constexpr std::int64_t most = 1'000'000'000;
+  const auto holds = [=](std::int64_t value) { return value >= least && value <= most; };
+  return {fmt::format("at least {}, at most 1e9", least), holds, {}, {}, {}};
+}
+
+Constraint between(std::int64_t least, std::int64_t most) {
+  const auto holds = [=](std::int64_t value) { return value >= least && value <= most; };
+  return {fmt::format("{} to {}", least, most), holds, {}, {}, {}};
+}
+
+Constraint number_from(double least, double below) {
+  const auto holds = [=](double value) { return value >= least && value < below; };
+  const bool has_end = std::isfinite(below);
+  return {has_end ? fmt::format("at least {}, below {}", least, below)
+                  : fmt::format("at least {}", least),
+          {},
+          holds,
+          {},
+          {}};
+}
+
+Constraint not_negative() {
+  return number_from(0, std::numeric_limits<double>::infinity());
+}
+
+Constraint positive() {
+  return {"above 0", {}, [](double value) { return value > 0 && std::isfinite(value); }, {}, {}};
+}
+
+Constraint share() {
+  return {"0 to 1", {}, [](double value) { return value >= 0 && value <= 1; }, {}, {}};
+}
+
+Constraint share_or_inherited() {
+  const auto holds = [](double value) { return value == -1 || (value >= 0 && value < 1); };
+  return {"-1, or at least 0 and below 1", {}, holds, {}, {}};
+}
+
+Constraint one_of(Texts choices) {
+  const auto holds = [choices](const std::string& text) {
+    return std::find(choices.begin(), choices.end(), text) != choices.end();
+  };
+  return {fmt::format("{}", fmt::join(choices, " | ")), {}, {}, holds, choices};
+}
+
+Constraint not_empty() {
+  return {"not empty", {}, {}, [](const std::string& text) { return !text.empty(); }, {}};
+}
+
+Constraint file_name() {
+  const auto holds = [](const std::string& text) {
+    const auto is_plain = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '-' || c == '_' || c == '.';
+    };
+    return !text.empty() && text.size() <= 64 && text.front() != '.' && text.front() != '-' &&
+           std::all_of(text.begin(), text.end(), is_plain);
+  };
+  return {"letters, digits, - _ and ., at most 64", {}, {}, holds, {}};
+}
+
+const Texts targets = {"query", "key", "value", "attention_output", "ffn_in", "ffn_out"};
+
+}  // namespace
+
+bool Constraint::holds(const ConfigValue& value) const {
+  struct {
+    const Constraint& constraint;
+    bool operator()(bool) const { return true; }
+    bool operator()(std::int64_t v) const {
+      return !constraint.holds_integer || constraint.holds_integer(v);
+    }
+    bool operator()(double v) const {
+      return std::isfinite(v) && (!constraint.holds_number || constraint.holds_number(v));
+    }
+    bool operator()(const std::string& v) const {
+      return !constraint.holds_text || constraint.holds_text(v);
+    }
+    bool operator()(const std::vector<std::int64_t>& v) const {
+      return std::all_of(v.begin(), v.end(), *this);
+    }
+    bool operator()(const Texts& v) const { return std::all_of(v.begin(), v.end(), *this); }
+  } visitor{*this};
+  return std::visit(visitor, value);
+}
+
+// One line a key: name, member, range, meaning. Keys marked Counts::No leave results as they are.
+// clang-format off
+
+template <>
+const std::vector<Field<Config>>& fields<Config>() {
+  using C = Config;
+  static const std::vector<Field<C>> table = {
+      {"name", &C::name, file_name(), "of the run and its folder; the file's own name if absent", Counts::No},
+      {"question", &C::question, anything(), "what the experiment asks, in a paragraph, for the report", Counts::No},
+      {"seeds", &C::seeds, at_least(0), "one fine-tuning each for every task and method"},
+      {"device", &C::device, one_of({"cpu"}), "where it is computed"},
+      {"dtype", &C::dtype, one_of({"f32", "f64"}), "of activations and products (f64: for checks)"},
+      {"threads", &C::threads, between(0, 4096), "0: every core", Counts::No},
+      {"tasks", &C::tasks, file_name(), "GLUE's, the synthetic language's, or own ones with a table [task.NAME]"},
+      {"methods", &C::methods, file_name(), "built-in names, or own ones with a table [method.NAME]"},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<ModelSettings>>& fields<ModelSettings>() {
+  using M = ModelSettings;
+  static const std::vector<Field<M>> table = {
+      {"path", &M::path, not_empty(), "model folder under the data root, or an absolute path, or \"pretrain\": what [pretrain] makes", Counts::No},
+      {"head", &M::head, one_of({"mean", "pooler"}), "what the task head reads: the mean of the tokens, or the pooler of [CLS]"},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<PretrainSettings>>& fields<PretrainSettings>() {
+  using P = PretrainSettings;
+  static const std::vector<Field<P>> table = {
+      {"corpus", &P::corpus, not_empty(), "\"synthetic\", or a file under the data root such as corpora/wikipedia.txt.zst", Counts::No},
+      {"vocabulary", &P::vocabulary, anything(), "vocab.txt under the data root; empty: the synthetic language's own", Counts::No},
+      {"documents", &P::documents, at_least(1), "of the corpus that are read or made for training"},
+      {"held_out_documents", &P::held_out_documents, at_least(1), "after those, for the held-out loss"},
+      {"seed", &P::seed, at_least(0), "of the initial weights, the order and the masks"},
+      {"hidden_size", &P::hidden_size, between(1, 65536), "H"},
+      {"num_hidden_layers", &P::num_hidden_layers, between(1, 1024), "N"},
+      {"num_attention_heads", &P::num_attention_heads, between(1, 4096), "A, a divisor of H"},
+      {"intermediate_size", &P::intermediate_size, between(1, 262144), "F"},
+      {"hidden_act", &P::hidden_act, one_of({"gelu", "gelu_new", "relu", "tanh"}), "activation, by Hugging Face's names"},
+      {"max_length", &P::max_length, between(8, 512), "tokens of a packed sequence"},
+      {"steps", &P::steps, at_least(1), "optimiser steps"},
+      {"batch_size", &P::batch_size, between(1, 65536), "sequences a step"},
+      {"micro_batch", &P::micro_batch, between(0, 65536), "sequences computed at once; 0: the whole batch"},
+      {"mask_share", &P::mask_share, number_from(0.01, 1), "of the tokens that are predicted"},
+      {"learning_rate", &P::learning_rate, positive(), "at its peak"},
+      {"schedule", &P::schedule, one_of({"linear", "cosine", "constant"}), "of the learning rate after the warm-up"},
+      {"warmup_share", &P::warmup_share, share(), "of the steps, the rate rising from 0"},
+      {"beta1", &P::beta1, number_from(0, 1), "AdamW"},
+      {"beta2", &P::beta2, number_from(0, 1), "AdamW"},
+      {"epsilon", &P::epsilon, positive(), "AdamW"},
+      {"weight_decay", &P::weight_decay, not_negative(), "decoupled; none on biases and layer norms"},
+      {"clip_norm", &P::clip_norm, not_negative(), "of the whole gradient; 0: not clipped"},
+      {"dropout", &P::dropout, number_from(0, 1), "of hidden states and attention"},
+      {"evaluate_every", &P::evaluate_every, at_least(0), "steps between held-out losses; 0: at the end only"},
+      {"checkpoint_every", &P::checkpoint_every, at_least(1), "steps", Counts::No},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<DataSettings>>& fields<DataSettings>() {
+  using D = DataSettings;
+  static const std::vector<Field<D>> table = {
+      {"language_seed", &D::language_seed, at_least(0), "of the synthetic language: its words, its corpus and what its tasks ask"},
+      {"rows_seed", &D::rows_seed, at_least(0), "of the rows of the synthetic tasks"},
+      {"synthetic_train_rows", &D::synthetic_train_rows, between(1, 10'000'000), "of each synthetic task"},
+      {"synthetic_dev_rows", &D::synthetic_dev_rows, between(2, 10'000'000), "of each synthetic task"},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<TrainSettings>>& fields<TrainSettings>() {
+  using T = TrainSettings;
+  static const std::vector<Field<T>> table = {
+      {"epochs", &T::epochs, between(1, 100'000), "passes over the training rows"},
+      {"steps", &T::steps, at_least(0), "optimiser steps instead of epochs; 0: by epochs"},
+      {"train_rows", &T::train_rows, at_least(0), "the first so many training rows; 0: all"},
+      {"batch_size", &T::batch_size, between(1, 65536), "examples a step"},
+      {"tokens_per_batch", &T::tokens_per_batch, at_least(0), "cut batches by tokens instead of examples; 0: by examples"},
+      {"micro_batch", &T::micro_batch, between(0, 65536), "examples computed at once; 0: the whole batch"},
+      {"max_length", &T::max_length, between(3, 512), "tokens of an example, special ones included; longer ones are cut"},
+      {"grouped", &T::grouped, anything(), "batches of like length instead of random order"},
+      {"learning_rate", &T::learning_rate, positive(), "at its peak"},
+      {"head_learning_rate", &T::head_learning_rate, not_negative(), "of the task head; 0: learning_rate"},
+      {"schedule", &T::schedule, one_of({"linear", "cosine", "constant"}), "of the learning rate after the warm-up"},
+      {"warmup_share", &T::warmup_share, share(), "of the steps, the rate rising from 0"},
+      {"optimizer", &T::optimizer, one_of({"adamw", "sgd"}), "with PyTorch's semantics"},
+      {"momentum", &T::momentum, number_from(0, 1), "SGD"},
+      {"beta1", &T::beta1, number_from(0, 1), "AdamW"},
+      {"beta2", &T::beta2, number_from(0, 1), "AdamW"},
+      {"epsilon", &T::epsilon, positive(), "AdamW"},
+      {"weight_decay", &T::weight_decay, not_negative(), "none on biases, layer norms and adapters"},
+      {"clip_norm", &T::clip_norm, not_negative(), "of the whole gradient; 0: not clipped"},
+      {"dropout", &T::dropout, share_or_inherited(), "of hidden states, attention and head; -1: as the model's config says"},
+      {"evaluate_every", &T::evaluate_every, at_least(0), "steps between scores on dev; 0: at the end of each epoch"},
+      {"checkpoint_every", &T::checkpoint_every, at_least(1), "steps", Counts::No},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<TaskSettings>>& fields<TaskSettings>() {
+  using T = TaskSettings;
+  static const std::vector<Field<T>> table = {
+      {"format", &T::format, one_of({"tsv", "csv", "jsonl"}), "of the files"},
+      {"train", &T::train, anything(), "file under the data root, or an absolute path", Counts::No},
+      {"dev", &T::dev, anything(), "file to score on", Counts::No},
+      {"test", &T::test, anything(), "file to predict, or none", Counts::No},
+      {"first", &T::first, anything(), "column of the text"},
+      {"second", &T::second, anything(), "column of the second text of a pair, or none"},
+      {"label", &T::label, anything(), "column of the class or the number"},
+      {"labels", &T::labels, not_empty(), "classes in the order of their ids; empty for regression"},
+      {"regression", &T::regression, anything(), "the label is a number"},
+      {"metrics", &T::metrics, one_of({"accuracy", "f1", "matthews", "pearson", "spearman"}), "the primary one first; empty: accuracy, or pearson for regression"},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
+  using M = MethodSettings;
+  static const std::vector<Field<M>> table = {
+      {"kind", &M::kind, one_of({"full", "head", "bitfit", "lora", "spectral"}), "what is trained; the table's own name where that is built in"},
+      {"start", &M::start, one_of({"pretrained", "random"}), "weights that the encoder starts from; random: drawn anew by the seed"},
+      {"rank", &M::rank, between(0, 65536), "k of the basis, r of LoRA; 0: every vector of the matrix (spectral only)"},
+      {"alpha", &M::alpha, not_negative(), "LoRA: the product is scaled by alpha / rank; 0: by 1"},
+      {"form", &M::form, one_of({"diagonal", "band", "core"}), "spectral: which coefficients of the basis are trained"},
+      {"bandwidth", &M::bandwidth, between(1, 65536), "spectral band: d, entries with |i - j| at most d"},
+      {"basis", &M::basis, one_of({"leading", "trailing", "random"}), "spectral: which singular vectors, or random orthonormal ones"},
+      {"targets", &M::targets, one_of(targets), "matrices of each layer that get an adapter"},
+      {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: by counted cost"},
+      {"adapter_dropout", &M::adapter_dropout, number_from(0, 1), "on the side path's input; forbids the merged form"},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<SpectrumSettings>>& fields<SpectrumSettings>() {
+  using S = SpectrumSettings;
+  static const std::vector<Field<S>> table = {
+      {"enabled", &S::enabled, anything(), "compare weights before and after fine-tuning", Counts::No},
+      {"methods", &S::methods, file_name(), "whose results are compared; empty: those of kind full", Counts::No},
+      {"ranks", &S::ranks, between(1, 65536), "k at which quantities are computed; those above a matrix's rank are left out"},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<ReportSettings>>& fields<ReportSettings>() {
+  using R = ReportSettings;
+  static const std::vector<Field<R>> table = {
+      {"enabled", &R::enabled, anything(), "write report.html", Counts::No},
+      {"title", &R::title, anything(), "the run's name if empty", Counts::No},
+  };
+  return table;
+}
+
+// clang-format on
+
+template <class Settings>
+ConfigValue Field<Settings>::get(const Settings& settings) const {
+  return std::visit([&](auto place) { return ConfigValue(settings.*place); }, member);
+}
+
+template <class Settings>
+void Field<Settings>::set(Settings& settings, const ConfigValue& value) const {
+  std::visit(
+      [&](auto place) {
+        settings.*place = std::get<std::decay_t<decltype(settings.*place)>>(value);
+      },
+      member);
+}
+
+template struct Field<Config>;
+template struct Field<ModelSettings>;
+template struct Field<PretrainSettings>;
+template struct Field<DataSettings>;
+template struct Field<TrainSettings>;
+template struct Field<TaskSettings>;
+template struct Field<MethodSettings>;
+template struct Field<SpectrumSettings>;
+template struct Field<ReportSettings>;
+
+bool method_has(const MethodSettings& method, std::string_view key) {
+  const bool is_lora = method.kind == "lora";
+  const bool is_spectral = method.kind == "spectral";
+  if (key == "kind" || key == "start") return true;
+  if (key == "alpha") return is_lora;
+  if (key == "form" || key == "basis") return is_spectral;
+  if (key == "bandwidth") return is_spectral && method.form == "band";
+  return is_lora || is_spectral;
+}
+
+MethodSettings method_preset(std::string_view name_or_kind) {
+  MethodSettings method;
+  method.kind = std::string(name_or_kind.substr(0, name_or_kind.find('-')));
+  if (method.kind == "lora") method.targets = {"query", "value"};
+  if (method.kind == "spectral") {
+    method.targets = targets;
+    method.rank = 32;
+    if (const std::size_t dash = name_or_kind.find('-'); dash != std::string_view::npos) {
+      method.form = std::string(name_or_kind.substr(dash + 1));
+    }
+  }
+  return method;
+}
+
+const std::vector<std::string>& known_tasks() {
+  static const Texts names = {"cola",
+                              "sst2",
+                              "mrpc",
+                              "stsb",
+                              "qqp",
+                              "mnli",
+                              "qnli",
+                              "rte",
+                              "wnli",
+                              "synthetic-acceptability",
+                              "synthetic-sentiment",
+                              "synthetic-paraphrase",
+                              "synthetic-similarity",
+                              "synthetic-entailment"};
+  return names;
+}
+
+const std::vector<std::string>& known_methods() {
+  static const Texts names = {"full",          "head",         "bitfit",
+                              "lora",          "spectral",     "spectral-diagonal",
+                              "spectral-band", "spectral-core"};
+  return names;
+}
+
+}  // namespace basis

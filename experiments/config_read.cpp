@@ -1,0 +1,376 @@
+#include "experiments/config_read.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "experiments/nearest.h"
+#include "tensor/error.h"
+#include "tensor/file.h"
+
+namespace basis {
+namespace {
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+template <class Settings>
+std::vector<std::string> keys_of() {
+  std::vector<std::string> keys;
+  for (const Field<Settings>& field : fields<Settings>()) keys.push_back(field.key);
+  return keys;
+}
+
+/// A config while it is read: fills `config` from `tree` and checks what no single key can tell.
+class ConfigReader {
+ public:
+  ConfigReader(const ConfigTree& tree, Config& config) : tree_(tree), config_(config) {}
+
+  void read();
+
+ private:
+  void read_top();
+  void read_tasks();
+  void read_methods();
+  void read_task(const std::string& name, const toml::table& source);
+  void read_method(const std::string& name, const toml::table& source);
+  void check_own_task(const TaskSettings& task, const toml::table& source);
+  void check_method(const MethodSettings& method, const toml::table& source);
+  void check_names(const char* key, const std::vector<std::string>& names,
+                   const std::vector<std::string>& built_in, const char* table);
+  void check_pretrain();
+  void check_spectrum();
+  template <class T>
+  void check_no_duplicates(const toml::table& table, const char* key, const std::string& name,
+                           const std::vector<T>& values);
+
+  /// Where a key stands, or else its table.
+  toml::source_region source_of(const toml::table& table, std::string_view key) const {
+    const toml::node* const node = table.get(key);
+    return node != nullptr ? node->source() : table.source();
+  }
+  template <class Settings>
+  void read_plain(const char* key, Settings& settings) {
+    const toml::table* const table = tree_.child_table(tree_.root(), key, key);
+    if (table != nullptr) read_table(tree_, *table, key, settings);
+  }
+
+  const ConfigTree& tree_;
+  Config& config_;
+};
+
+void ConfigReader::read() {
+  read_top();
+  read_plain("model", config_.model);
+  config_.has_pretrain = tree_.child_table(tree_.root(), "pretrain", "pretrain") != nullptr;
+  read_plain("pretrain", config_.pretrain);
+  read_plain("data", config_.data);
+  read_plain("train", config_.train);
+  read_plain("spectrum", config_.spectrum);
+  read_plain("report", config_.report);
+  read_tasks();
+  read_methods();
+  check_pretrain();
+  check_spectrum();
+}
+
+void ConfigReader::read_top() {
+  static const std::vector<std::string> tables = {"model", "pretrain", "data",     "train",
+                                                  "task",  "method",   "spectrum", "report"};
+  for (const auto& [key, node] : tree_.root()) {
+    if (contains(tables, key.str())) continue;
+    if (const Field<Config>* field = find_field<Config>(key.str())) {
+      read_field(tree_, node, *field, "", config_);
+      continue;
+    }
+    std::vector<std::string> known = keys_of<Config>();
+    known.insert(known.end(), tables.begin(), tables.end());
+    fail_unknown_key(tree_, key, "", known);
+  }
+  const toml::table& root = tree_.root();
+  check_no_duplicates(root, "seeds", "", config_.seeds);
+  check_no_duplicates(root, "tasks", "", config_.tasks);
+  check_no_duplicates(root, "methods", "", config_.methods);
+  if (config_.seeds.empty()) {
+    tree_.fail(source_of(root, "seeds"), "\"seeds\" must name at least one seed");
+  }
+  if (config_.tasks.empty() != config_.methods.empty()) {
+    const bool lacks_tasks = config_.tasks.empty();
+    tree_.fail(root.source(),
+               fmt::format("\"{}\" must name at least one, such as [\"{}\"]",
+                           lacks_tasks ? "tasks" : "methods", lacks_tasks ? "mrpc" : "full"));
+  }
+  if (config_.tasks.empty() && root.get("pretrain") == nullptr) {
+    tree_.fail(root.source(),
+               "nothing to do: name \"tasks\" and \"methods\", or add a table [pretrain]");
+  }
+}
+
+template <class T>
+void ConfigReader::check_no_duplicates(const toml::table& table, const char* key,
+                                       const std::string& name, const std::vector<T>& values) {
+  std::set<T> seen;
+  for (const T& value : values) {
+    if (seen.insert(value).second) continue;
+    tree_.fail(source_of(table, key), fmt::format("{} names {} twice", key_name(key, name),
+                                                  toml_value(ConfigValue(value))));
+  }
+}
+
+/// Every name of a list must be built in or have a table of its own.
+void ConfigReader::check_names(const char* key, const std::vector<std::string>& names,
+                               const std::vector<std::string>& built_in, const char* table) {
+  const toml::table* const tables = tree_.child_table(tree_.root(), table, table);
+  for (const std::string& name : names) {
+    if (contains(built_in, name)) continue;
+    if (tables != nullptr && tables->get(name) != nullptr) continue;
+    std::vector<std::string> known = built_in;
+    if (tables != nullptr) {
+      for (const auto& [other, node] : *tables) known.emplace_back(other.str());
+    }
+    tree_.fail(source_of(tree_.root(), key),
+               fmt::format("\"{}\" names \"{}\", which is neither built in nor a table [{}.{}]{}",
+                           key, name, table, name, did_you_mean(name, known)));
+  }
+}
+
+void ConfigReader::read_tasks() {
+  check_names("tasks", config_.tasks, known_tasks(), "task");
+  for (const std::string& name : config_.tasks) config_.task[name].name = name;
+  const toml::table* const tables = tree_.child_table(tree_.root(), "task", "task");
+  if (tables == nullptr) return;
+  for (const auto& [key, node] : *tables) {
+    const std::string name(key.str());
+    read_task(name, *tree_.child_table(*tables, name, "task." + name));
+  }
+}
+
+void ConfigReader::read_task(const std::string& name, const toml::table& source) {
+  const std::string table = "task." + name;
+  const Constraint& name_constraint = find_field<Config>("tasks")->constraint;
+  if (!name_constraint.holds(name)) {
+    tree_.fail(source.source(), fmt::format("a task's name must be {}, not {}",
+                                            name_constraint.text, toml_value(name)));
+  }
+  TaskSettings task;
+  task.name = name;
+  const bool is_built_in = contains(known_tasks(), name);
+  TrainSettings train = config_.train;
+  for (const auto& [key, node] : source) {
+    if (const Field<TrainSettings>* field = find_field<TrainSettings>(key.str())) {
+      read_field(tree_, node, *field, table, train);
+      task.overrides[field->key] = field->get(train);
+      continue;
+    }
+    const Field<TaskSettings>* const field = find_field<TaskSettings>(key.str());
+    if (field == nullptr) {
+      std::vector<std::string> known = keys_of<TrainSettings>();
+      for (const std::string& own : keys_of<TaskSettings>()) known.push_back(own);
+      fail_unknown_key(tree_, key, table, known);
+    }
+    if (is_built_in) {
+      tree_.fail(key.source(),
+                 fmt::format("{} belongs to tasks of your own, and \"{}\" is built in: take "
+                             "another name, or set keys of [train] here",
+                             key_name(field->key, table), name));
+    }
+    read_field(tree_, node, *field, table, task);
+  }
+  if (!is_built_in) {
+    if (task.metrics.empty()) {
+      task.metrics = task.regression ? std::vector<std::string>{"pearson", "spearman"}
+                                     : std::vector<std::string>{"accuracy"};
+    }
+    check_own_task(task, source);
+  }
+  config_.task[name] = task;
+}
+
+void ConfigReader::check_own_task(const TaskSettings& task, const toml::table& source) {
+  const std::string table = "task." + task.name;
+  const auto fail = [&](std::string_view key, const std::string& message) {
+    tree_.fail(source_of(source, key), key_name(key, table) + message);
+  };
+  for (const auto& [key, value] :
+       {std::pair{"train", &task.train}, std::pair{"dev", &task.dev},
+        std::pair{"first", &task.first}, std::pair{"label", &task.label}}) {
+    if (value->empty()) {
+      const std::string hint =
+          task.train.empty() ? did_you_mean(task.name, known_tasks()) : std::string();
+      fail(key, fmt::format(" is missing: a task of your own names train, dev, first and label{}",
+                            hint));
+    }
+  }
+  check_no_duplicates(source, "labels", table, task.labels);
+  check_no_duplicates(source, "metrics", table, task.metrics);
+  if (task.regression && !task.labels.empty()) fail("labels", " must be empty for regression");
+  if (!task.regression && task.labels.size() < 2) {
+    fail("labels", " must name at least two classes (or set regression = true)");
+  }
+  for (const std::string& metric : task.metrics) {
+    const bool is_of_numbers = metric == "pearson" || metric == "spearman";
+    if (is_of_numbers != task.regression) {
+      fail("metrics",
+           fmt::format(": {} is a metric of {}", metric, is_of_numbers ? "regression" : "classes"));
+    }
+    if (metric == "f1" && task.labels.size() != 2) {
+      fail("metrics", ": f1 needs exactly two classes, the second being the positive one");
+    }
+  }
+}
+
+void ConfigReader::read_methods() {
+  check_names("methods", config_.methods, known_methods(), "method");
+  for (const std::string& name : config_.methods) {
+    if (!contains(known_methods(), name)) continue;
+    config_.method[name] = method_preset(name);
+    config_.method[name].name = name;
+  }
+  const toml::table* const tables = tree_.child_table(tree_.root(), "method", "method");
+  if (tables == nullptr) return;
+  for (const auto& [key, node] : *tables) {
+    const std::string name(key.str());
+    read_method(name, *tree_.child_table(*tables, name, "method." + name));
+  }
+}
+
+void ConfigReader::read_method(const std::string& name, const toml::table& source) {
+  const std::string table = "method." + name;
+  const Constraint& name_constraint = find_field<Config>("methods")->constraint;
+  if (!name_constraint.holds(name)) {
+    tree_.fail(source.source(), fmt::format("a method's name must be {}, not {}",
+                                            name_constraint.text, toml_value(name)));
+  }
+  const bool is_built_in = contains(known_methods(), name);
+  MethodSettings method;
+  if (is_built_in) method = method_preset(name);
+  if (const toml::node* const node = source.get("kind")) {
+    MethodSettings asked;
+    read_field(tree_, *node, *find_field<MethodSettings>("kind"), table, asked);
+    if (is_built_in && asked.kind != method.kind) {
+      tree_.fail(node->source(),
+                 fmt::format("{} must be \"{}\": \"{}\" is a built-in name; take another",
+                             key_name("kind", table), method.kind, name));
+    }
+    if (!is_built_in) method = method_preset(asked.kind);
+  } else if (!is_built_in) {
+    tree_.fail(source.source(), fmt::format("{} is missing: {}{}", key_name("kind", table),
+                                            find_field<MethodSettings>("kind")->constraint.text,
+                                            did_you_mean(name, known_methods())));
+  }
+  method.name = name;
+
+  TrainSettings train = config_.train;
+  for (const auto& [key, node] : source) {
+    if (const Field<TrainSettings>* field = find_field<TrainSettings>(key.str())) {
+      read_field(tree_, node, *field, table, train);
+      method.overrides[field->key] = field->get(train);
+    } else if (const Field<MethodSettings>* own = find_field<MethodSettings>(key.str())) {
+      read_field(tree_, node, *own, table, method);
+    } else {
+      std::vector<std::string> known = keys_of<MethodSettings>();
+      for (const std::string& inherited : keys_of<TrainSettings>()) known.push_back(inherited);
+      fail_unknown_key(tree_, key, table, known);
+    }
+  }
+  check_method(method, source);
+  config_.method[name] = method;
+}
+
+void ConfigReader::check_method(const MethodSettings& method, const toml::table& source) {
+  const std::string table = "method." + method.name;
+  const auto fail = [&](std::string_view key, const std::string& message) {
+    tree_.fail(source_of(source, key), key_name(key, table) + message);
+  };
+  for (const Field<MethodSettings>& field : fields<MethodSettings>()) {
+    if (source.get(field.key) == nullptr || method_has(method, field.key)) continue;
+    const std::string form =
+        method.kind == "spectral" ? fmt::format(", form \"{}\"", method.form) : "";
+    fail(field.key, fmt::format(" means nothing to kind \"{}\"{}", method.kind, form));
+  }
+  if (!method_has(method, "targets")) return;
+  if (method.targets.empty()) fail("targets", " must name at least one matrix");
+  check_no_duplicates(source, "targets", table, method.targets);
+  if (method.kind == "lora" && method.rank == 0) fail("rank", " must be at least 1 for lora");
+  if (method.apply == "merged" && method.adapter_dropout > 0) {
+    fail("apply", " cannot be \"merged\" with adapter_dropout: dropout acts on the side path");
+  }
+}
+
+void ConfigReader::check_pretrain() {
+  const toml::table& root = tree_.root();
+  if (!config_.has_pretrain) {
+    if (!config_.model.is_pretrained_here()) return;
+    const toml::table* const model = root["model"].as_table();
+    tree_.fail(source_of(*model, "path"),
+               "\"path\" in [model] is \"pretrain\", but there is no table [pretrain]");
+  }
+  const toml::table& source = *root["pretrain"].as_table();
+  const PretrainSettings& pretrain = config_.pretrain;
+  if (pretrain.hidden_size % pretrain.num_attention_heads != 0) {
+    tree_.fail(source_of(source, "num_attention_heads"),
+               fmt::format("\"num_attention_heads\" in [pretrain] must divide hidden_size: {} does "
+                           "not divide {}",
+                           pretrain.num_attention_heads, pretrain.hidden_size));
+  }
+  if (pretrain.corpus != "synthetic" && pretrain.vocabulary.empty()) {
+    tree_.fail(source_of(source, "corpus"),
+               "\"vocabulary\" in [pretrain] is missing: a corpus from a file needs one, such as "
+               "\"vocab/bert-base-uncased-vocab.txt\"");
+  }
+}
+
+void ConfigReader::check_spectrum() {
+  const toml::table* const source = tree_.root()["spectrum"].as_table();
+  if (source == nullptr) return;
+  check_no_duplicates(*source, "ranks", "spectrum", config_.spectrum.ranks);
+  check_no_duplicates(*source, "methods", "spectrum", config_.spectrum.methods);
+  if (config_.spectrum.ranks.empty()) {
+    tree_.fail(source_of(*source, "ranks"), "\"ranks\" in [spectrum] must name at least one");
+  }
+  for (const std::string& name : config_.spectrum.methods) {
+    if (contains(config_.methods, name)) continue;
+    tree_.fail(
+        source_of(*source, "methods"),
+        fmt::format("\"methods\" in [spectrum] names \"{}\", which is not among \"methods\"{}",
+                    name, did_you_mean(name, config_.methods)));
+  }
+}
+
+}  // namespace
+
+Config parse_config(std::string_view text, const std::string& file,
+                    const std::vector<std::string>& overrides) {
+  const ConfigTree tree(text, file, overrides);
+  Config config;
+  ConfigReader(tree, config).read();
+  if (config.name.empty()) config.name = std::filesystem::path(file).stem().string();
+  const Constraint& constraint = find_field<Config>("name")->constraint;
+  if (!constraint.holds(config.name)) {
+    throw Error(fmt::format("{}: \"name\" is missing, and the file's own is not {}", file,
+                            constraint.text));
+  }
+  return config;
+}
+
+Config load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  return parse_config(read_file(path), path.string(), overrides);
+}
+
+TrainSettings Config::train_for(std::string_view task_name, std::string_view method_name) const {
+  TrainSettings settings = train;
+  const auto apply = [&](const TrainOverrides& overrides) {
+    for (const auto& [key, value] : overrides) find_field<TrainSettings>(key)->set(settings, value);
+  };
+  if (const auto found = task.find(std::string(task_name)); found != task.end()) {
+    apply(found->second.overrides);
+  }
+  if (const auto found = method.find(std::string(method_name)); found != method.end()) {
+    apply(found->second.overrides);
+  }
+  return settings;
+}
+
+}  // namespace basis

@@ -1,0 +1,146 @@
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "experiments/config_fields.h"
+
+namespace basis {
+namespace {
+
+std::string toml_text(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (c == '\n') {
+      quoted += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      quoted += fmt::format("\\u{:04X}", byte);
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+std::string toml_number(double value) {
+  std::string text = fmt::format("{}", value);
+  if (std::isfinite(value) && text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+/// A part of a dotted key; quoted where a dot or a blank asks for it.
+std::string toml_key(const std::string& key) {
+  const bool is_bare =
+      key.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+      std::string::npos;
+  return is_bare && !key.empty() ? key : toml_text(key);
+}
+
+template <class Settings>
+void write_fields(std::string& out, const Settings& settings) {
+  for (const Field<Settings>& field : fields<Settings>()) {
+    out += fmt::format("{} = {}\n", field.key, toml_value(field.get(settings)));
+  }
+}
+
+void write_overrides(std::string& out, const TrainOverrides& overrides) {
+  for (const auto& [key, value] : overrides)
+    out += fmt::format("{} = {}\n", key, toml_value(value));
+}
+
+void write_task(std::string& out, const TaskSettings& task) {
+  if (!task.is_own() && task.overrides.empty()) return;
+  out += fmt::format("\n[task.{}]\n", toml_key(task.name));
+  if (task.is_own()) write_fields(out, task);
+  write_overrides(out, task.overrides);
+}
+
+void write_method(std::string& out, const MethodSettings& method) {
+  out += fmt::format("\n[method.{}]\n", toml_key(method.name));
+  for (const Field<MethodSettings>& field : fields<MethodSettings>()) {
+    if (!method_has(method, field.key)) continue;
+    out += fmt::format("{} = {}\n", field.key, toml_value(field.get(method)));
+  }
+  write_overrides(out, method.overrides);
+}
+
+template <class Settings>
+void write_table(std::string& out, const char* name, const Settings& settings) {
+  out += fmt::format("\n[{}]\n", name);
+  write_fields(out, settings);
+}
+
+template <class Settings>
+void describe(std::string& out, const char* table, const char* meaning, const Settings& settings) {
+  out += table[0] == '\0' ? fmt::format("# {}\n", meaning)
+                          : fmt::format("\n[{}]  # {}\n", table, meaning);
+  for (const Field<Settings>& field : fields<Settings>()) {
+    const ConfigValue value = field.get(settings);
+    const std::string assignment = fmt::format("{} = {}", field.key, toml_value(value));
+    const std::string range =
+        field.constraint.text.empty() ? "" : fmt::format(", {}", field.constraint.text);
+    out += fmt::format("{:<34} # {}\n{:<34} #   {}{}\n", assignment, field.help, "",
+                       type_name(value), range);
+  }
+}
+
+}  // namespace
+
+const char* type_name(const ConfigValue& value) {
+  static constexpr const char* names[] = {"true or false", "an integer",         "a number",
+                                          "a text",        "a list of integers", "a list of texts"};
+  return names[value.index()];
+}
+
+std::string toml_value(const ConfigValue& value) {
+  struct {
+    std::string operator()(bool v) const { return v ? "true" : "false"; }
+    std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }
+    std::string operator()(double v) const { return toml_number(v); }
+    std::string operator()(const std::string& v) const { return toml_text(v); }
+    std::string operator()(const std::vector<std::int64_t>& v) const {
+      return fmt::format("[{}]", fmt::join(v, ", "));
+    }
+    std::string operator()(std::vector<std::string> v) const {
+      for (std::string& text : v) text = toml_text(text);
+      return fmt::format("[{}]", fmt::join(v, ", "));
+    }
+  } visitor;
+  return std::visit(visitor, value);
+}
+
+std::string to_toml(const Config& config) {
+  std::string out;
+  write_fields(out, config);
+  write_table(out, "model", config.model);
+  if (config.has_pretrain) write_table(out, "pretrain", config.pretrain);
+  write_table(out, "data", config.data);
+  write_table(out, "train", config.train);
+  for (const auto& [name, task] : config.task) write_task(out, task);
+  for (const auto& [name, method] : config.method) write_method(out, method);
+  write_table(out, "spectrum", config.spectrum);
+  write_table(out, "report", config.report);
+  return out;
+}
+
+std::string describe_config() {
+  std::string out;
+  describe(out, "", "An experiment: KEY = DEFAULT  # meaning, type, range", Config{});
+  describe(out, "model", "what is fine-tuned", ModelSettings{});
+  describe(out, "pretrain", "a BERT of our own; leave the table out for none", PretrainSettings{});
+  describe(out, "data", "rows of the synthetic tasks", DataSettings{});
+  describe(out, "train", "every fine-tuning, unless its task or its method says otherwise",
+           TrainSettings{});
+  describe(out, "task.NAME", "a task of your own; for any task, keys of [train] for it alone",
+           TaskSettings{});
+  describe(out, "method.NAME", "a way to train; keys of [train] for it alone lead those of a task",
+           MethodSettings{});
+  describe(out, "spectrum", "weights before against after fine-tuning", SpectrumSettings{});
+  describe(out, "report", "one HTML file", ReportSettings{});
+  return out;
+}
+
+}  // namespace basis

@@ -1,0 +1,325 @@
+#include "experiments/stage.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+#include <fnmatch.h>
+#include <nlohmann/json.hpp>
+
+#include "experiments/config_fields.h"
+#include "tensor/error.h"
+#include "tensor/file.h"
+#include "tensor/hash.h"
+#include "tensor/json_text.h"
+
+namespace basis {
+namespace {
+
+bool is_synthetic(const std::string& task) {
+  return task.starts_with("synthetic-");
+}
+
+void add_value(Hasher& hasher, const ConfigValue& value) {
+  struct {
+    Hasher& hasher;
+    void operator()(bool v) const { hasher.add(v); }
+    void operator()(std::int64_t v) const { hasher.add(v); }
+    void operator()(double v) const { hasher.add(v); }
+    void operator()(const std::string& v) const { hasher.add(v); }
+    void operator()(const std::vector<std::int64_t>& v) const {
+      hasher.add(v.size());
+      for (const std::int64_t one : v) hasher.add(one);
+    }
+    void operator()(const std::vector<std::string>& v) const {
+      hasher.add(v.size());
+      for (const std::string& one : v) hasher.add(one);
+    }
+  } visitor{hasher};
+  std::visit(visitor, value);
+}
+
+/// Keys with their values, without those that leave results alone and those that `keeps` refuses.
+template <class Settings, class Predicate>
+void add_settings(Hasher& hasher, const Settings& settings, Predicate keeps) {
+  for (const Field<Settings>& field : fields<Settings>()) {
+    if (field.counts == Counts::No || !keeps(field.key)) continue;
+    hasher.add(field.key);
+    add_value(hasher, field.get(settings));
+  }
+}
+
+template <class Settings>
+void add_settings(Hasher& hasher, const Settings& settings) {
+  add_settings(hasher, settings, [](const std::string&) { return true; });
+}
+
+/// Settings that mean the same become the same: what another key overrules goes back to its
+/// default.
+TrainSettings normalised(TrainSettings train) {
+  const TrainSettings defaults;
+  if (train.steps > 0) train.epochs = defaults.epochs;
+  if (train.tokens_per_batch > 0) train.batch_size = defaults.batch_size;
+  if (train.head_learning_rate == train.learning_rate) train.head_learning_rate = 0;
+  if (train.optimizer == "adamw") {
+    train.momentum = defaults.momentum;
+  } else {
+    train.beta1 = defaults.beta1;
+    train.beta2 = defaults.beta2;
+    train.epsilon = defaults.epsilon;
+  }
+  if (train.schedule == "constant" && train.warmup_share == 0) train.schedule = defaults.schedule;
+  return train;
+}
+
+MethodSettings normalised(MethodSettings method) {
+  if (method.alpha == static_cast<double>(method.rank)) method.alpha = 0;
+  return method;
+}
+
+/// Makes the stages one after the other and remembers where each stands.
+class Planner {
+ public:
+  Planner(const Config& config, const StageInputs& inputs) : inputs_(inputs) {
+    plan_.config = config;
+  }
+
+  Plan make();
+
+ private:
+  void add_pretrain();
+  void add_finetune(const std::string& task, const std::string& method, std::int64_t seed);
+  void add_spectrum(std::size_t finetune);
+  void add_report();
+
+  /// What every stage's identity begins with.
+  Hasher begin(StageKind kind) const {
+    Hasher hasher;
+    hasher.add(results_version).add(name_of(kind));
+    hasher.add(plan_.config.dtype).add(plan_.config.device);
+    return hasher;
+  }
+  std::size_t add(Stage stage, const Hasher& hasher, const std::string& readable);
+  void add_task(Hasher& hasher, const std::string& task);
+  bool has_spectrum(const std::string& method) const;
+
+  const StageInputs& inputs_;
+  Plan plan_;
+  std::map<std::string, std::string> hash_of_task_;  // each file is read once
+  std::string hash_of_model_;
+};
+
+std::size_t Planner::add(Stage stage, const Hasher& hasher, const std::string& readable) {
+  stage.identity = hasher.hex();
+  const std::string words = readable.empty() ? "" : "-" + readable;
+  stage.folder = fmt::format("{}{}-{}", name_of(stage.kind), words, stage.identity.substr(0, 8));
+  plan_.stages.push_back(std::move(stage));
+  return plan_.stages.size() - 1;
+}
+
+void Planner::add_pretrain() {
+  const Config& config = plan_.config;
+  Hasher hasher = begin(StageKind::Pretrain);
+  add_settings(hasher, config.pretrain);
+  if (config.pretrain.corpus == "synthetic") {
+    hasher.add("synthetic").add(config.data.language_seed);
+  } else {
+    hasher.add("file").add(inputs_.hash_of_file(config.pretrain.corpus));
+  }
+  if (!config.pretrain.vocabulary.empty()) {
+    hasher.add(inputs_.hash_of_file(config.pretrain.vocabulary));
+  }
+  Stage stage;
+  stage.kind = StageKind::Pretrain;
+  stage.seed = config.pretrain.seed;
+  stage.label = fmt::format("pretrain seed {}", stage.seed);
+  const std::string corpus = std::filesystem::path(config.pretrain.corpus).stem().stem().string();
+  add(std::move(stage), hasher, fmt::format("{}-{}", corpus, config.pretrain.seed));
+}
+
+void Planner::add_task(Hasher& hasher, const std::string& task) {
+  const Config& config = plan_.config;
+  hasher.add(task);
+  const TaskSettings& settings = config.task.at(task);
+  if (settings.is_own()) add_settings(hasher, settings);
+  if (is_synthetic(task)) {
+    add_settings(hasher, config.data);
+    return;
+  }
+  std::string& hash = hash_of_task_[task];
+  if (hash.empty()) hash = inputs_.hash_of_task(task);
+  hasher.add(hash);
+}
+
+void Planner::add_finetune(const std::string& task, const std::string& method, std::int64_t seed) {
+  const Config& config = plan_.config;
+  const MethodSettings settings = normalised(config.method.at(method));
+  Stage stage;
+  stage.kind = StageKind::Finetune;
+  stage.task = task;
+  stage.method = method;
+  stage.seed = seed;
+  stage.label = fmt::format("finetune {} {} seed {}", task, method, seed);
+
+  Hasher hasher = begin(StageKind::Finetune);
+  hasher.add(seed);
+  add_settings(hasher, config.model);
+  if (config.model.is_pretrained_here()) {
+    stage.inputs = {0};
+    hasher.add("stage").add(plan_.stages[0].identity);
+  } else {
+    if (hash_of_model_.empty()) hash_of_model_ = inputs_.hash_of_model_folder(config.model.path);
+    hasher.add("folder").add(hash_of_model_);
+  }
+  add_task(hasher, task);
+  add_settings(hasher, normalised(config.train_for(task, method)));
+  hasher.add(method);
+  add_settings(hasher, settings, [&](const std::string& key) { return method_has(settings, key); });
+
+  const std::size_t place =
+      add(std::move(stage), hasher, fmt::format("{}-{}-{}", task, method, seed));
+  if (has_spectrum(method)) add_spectrum(place);
+}
+
+bool Planner::has_spectrum(const std::string& method) const {
+  const SpectrumSettings& spectrum = plan_.config.spectrum;
+  if (!spectrum.enabled) return false;
+  if (spectrum.methods.empty()) return plan_.config.method.at(method).kind == "full";
+  return std::find(spectrum.methods.begin(), spectrum.methods.end(), method) !=
+         spectrum.methods.end();
+}
+
+void Planner::add_spectrum(std::size_t finetune) {
+  const Stage after = plan_.stages[finetune];
+  Hasher hasher = begin(StageKind::Spectrum);
+  hasher.add(after.identity);
+  add_settings(hasher, plan_.config.spectrum);
+  Stage stage;
+  stage.kind = StageKind::Spectrum;
+  stage.task = after.task;
+  stage.method = after.method;
+  stage.seed = after.seed;
+  stage.label = fmt::format("spectrum {} {} seed {}", stage.task, stage.method, stage.seed);
+  stage.inputs = after.inputs;  // the weights before: a pretrain stage or none
+  stage.inputs.push_back(finetune);
+  add(std::move(stage), hasher, fmt::format("{}-{}-{}", after.task, after.method, after.seed));
+}
+
+void Planner::add_report() {
+  const Config& config = plan_.config;
+  Hasher hasher = begin(StageKind::Report);
+  hasher.add(config.name).add(config.question).add(config.report.title);
+  Stage stage;
+  stage.kind = StageKind::Report;
+  stage.label = "report";
+  for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+    stage.inputs.push_back(i);
+    hasher.add(plan_.stages[i].identity);
+  }
+  add(std::move(stage), hasher, "");
+}
+
+Plan Planner::make() {
+  const Config& config = plan_.config;
+  if (config.has_pretrain) add_pretrain();
+  // Seeds outside: an experiment that is stopped early has whole rounds of all tasks and methods.
+  for (const std::int64_t seed : config.seeds) {
+    for (const std::string& task : config.tasks) {
+      for (const std::string& method : config.methods) add_finetune(task, method, seed);
+    }
+  }
+  if (config.report.enabled) add_report();
+  return std::move(plan_);
+}
+
+}  // namespace
+
+const char* name_of(StageKind kind) {
+  switch (kind) {
+    case StageKind::Pretrain:
+      return "pretrain";
+    case StageKind::Finetune:
+      return "finetune";
+    case StageKind::Spectrum:
+      return "spectrum";
+    case StageKind::Report:
+      return "report";
+  }
+  return "?";
+}
+
+Plan make_plan(const Config& config, const StageInputs& inputs) {
+  return Planner(config, inputs).make();
+}
+
+std::vector<std::size_t> select_stages(const Plan& plan, const std::string& pattern) {
+  std::vector<bool> is_selected(plan.stages.size(), false);
+  const std::string glob = "*" + pattern + "*";
+  bool is_any = false;
+  for (std::size_t i = plan.stages.size(); i-- > 0;) {
+    const Stage& stage = plan.stages[i];
+    if (fnmatch(glob.c_str(), stage.label.c_str(), 0) == 0) is_selected[i] = is_any = true;
+    if (!is_selected[i]) continue;
+    for (const std::size_t input : stage.inputs) is_selected[input] = true;
+  }
+  if (!is_any) {
+    throw Error(
+        fmt::format("--only {}: no stage has such a label; the labels are like \"{}\" "
+                    "(--list shows all)",
+                    pattern, plan.stages.empty() ? "" : plan.stages.front().label));
+  }
+  std::vector<std::size_t> selected;
+  for (std::size_t i = 0; i < is_selected.size(); ++i) {
+    if (is_selected[i]) selected.push_back(i);
+  }
+  return selected;
+}
+
+void write_plan(const std::filesystem::path& path, const Plan& plan) {
+  nlohmann::ordered_json json;
+  json["name"] = plan.config.name;
+  json["stages"] = nlohmann::ordered_json::array();
+  for (const Stage& stage : plan.stages) {
+    json["stages"].push_back({{"kind", name_of(stage.kind)},
+                              {"label", stage.label},
+                              {"folder", stage.folder},
+                              {"identity", stage.identity},
+                              {"inputs", stage.inputs},
+                              {"task", stage.task},
+                              {"method", stage.method},
+                              {"seed", stage.seed}});
+  }
+  write_file_atomically(path, json.dump(1) + "\n");
+}
+
+Plan read_plan(const std::filesystem::path& path) {
+  const nlohmann::json json = parse_json(read_file(path), path.string());
+  Plan plan;
+  try {
+    plan.config.name = json.at("name").get<std::string>();
+    for (const nlohmann::json& one : json.at("stages")) {
+      Stage stage;
+      const std::string kind = one.at("kind").get<std::string>();
+      for (const StageKind known :
+           {StageKind::Pretrain, StageKind::Finetune, StageKind::Spectrum, StageKind::Report}) {
+        if (kind == name_of(known)) stage.kind = known;
+      }
+      one.at("label").get_to(stage.label);
+      one.at("folder").get_to(stage.folder);
+      one.at("identity").get_to(stage.identity);
+      one.at("inputs").get_to(stage.inputs);
+      one.at("task").get_to(stage.task);
+      one.at("method").get_to(stage.method);
+      one.at("seed").get_to(stage.seed);
+      for (const std::size_t input : stage.inputs) {
+        if (input >= plan.stages.size()) throw Error("a stage needs a later one");
+      }
+      plan.stages.push_back(std::move(stage));
+    }
+  } catch (const std::exception& error) {
+    throw Error(fmt::format("{}: not a plan of `basis run`: {}", path.string(), error.what()));
+  }
+  return plan;
+}
+
+}  // namespace basis

@@ -1,0 +1,134 @@
+#include "experiments/stage_store.h"
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "tensor/error.h"
+#include "tensor/file.h"
+#include "tensor/json_text.h"
+
+namespace basis {
+namespace {
+
+constexpr const char* lock_name = "lock";
+constexpr const char* result_name = "result.json";
+constexpr const char* progress_name = "progress.json";
+
+struct flock whole_file() {
+  struct flock range = {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  return range;
+}
+
+}  // namespace
+
+// Locks of the open file, not of the process: `basis status` can ask for them without taking them.
+std::optional<StageLock> StageLock::try_lock(const std::filesystem::path& file) {
+  const int descriptor = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) {
+    throw Error(fmt::format("{}: cannot be made: {}", file.string(), std::strerror(errno)));
+  }
+  StageLock lock(descriptor);
+  struct flock whole = whole_file();
+  if (fcntl(descriptor, F_OFD_SETLK, &whole) == 0) return lock;
+  if (errno == EAGAIN || errno == EACCES) return std::nullopt;
+  throw Error(fmt::format("{}: cannot be locked: {}", file.string(), std::strerror(errno)));
+}
+
+bool StageLock::is_locked(const std::filesystem::path& file) {
+  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  struct flock whole = whole_file();
+  const bool is_known = fcntl(descriptor, F_OFD_GETLK, &whole) == 0;
+  close(descriptor);
+  return is_known && whole.l_type != F_UNLCK;
+}
+
+StageLock::~StageLock() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+StageLock::StageLock(StageLock&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+const char* name_of(StageState state) {
+  switch (state) {
+    case StageState::Finished:
+      return "finished";
+    case StageState::Running:
+      return "running";
+    case StageState::Interrupted:
+      return "interrupted";
+    case StageState::Waiting:
+      return "waiting";
+  }
+  return "?";
+}
+
+void make_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    throw Error(fmt::format("{}: the folder cannot be made: {}", path.string(), error.message()));
+  }
+}
+
+std::filesystem::path StageStore::folder_of(const Stage& stage) const {
+  return run_folder_ / "stages" / stage.folder;
+}
+
+std::optional<StageResult> StageStore::result_of(const Stage& stage) const {
+  const std::filesystem::path path = folder_of(stage) / result_name;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  return read_result(path, stage);
+}
+
+StageProgress StageStore::progress_of(const Stage& stage) const {
+  const std::filesystem::path path = folder_of(stage) / progress_name;
+  StageProgress progress;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return progress;
+  try {
+    const nlohmann::json json = parse_json(read_file(path), path.string());
+    json.at("step").get_to(progress.step);
+    json.at("steps").get_to(progress.steps);
+    json.at("seconds").get_to(progress.seconds);
+  } catch (const std::exception&) {
+    return {};  // only an estimate hangs on it
+  }
+  return progress;
+}
+
+StageState StageStore::state_of(const Stage& stage) const {
+  const std::filesystem::path folder = folder_of(stage);
+  std::error_code error;
+  if (std::filesystem::exists(folder / result_name, error)) return StageState::Finished;
+  if (!std::filesystem::exists(folder / lock_name, error)) return StageState::Waiting;
+  return StageLock::is_locked(folder / lock_name) ? StageState::Running : StageState::Interrupted;
+}
+
+std::optional<StageLock> StageStore::try_lock(const Stage& stage) const {
+  make_folder(folder_of(stage));
+  return StageLock::try_lock(folder_of(stage) / lock_name);
+}
+
+void StageStore::write_progress(const Stage& stage, const StageProgress& progress) const {
+  const nlohmann::ordered_json json = {
+      {"step", progress.step}, {"steps", progress.steps}, {"seconds", progress.seconds}};
+  write_file_atomically(folder_of(stage) / progress_name, json.dump() + "\n");
+}
+
+void StageStore::finish(const Stage& stage, const StageResult& result) const {
+  write_result(folder_of(stage) / result_name, stage, result);
+}
+
+}  // namespace basis

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "experiments/stage.h"
+#include "experiments/stage_result.h"
+
+namespace basis {
+
+/// Sole right to work on a stage, among all processes, until it is destroyed or its process ends.
+class StageLock {
+ public:
+  /// Nothing when another process has it. Throws Error when the file cannot be made.
+  static std::optional<StageLock> try_lock(const std::filesystem::path& file);
+  /// Does some process have it? Takes nothing.
+  static bool is_locked(const std::filesystem::path& file);
+  ~StageLock();
+  StageLock(StageLock&& other) noexcept;
+  StageLock& operator=(StageLock&&) = delete;
+
+ private:
+  explicit StageLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+/// How far a stage has come; RUN/stages/FOLDER/progress.json, written now and then.
+struct StageProgress {
+  std::int64_t step = 0;
+  std::int64_t steps = 0;  // 0: not known
+  double seconds = 0;      // worked on it so far, by all processes
+};
+
+enum class StageState : std::uint8_t { Finished, Running, Interrupted, Waiting };
+
+/// "finished", "running", "interrupted", "waiting".
+const char* name_of(StageState state);
+
+/// The folders of a run's stages: RUN/stages/<kind>-<readable>-<hash>/. A stage is finished once
+/// its result.json stands; whatever else lies in its folder belongs to its stage function.
+class StageStore {
+ public:
+  /// Makes nothing yet: `basis status` reads runs of others.
+  explicit StageStore(std::filesystem::path run_folder) : run_folder_(std::move(run_folder)) {}
+
+  const std::filesystem::path& run_folder() const { return run_folder_; }
+  std::filesystem::path folder_of(const Stage& stage) const;
+
+  /// The result of a finished stage. Throws Error when its file is damaged.
+  std::optional<StageResult> result_of(const Stage& stage) const;
+  /// Zeros where nothing is known.
+  StageProgress progress_of(const Stage& stage) const;
+  StageState state_of(const Stage& stage) const;
+
+  /// Makes the stage's folder and locks it. Nothing when another process works on it.
+  std::optional<StageLock> try_lock(const Stage& stage) const;
+  void write_progress(const Stage& stage, const StageProgress& progress) const;
+  void finish(const Stage& stage, const StageResult& result) const;
+
+ private:
+  std::filesystem::path run_folder_;
+};
+
+/// Makes a folder with its parents. Throws Error with the path and the reason.
+void make_folder(const std::filesystem::path& path);
+
+}  // namespace basis

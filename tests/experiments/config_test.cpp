@@ -1,0 +1,289 @@
+#include "experiments/config.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "experiments/config_fields.h"
+#include "experiments/nearest.h"
+#include "tensor/error.h"
+
+namespace basis {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr const char* smallest = "tasks = [\"mrpc\"]\nmethods = [\"full\"]\n";
+
+std::string message_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  try {
+    parse_config(text, "experiment.toml", overrides);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Config, FillsInDefaultsAndTheNameOfTheFile) {
+  const Config config = parse_config(smallest, "somewhere/quick.toml");
+  EXPECT_EQ(config.name, "quick");
+  EXPECT_THAT(config.seeds, ElementsAre(0));
+  EXPECT_EQ(config.train, TrainSettings{});
+  EXPECT_EQ(config.method.at("full").kind, "full");
+  EXPECT_FALSE(config.has_pretrain);
+}
+
+TEST(Config, TakesAnIntegerWhereANumberIsMeant) {
+  const Config config = parse_config(std::string(smallest) + "[train]\nclip_norm = 2\n", "a.toml");
+  EXPECT_EQ(config.train.clip_norm, 2.0);
+}
+
+TEST(Config, BuiltInMethodsStartFromTheirOwnPlacement) {
+  const Config config = parse_config(
+      "tasks = [\"mrpc\"]\nmethods = [\"lora\", \"spectral-band\", \"mine\"]\n"
+      "[method.mine]\nkind = \"spectral\"\nrank = 0\nform = \"diagonal\"\n",
+      "a.toml");
+  EXPECT_THAT(config.method.at("lora").targets, ElementsAre("query", "value"));
+  EXPECT_EQ(config.method.at("spectral-band").form, "band");
+  EXPECT_EQ(config.method.at("spectral-band").targets.size(), 6u);
+  EXPECT_EQ(config.method.at("mine").form, "diagonal");
+  EXPECT_EQ(config.method.at("mine").rank, 0);
+}
+
+TEST(Config, MethodsLeadTasksAndTasksLeadTrain) {
+  const Config config = parse_config(
+      "tasks = [\"mrpc\", \"sst2\"]\nmethods = [\"full\", \"lora\"]\n"
+      "[train]\nepochs = 3\nlearning_rate = 1e-5\n"
+      "[task.mrpc]\nepochs = 5\nlearning_rate = 2e-5\n"
+      "[method.lora]\nlearning_rate = 1e-3\n",
+      "a.toml");
+  EXPECT_EQ(config.train_for("sst2", "full").epochs, 3);
+  EXPECT_EQ(config.train_for("mrpc", "full").epochs, 5);
+  EXPECT_EQ(config.train_for("mrpc", "full").learning_rate, 2e-5);
+  EXPECT_EQ(config.train_for("mrpc", "lora").epochs, 5);
+  EXPECT_EQ(config.train_for("mrpc", "lora").learning_rate, 1e-3);
+}
+
+TEST(Config, OverridesAreAppliedInOrderBeforeTyping) {
+  const Config config =
+      parse_config(std::string(smallest) + "[train]\nepochs = 3\n", "a.toml",
+                   {"train.epochs=4", "train.epochs=5", "seeds=[3, 4]", "method.lora.rank=2",
+                    "dtype=f64", "methods=[\"full\", \"lora\"]", "question=a=b"});
+  EXPECT_EQ(config.train.epochs, 5);
+  EXPECT_THAT(config.seeds, ElementsAre(3, 4));
+  EXPECT_EQ(config.method.at("lora").rank, 2);
+  EXPECT_EQ(config.dtype, "f64");
+  EXPECT_EQ(config.question, "a=b");
+}
+
+struct BadConfig {
+  const char* what;
+  std::string text;
+  std::string message;  // a part that must be in it
+};
+
+void PrintTo(const BadConfig& bad, std::ostream* out) {
+  *out << bad.what;
+}
+
+class ConfigErrors : public testing::TestWithParam<BadConfig> {};
+
+TEST_P(ConfigErrors, NameThePlaceTheKeyAndWhatToDo) {
+  EXPECT_THAT(message_of(GetParam().text), HasSubstr(GetParam().message));
+}
+
+std::string with(const std::string& more) {
+  return smallest + more;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ConfigErrors,
+    testing::Values(
+        BadConfig{"syntax", "tasks = [", "experiment.toml:1: "},
+        BadConfig{"a key twice", with("[train]\nepochs = 1\nepochs = 2\n"), "experiment.toml:5: "},
+        BadConfig{"not UTF-8", "name = \"\xff\"\n", "experiment.toml:1: "},
+        BadConfig{"unknown key", with("[train]\nlearning_rat = 1\n"),
+                  "experiment.toml:4: unknown key \"learning_rat\" in [train]; did you mean "
+                  "\"learning_rate\"?"},
+        BadConfig{"unknown key of another table", with("[model]\nepochs = 1\n"),
+                  "unknown key \"epochs\" in [model]; [train] has such a key"},
+        BadConfig{"unknown key like no other", with("zzzzzzzz = 1\n"),
+                  "experiment.toml:3: unknown key \"zzzzzzzz\"; `basis config` lists every key"},
+        BadConfig{"unknown table", with("[trian]\nepochs = 1\n"),
+                  "experiment.toml:3: unknown key \"trian\"; did you mean \"train\"?"},
+        BadConfig{"a value for a table", with("train = 3\n"),
+                  "experiment.toml:3: \"train\" must be a table [train], not an integer"},
+        BadConfig{"text for integer", with("[train]\nepochs = \"3\"\n"),
+                  "experiment.toml:4: \"epochs\" in [train] must be an integer, not a text"},
+        BadConfig{"point for integer", with("[train]\nepochs = 3.0\n"),
+                  "must be an integer, not a number with a point"},
+        BadConfig{"list for integer", with("[train]\nepochs = [3]\n"),
+                  "must be an integer, not a list"},
+        BadConfig{"integer for list", with("seeds = 1\n"),
+                  "experiment.toml:3: \"seeds\" must be a list of integers, not an integer"},
+        BadConfig{"mixed list", with("seeds = [1, \"2\"]\n"),
+                  "must be a list of integers, not a list of another kind"},
+        BadConfig{"date", with("[train]\nepochs = 2020-01-01\n"), "not a date or a time"},
+        BadConfig{"integer for truth", with("[train]\ngrouped = 1\n"),
+                  "\"grouped\" in [train] must be true or false, not an integer"},
+        BadConfig{"out of range", with("[train]\nepochs = 0\n"),
+                  "\"epochs\" in [train] must be 1 to 100000, not 0"},
+        BadConfig{"negative rate", with("[train]\nlearning_rate = -1e-3\n"),
+                  "must be above 0, not -0.001"},
+        BadConfig{"not a number", with("[train]\nclip_norm = nan\n"),
+                  "must be at least 0, not nan"},
+        BadConfig{"infinite", with("[train]\nlearning_rate = inf\n"), "must be above 0, not inf"},
+        BadConfig{"unknown choice", with("[train]\nschedule = \"linaer\"\n"),
+                  "must be linear | cosine | constant, not \"linaer\"; did you mean \"linear\"?"},
+        BadConfig{"dtype of later", with("dtype = \"bf16\"\n"), "must be f32 | f64, not \"bf16\""},
+        BadConfig{"seed twice", with("seeds = [1, 1]\n"), "\"seeds\" names 1 twice"},
+        BadConfig{"no seed", with("seeds = []\n"), "\"seeds\" must name at least one seed"},
+        BadConfig{"negative seed", with("seeds = [-1]\n"), "\"seeds\" must be at least 0"},
+        BadConfig{"name as path", with("name = \"../x\"\n"), "\"name\" must be letters, digits"},
+        BadConfig{"task twice", "tasks = [\"mrpc\", \"mrpc\"]\nmethods = [\"full\"]\n",
+                  "\"tasks\" names \"mrpc\" twice"},
+        BadConfig{"unknown task", "tasks = [\"mrcp\"]\nmethods = [\"full\"]\n",
+                  "experiment.toml:1: \"tasks\" names \"mrcp\", which is neither built in nor a "
+                  "table [task.mrcp]; did you mean \"mrpc\"?"},
+        BadConfig{"unknown method", "tasks = [\"mrpc\"]\nmethods = [\"spectral-cor\"]\n",
+                  "did you mean \"spectral-core\"?"},
+        BadConfig{"no tasks", "methods = [\"full\"]\n", "\"tasks\" must name at least one"},
+        BadConfig{"no methods", "tasks = [\"mrpc\"]\n", "\"methods\" must name at least one"},
+        BadConfig{"empty", "", "nothing to do"},
+        BadConfig{"own key for a known task", with("[task.mrpc]\ntrain = \"x.tsv\"\n"),
+                  "experiment.toml:4: \"train\" in [task.mrpc] belongs to tasks of your own"},
+        BadConfig{"unknown key of a task", with("[task.mrpc]\nepoch = 1\n"),
+                  "unknown key \"epoch\" in [task.mrpc]; did you mean \"epochs\"?"},
+        BadConfig{"own task without a file", with("[task.sst]\nepochs = 1\n"),
+                  "\"train\" in [task.sst] is missing"},
+        BadConfig{"own task without classes",
+                  with("[task.x]\ntrain = \"a\"\ndev = \"b\"\nfirst = \"t\"\nlabel = \"l\"\n"),
+                  "\"labels\" in [task.x] must name at least two classes"},
+        BadConfig{"regression with classes",
+                  with("[task.x]\ntrain = \"a\"\ndev = \"b\"\nfirst = \"t\"\nlabel = \"l\"\n"
+                       "regression = true\nlabels = [\"0\", \"1\"]\n"),
+                  "experiment.toml:9: \"labels\" in [task.x] must be empty for regression"},
+        BadConfig{"metric of another form",
+                  with("[task.x]\ntrain = \"a\"\ndev = \"b\"\nfirst = \"t\"\nlabel = \"l\"\n"
+                       "labels = [\"0\", \"1\"]\nmetrics = [\"pearson\"]\n"),
+                  "pearson is a metric of regression"},
+        BadConfig{"f1 of three classes",
+                  with("[task.x]\ntrain = \"a\"\ndev = \"b\"\nfirst = \"t\"\nlabel = \"l\"\n"
+                       "labels = [\"0\", \"1\", \"2\"]\nmetrics = [\"f1\"]\n"),
+                  "f1 needs exactly two classes"},
+        BadConfig{"bad table name", with("[task.\"a/b\"]\nepochs = 1\n"), "a task's name must be"},
+        BadConfig{"method without a kind", with("[method.mine]\nrank = 1\n"),
+                  "experiment.toml:3: \"kind\" in [method.mine] is missing"},
+        BadConfig{"built-in name of another kind", with("[method.lora]\nkind = \"full\"\n"),
+                  "\"kind\" in [method.lora] must be \"lora\""},
+        BadConfig{"key of another kind", with("[method.full]\nrank = 8\n"),
+                  "\"rank\" in [method.full] means nothing to kind \"full\""},
+        BadConfig{"key of another form", with("[method.spectral-core]\nbandwidth = 2\n"),
+                  "means nothing to kind \"spectral\", form \"core\""},
+        BadConfig{"unknown target", with("[method.lora]\ntargets = [\"querry\"]\n"),
+                  "did you mean \"query\"?"},
+        BadConfig{"no target", with("[method.lora]\ntargets = []\n"), "at least one matrix"},
+        BadConfig{"rank 0 of lora", with("[method.lora]\nrank = 0\n"), "at least 1 for lora"},
+        BadConfig{"merged with dropout",
+                  with("[method.lora]\napply = \"merged\"\nadapter_dropout = 0.1\n"),
+                  "cannot be \"merged\" with adapter_dropout"},
+        BadConfig{"pretrain without its table", with("[model]\npath = \"pretrain\"\n"),
+                  "experiment.toml:4: \"path\" in [model] is \"pretrain\", but there is no table"},
+        BadConfig{"heads that do not divide", with("[pretrain]\nnum_attention_heads = 3\n"),
+                  "experiment.toml:4: \"num_attention_heads\" in [pretrain] must divide"},
+        BadConfig{"corpus without vocabulary", with("[pretrain]\ncorpus = \"corpora/x\"\n"),
+                  "\"vocabulary\" in [pretrain] is missing"},
+        BadConfig{"spectrum of a stranger", with("[spectrum]\nmethods = [\"lora\"]\n"),
+                  "which is not among \"methods\""},
+        BadConfig{"rank twice", with("[spectrum]\nranks = [4, 4]\n"), "names 4 twice"}));
+
+TEST(ConfigOverrides, AreNamedInErrors) {
+  EXPECT_EQ(message_of(smallest, {"train.learning_rat=1"}),
+            "--set train.learning_rat=1: unknown key \"learning_rat\" in [train]; did you mean "
+            "\"learning_rate\"?");
+  EXPECT_EQ(message_of(smallest, {"train.epochs=zero"}),
+            "--set train.epochs=zero: \"epochs\" in [train] must be an integer, not a text");
+  EXPECT_EQ(message_of(smallest, {"train.epochs=0"}),
+            "--set train.epochs=0: \"epochs\" in [train] must be 1 to 100000, not 0");
+  EXPECT_THAT(message_of(smallest, {"methods.lora.rank=8"}),
+              HasSubstr("--set methods.lora.rank=8: \"methods\" is a list, not a table"));
+  EXPECT_THAT(message_of(smallest, {"epochs"}), HasSubstr("expected key=value"));
+  EXPECT_THAT(message_of(smallest, {"=3"}), HasSubstr("expected key=value"));
+  EXPECT_THAT(message_of(smallest, {"a b=3"}), HasSubstr("--set a b=3: "));
+}
+
+// A text that would end its line must not smuggle in a second key.
+TEST(ConfigOverrides, WithANewlineAreTexts) {
+  EXPECT_THAT(message_of(smallest, {"question=1\nseeds=[7]"}), HasSubstr("no error"));
+  const Config config = parse_config(smallest, "a.toml", {"question=1\nseeds=[7]"});
+  EXPECT_THAT(config.seeds, ElementsAre(0));
+}
+
+/// Every field of every table set to something that is not its default.
+Config config_without_defaults() {
+  return parse_config(
+      "name = \"all\"\nquestion = \"Does \\\"it\\\"\\nwork \\u0001 \xc3\xa9?\"\nseeds = [3, 1]\n"
+      "dtype = \"f64\"\nthreads = 2\ntasks = [\"mrpc\", \"my.own\", \"rating\"]\n"
+      "methods = [\"full\", \"spectral-band\", \"x\"]\n"
+      "[model]\npath = \"pretrain\"\nhead = \"pooler\"\n"
+      "[pretrain]\nhidden_size = 96\nnum_attention_heads = 3\nlearning_rate = 3e-4\nsteps = 7\n"
+      "[data]\nrows_seed = 4\n"
+      "[train]\nepochs = 2\nlearning_rate = 1e-300\nclip_norm = 1e22\ngrouped = true\n"
+      "[task.mrpc]\nepochs = 9\nclip_norm = 3\n"
+      "[task.\"my.own\"]\ntrain = \"a\\\\b.tsv\"\ndev = \"d.tsv\"\nfirst = \"t\"\nlabel = \"l\"\n"
+      "labels = [\"no\", \"yes\"]\nmetrics = [\"f1\", \"accuracy\"]\ngrouped = false\n"
+      "[task.rating]\nformat = \"jsonl\"\ntrain = \"a\"\ndev = \"d\"\nfirst = \"t\"\nlabel = "
+      "\"l\"\n"
+      "regression = true\n"
+      "[method.x]\nkind = \"lora\"\nalpha = 16\nrank = 4\ntargets = [\"key\"]\nlearning_rate = "
+      "1e-3\n"
+      "[spectrum]\nranks = [2, 1]\nmethods = [\"x\"]\n[report]\ntitle = \"T\"\n",
+      "a.toml");
+}
+
+TEST(ConfigToToml, ReadsBackAsTheSame) {
+  for (const Config& config : {parse_config(smallest, "a.toml"), config_without_defaults()}) {
+    const std::string text = to_toml(config);
+    const Config again = parse_config(text, "b.toml");
+    EXPECT_EQ(again, config) << text;
+    EXPECT_EQ(to_toml(again), text);
+  }
+}
+
+TEST(ConfigListing, NamesEveryKeyOfEveryTable) {
+  const std::string listing = describe_config();
+  for (const auto& field : fields<TrainSettings>()) {
+    EXPECT_THAT(listing, HasSubstr("\n" + field.key + " = "));
+  }
+  for (const auto& field : fields<MethodSettings>()) {
+    EXPECT_THAT(listing, HasSubstr("\n" + field.key + " = "));
+  }
+  EXPECT_THAT(listing, HasSubstr("1 to 100000"));
+}
+
+template <class Settings>
+void expect_defaults_hold(const Settings& defaults) {
+  for (const auto& field : fields<Settings>()) {
+    EXPECT_TRUE(field.constraint.holds(field.get(defaults))) << field.key;
+  }
+}
+
+TEST(ConfigFields, DefaultsAreWithinTheirRanges) {
+  expect_defaults_hold(ModelSettings{});
+  expect_defaults_hold(PretrainSettings{});
+  expect_defaults_hold(DataSettings{});
+  expect_defaults_hold(TrainSettings{});
+  expect_defaults_hold(SpectrumSettings{});
+  for (const std::string& name : known_methods()) expect_defaults_hold(method_preset(name));
+}
+
+TEST(EditDistance, CountsASwapOfNeighboursOnce) {
+  EXPECT_EQ(edit_distance("", "abc"), 3u);
+  EXPECT_EQ(edit_distance("mrcp", "mrpc"), 1u);
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
+}
+
+}  // namespace
+}  // namespace basis
