@@ -1,0 +1,53 @@
+#include "experiments/compute.h"
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tensor/cpu/cpu_backend.h"
+
+namespace basis {
+
+namespace {
+
+/// Address space for a step's activations: as much as the machine has memory.
+std::size_t physical_memory() {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page_bytes = sysconf(_SC_PAGE_SIZE);
+  constexpr std::size_t fallback_bytes = std::size_t{8} << 30;
+  if (pages <= 0 || page_bytes <= 0) return fallback_bytes;
+  return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page_bytes);
+}
+
+}  // namespace
+
+Compute::Compute(const std::string& device, std::int64_t threads) {
+  if (device != "cpu") throw Error("device = \"" + device + "\": this build computes on \"cpu\"");
+  backend_ = make_cpu_backend(static_cast<int>(threads));
+  memory_ = std::make_unique<CachingAllocator>(*backend_);
+  arena_ = std::make_unique<Arena>(*backend_, physical_memory());
+}
+
+DType parse_dtype(const std::string& name) {
+  if (name == "f32") return DType::F32;
+  if (name == "f64") return DType::F64;
+  throw Error("dtype = \"" + name + "\": this build trains in \"f32\" or \"f64\"");
+}
+
+double peak_memory_mib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word != "VmHWM:") continue;
+    double kib = 0;
+    status >> kib;
+    return kib / 1024;
+  }
+  return 0;
+}
+
+void reset_peak_memory() {
+  std::ofstream file("/proc/self/clear_refs");
+  file << "5";  // proc(5): resets VmHWM
+}
+
+}  // namespace basis

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tensor/arena.h"
+#include "tensor/backend.h"
+#include "tensor/caching_allocator.h"
+
+namespace basis {
+
+/// A device with the memory of one piece of work: what lasts (`memory`) and what a step needs
+/// (`arena`). Everything made from it must be gone before it.
+class Compute {
+ public:
+  /// `threads` 0: all. Throws Error for a device that this build does not have.
+  explicit Compute(const std::string& device = "cpu", std::int64_t threads = 0);
+
+  Backend& backend() { return *backend_; }
+  Allocator& memory() { return *memory_; }
+  Arena& arena() { return *arena_; }
+
+ private:
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<CachingAllocator> memory_;
+  std::unique_ptr<Arena> arena_;
+};
+
+/// The DType of a config's "f32" or "f64". Throws Error for others.
+DType parse_dtype(const std::string& name);
+
+/// The process's largest resident set since the last reset, in MiB.
+double peak_memory_mib();
+/// Starts the measurement anew where the system allows it.
+void reset_peak_memory();
+
+}  // namespace basis

@@ -1,0 +1,247 @@
+#include "experiments/finetune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/batch.h"
+#include "data/batch_plan.h"
+#include "experiments/basis_cache.h"
+#include "experiments/compute.h"
+#include "experiments/metrics_log.h"
+#include "experiments/task_data.h"
+#include "experiments/task_scores.h"
+#include "experiments/trainer.h"
+#include "experiments/training_settings.h"
+#include "spectral/adapter_file.h"
+#include "tensor/safetensors.h"
+
+namespace basis {
+
+namespace {
+
+std::filesystem::path model_folder(const StageContext& stage) {
+  const ModelSettings& model = stage.plan.config.model;
+  if (model.is_pretrained_here()) return stage.inputs.at(0).folder / "model";
+  return stage.data->require_folder(model.path);
+}
+
+/// One fine-tuning from its settings to its result.
+class Finetune {
+ public:
+  explicit Finetune(StageContext& stage)
+      : stage_(stage),
+        config_(stage.plan.config),
+        method_(config_.method.at(stage.stage.method)),
+        train_(config_.train_for(stage.stage.task, stage.stage.method)),
+        folder_(model_folder(stage)),
+        tokenizer_(WordPieceTokenizer::load(folder_)),
+        data_(load_task(config_, stage.stage.task, train_, *stage.data)),
+        train_set_(tokenize(data_.train)),
+        compute_(config_.device, config_.threads),
+        dtype_(parse_dtype(config_.dtype)) {
+    plan_epoch(0);
+    make_model();
+  }
+
+  StageResult run() {
+    const TrainingTask task = training_task();
+    Optimizer optimizer(compute_.backend(), compute_.memory(), model_->parameters().trainable(),
+                        learning_rate_group, optimizer_options(train_));
+    Trainer trainer(compute_.backend(), compute_.arena(), optimizer, task, trainer_options());
+    const std::int64_t resumed = trainer.resume();
+    MetricsLog log(stage_.folder, resumed);
+    trainer.run([&](const StepReport& report) { on_step(log, report); },
+                [&] { return stage_.should_stop(); });
+    StageResult result = evaluate(log);
+    save();
+    return result;
+  }
+
+ private:
+  EncodedDataset tokenize(const std::vector<Example>& rows) {
+    return tokenize_rows(rows, data_.task, tokenizer_, train_.max_length, stage_.cache);
+  }
+
+  void plan_epoch(std::int64_t epoch) {
+    if (plan_ != nullptr && epoch == epoch_) return;
+    epoch_ = epoch;
+    const BatchOptions options{train_.batch_size, train_.tokens_per_batch, train_.micro_batch, true,
+                               train_.grouped};
+    plan_ = std::make_unique<BatchPlan>(train_set_, options,
+                                        static_cast<std::uint64_t>(stage_.stage.seed),
+                                        static_cast<std::uint64_t>(epoch));
+  }
+
+  void make_model() {
+    BertConfig bert = BertConfig::read(folder_);
+    bert.head = config_.model.head;
+    if (train_.dropout >= 0) {
+      bert.hidden_dropout_prob = bert.attention_probs_dropout_prob = train_.dropout;
+      bert.classifier_dropout.reset();
+    }
+    bert.labels = data_.task.labels;
+    bert.problem_type = data_.task.is_regression ? "regression" : "single_label_classification";
+    const auto seed = static_cast<std::uint64_t>(stage_.stage.seed);
+    std::optional<Checkpoint> checkpoint;
+    if (method_.start == "pretrained") checkpoint.emplace(folder_);
+    model_ = std::make_unique<SequenceClassifier>(compute_.backend(), compute_.memory(), bert,
+                                                  data_.task.outputs(),
+                                                  checkpoint ? &*checkpoint : nullptr,
+                                                  ModelOptions{seed, dtype_});
+    const std::int64_t tokens_per_step = train_set_.token_count() / std::max<std::int64_t>(1, plan_->size());
+    adapter_ = adapter_method(method_, stage_.stage.seed, tokens_per_step);
+    attach(compute_.backend(), compute_.memory(), *model_, adapter_, cached_basis(stage_.cache));
+  }
+
+  /// Steps are numbered over all epochs; each epoch has a plan of its own.
+  TrainingTask training_task() {
+    TrainingTask task;
+    task.steps = total_steps();
+    task.begin_step = [this](std::int64_t step) { return begin_step(step); };
+    task.loss = [this](Context& context, std::int64_t i, double scale) {
+      return loss(context, i, scale);
+    };
+    return task;
+  }
+
+  std::int64_t total_steps() {
+    if (train_.steps > 0) return train_.steps;
+    std::int64_t steps = 0;
+    for (std::int64_t epoch = 0; epoch < train_.epochs; ++epoch) {
+      plan_epoch(epoch);
+      steps += plan_->size();
+    }
+    return steps;
+  }
+
+  TrainingTask::Step begin_step(std::int64_t step) {
+    std::int64_t batch = step, epoch = 0;
+    for (plan_epoch(0); batch >= plan_->size(); plan_epoch(++epoch)) batch -= plan_->size();
+    batches_.clear();
+    TrainingTask::Step result;
+    for (const MicroBatch& micro : plan_->micro_batches(batch)) {
+      batches_.push_back(make_batch(compute_.backend(), compute_.memory(), train_set_,
+                                    micro.examples, micro.first_example, dtype_));
+      result.loss_count += batches_.back().loss_count;
+      result.tokens += batches_.back().layout.tokens();
+    }
+    result.micro_batches = std::ssize(batches_);
+    return result;
+  }
+
+  Variable loss(Context& context, std::int64_t i, double scale) {
+    const Batch& batch = batches_[static_cast<std::size_t>(i)];
+    const Variable logits = model_->logits(context, inputs_of(batch));
+    return data_.task.is_regression ? squared_error(context, logits, batch.targets, scale)
+                                    : cross_entropy(context, logits, batch.labels, scale);
+  }
+
+  TrainerOptions trainer_options() {
+    TrainerOptions options;
+    options.seed = static_cast<std::uint64_t>(stage_.stage.seed);
+    options.dtype = dtype_;
+    options.schedule = schedule_of(train_, total_steps());
+    const double head_rate =
+        train_.head_learning_rate > 0 ? train_.head_learning_rate : train_.learning_rate;
+    options.learning_rates = {train_.learning_rate, head_rate};
+    options.checkpoint_every = train_.checkpoint_every;
+    options.folder = stage_.checkpoint_folder();
+    return options;
+  }
+
+  void on_step(MetricsLog& log, const StepReport& report) {
+    const double rate = static_cast<double>(report.tokens) / report.seconds;
+    seconds_ += report.seconds;
+    tokens_ += report.tokens;
+    log.write(report.step, {{"loss", report.loss},
+                            {"learning_rate", report.learning_rate},
+                            {"gradient_norm", report.gradient_norm},
+                            {"tokens", report.tokens},
+                            {"tokens_per_s", rate}});
+    if (stage_.report_progress) {
+      stage_.report_progress({report.step, report.steps, report.loss,
+                              static_cast<double>(tokens_) / seconds_});
+    }
+    const bool is_due = train_.evaluate_every > 0 && report.step % train_.evaluate_every == 0;
+    if (is_due && report.step < report.steps) score_dev(log, report.step);
+  }
+
+  /// Dev scores into the log and as (name, value), primary first.
+  std::vector<std::pair<std::string, double>> score_dev(MetricsLog& log, std::int64_t step) {
+    const EncodedDataset dev = tokenize(data_.dev);
+    logits_ = classifier_outputs(compute_, *model_, dev, dtype_);
+    auto scores = scores_of(logits_, data_.dev, data_.task);
+    if (!data_.dev_mismatched.empty()) {
+      const EncodedDataset other = tokenize(data_.dev_mismatched);
+      const std::vector<float> outputs = classifier_outputs(compute_, *model_, other, dtype_);
+      for (const auto& [name, value] : scores_of(outputs, data_.dev_mismatched, data_.task)) {
+        scores.emplace_back(name + "_mismatched", value);
+      }
+    }
+    MetricValues line;
+    for (const auto& [name, value] : scores) line.emplace_back("dev_" + name, value);
+    log.write(step, line);
+    return scores;
+  }
+
+  StageResult evaluate(MetricsLog& log) {
+    StageResult result;
+    result.metrics = score_dev(log, total_steps());
+    const TrainableCount count = count_trainable(*model_);
+    result.trainable = count.trained;
+    result.trainable_share = count.share();
+    result.adapted_share = count.adapted_share();
+    result.head_parameters = count.head;
+    result.tokens_per_s = seconds_ > 0 ? static_cast<double>(tokens_) / seconds_ : 0;
+    result.peak_mib = peak_memory_mib();
+    return result;
+  }
+
+  void save() {
+    const Tensor logits = to_device<float>(
+        compute_.backend(), compute_.memory(), logits_,
+        {std::ssize(logits_) / model_->outputs(), model_->outputs()});
+    write_safetensors(stage_.folder / "predictions.safetensors", {{"logits", logits}}, {});
+    const bool has_adapter = adapter_.kind == AdapterMethod::Kind::Lora ||
+                             adapter_.kind == AdapterMethod::Kind::Spectral ||
+                             adapter_.kind == AdapterMethod::Kind::Head;
+    const std::filesystem::path folder = stage_.folder / (has_adapter ? "adapter" : "model");
+    make_folder(folder);
+    if (has_adapter) {
+      save_adapter(folder, *model_, adapter_);
+    } else {
+      save_model(folder, *model_);
+      tokenizer_.save(folder);
+    }
+  }
+
+  StageContext& stage_;
+  const Config& config_;
+  const MethodSettings& method_;
+  TrainSettings train_;
+  std::filesystem::path folder_;
+  WordPieceTokenizer tokenizer_;
+  TaskData data_;
+  EncodedDataset train_set_;
+  Compute compute_;
+  DType dtype_;
+  std::unique_ptr<SequenceClassifier> model_;
+  AdapterMethod adapter_;
+  std::unique_ptr<BatchPlan> plan_;
+  std::int64_t epoch_ = -1;
+  std::vector<Batch> batches_;  // of the current step
+  std::vector<float> logits_;   // of dev, after training
+  double seconds_ = 0;
+  std::int64_t tokens_ = 0;
+};
+
+}  // namespace
+
+StageResult run_finetune(StageContext& stage) {
+  reset_peak_memory();
+  return Finetune(stage).run();
+}
+
+}  // namespace basis

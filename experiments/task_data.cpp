@@ -1,0 +1,107 @@
+#include "experiments/task_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/glue.h"
+#include "data/synthetic.h"
+#include "data/table.h"
+#include "tensor/hash.h"
+
+namespace basis {
+
+namespace {
+
+TaskFile file_of(const DataRoot& data, const std::string& path, bool is_required) {
+  TaskFile file;
+  if (!path.empty()) file.path = data.resolve(path);
+  file.is_required = is_required;
+  return file;
+}
+
+TableFormat format_named(const std::string& name) {
+  for (const TableFormat format : {TableFormat::Tsv, TableFormat::Csv, TableFormat::Jsonl}) {
+    if (name == name_of(format)) return format;
+  }
+  throw Error("format \"" + name + "\": choose tsv, csv or jsonl");
+}
+
+/// A task that the config describes itself.
+TaskSource own_source(const TaskSettings& settings, const DataRoot& data) {
+  TaskSource source;
+  source.task.name = settings.name;
+  source.task.is_pair = !settings.second.empty();
+  source.task.is_regression = settings.regression;
+  source.task.labels = settings.labels;
+  for (const std::string& name : settings.metrics) source.task.metrics.push_back(metric_of(name));
+  source.format = format_named(settings.format);
+  source.first_column = settings.first;
+  source.second_column = settings.second;
+  source.label_column = settings.label;
+  source.train = file_of(data, settings.train, true);
+  source.dev = file_of(data, settings.dev, true);
+  source.test = file_of(data, settings.test, true);
+  source.origin = fmt::format("[task.{}] of the config", settings.name);
+  return source;
+}
+
+Encoding encode_example(const WordPieceTokenizer& tokenizer, const Task& task,
+                        const Example& example, std::int64_t max_length) {
+  return task.is_pair ? tokenizer.encode_pair(example.first, example.second, max_length)
+                      : tokenizer.encode(example.first, max_length);
+}
+
+/// Everything that token ids depend on.
+std::string key_of(const std::vector<Example>& rows, const Task& task,
+                   const WordPieceTokenizer& tokenizer, std::int64_t max_length) {
+  Hasher hasher;
+  hasher.add("tokenised 1").add(max_length).add(static_cast<std::int64_t>(task.is_pair));
+  hasher.add(static_cast<std::int64_t>(task.is_regression));
+  const WordPieceOptions& options = tokenizer.options();
+  hasher.add(static_cast<std::int64_t>(options.lowercase));
+  hasher.add(static_cast<std::int64_t>(options.strip_accents.value_or(options.lowercase)));
+  hasher.add(static_cast<std::int64_t>(options.split_chinese));
+  for (const std::string& token : tokenizer.vocabulary()) hasher.add(token);
+  for (const Example& row : rows) {
+    hasher.add(row.first).add(row.second).add(row.label).add(fmt::format("{}", row.target));
+  }
+  return hasher.hex();
+}
+
+}  // namespace
+
+TaskData load_task(const Config& config, const std::string& name, const TrainSettings& train,
+                   const DataRoot& data) {
+  if (name.starts_with("synthetic-")) {
+    const SyntheticLanguage language(static_cast<std::uint64_t>(config.data.synthetic_seed));
+    TaskData result = language.task(
+        name, {static_cast<std::uint64_t>(config.data.synthetic_seed),
+               config.data.synthetic_train_rows, config.data.synthetic_dev_rows});
+    const auto limit = static_cast<std::size_t>(train.train_rows);
+    if (limit > 0 && result.train.size() > limit) result.train.resize(limit);
+    return result;
+  }
+  const auto settings = config.task.find(name);
+  const bool is_own = settings != config.task.end() && settings->second.is_own();
+  TaskSource source =
+      is_own ? own_source(settings->second, data) : glue_source(name, data.folder());
+  source.row_limit = train.train_rows;
+  return read_task(source);
+}
+
+EncodedDataset tokenize_rows(const std::vector<Example>& rows, const Task& task,
+                             const WordPieceTokenizer& tokenizer, std::int64_t max_length,
+                             Cache* cache) {
+  const std::string key = key_of(rows, task, tokenizer, max_length);
+  if (cache != nullptr) {
+    if (const auto entry = cache->find(key)) return load_dataset(entry->bytes);
+  }
+  EncodedDataset dataset = encode(rows, task.is_regression, [&](const Example& example) {
+    return encode_example(tokenizer, task, example, max_length);
+  });
+  if (cache != nullptr) cache->put(key, std::as_bytes(std::span(serialize(dataset))));
+  return dataset;
+}
+
+}  // namespace basis

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "data/dataset.h"
+#include "data/task_reader.h"
+#include "data/wordpiece.h"
+#include "experiments/cache.h"
+#include "experiments/config.h"
+#include "experiments/data_root.h"
+
+namespace basis {
+
+/// The rows of a config's task: GLUE's, the synthetic language's or the user's own, with the limit on
+/// training rows applied. Throws Error where files are missing or bad.
+TaskData load_task(const Config& config, const std::string& name, const TrainSettings& train,
+                   const DataRoot& data);
+
+/// Rows as token ids, out of the cache where the same rows were cut by the same tokenizer before.
+/// `cache` may be null.
+EncodedDataset tokenize_rows(const std::vector<Example>& rows, const Task& task,
+                             const WordPieceTokenizer& tokenizer, std::int64_t max_length,
+                             Cache* cache);
+
+}  // namespace basis

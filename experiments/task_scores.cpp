@@ -1,0 +1,50 @@
+#include "experiments/task_scores.h"
+
+#include "data/batch_plan.h"
+#include "data/metrics.h"
+
+namespace basis {
+
+namespace {
+
+/// Enough rows for the products to run at full speed, few enough to stay in the cache's reach.
+constexpr std::int64_t tokens_per_batch = 2048;
+
+std::vector<float> as_floats(Backend& backend, const Tensor& tensor) {
+  if (tensor.dtype() == DType::F32) return to_host<float>(backend, tensor);
+  const std::vector<double> wide = to_host<double>(backend, tensor);
+  return {wide.begin(), wide.end()};
+}
+
+}  // namespace
+
+std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier& model,
+                                      const EncodedDataset& dataset, DType dtype) {
+  const BatchOptions options{0, tokens_per_batch, 0, false, false};
+  const BatchPlan plan(dataset, options, 0, 0);
+  std::vector<float> outputs;
+  outputs.reserve(static_cast<std::size_t>(dataset.size() * model.outputs()));
+  for (std::int64_t i = 0; i < plan.size(); ++i) {
+    const Batch batch =
+        make_batch(compute.backend(), compute.memory(), dataset, plan.examples(i), 0, dtype);
+    Context context{compute.backend(), compute.arena(), nullptr, false, nullptr, dtype};
+    const Variable logits = model.logits(context, inputs_of(batch));
+    const std::vector<float> part = as_floats(compute.backend(), logits.value);
+    outputs.insert(outputs.end(), part.begin(), part.end());
+  }
+  return outputs;
+}
+
+std::vector<std::pair<std::string, double>> scores_of(const std::vector<float>& outputs,
+                                                      const std::vector<Example>& rows,
+                                                      const Task& task) {
+  const Answers predicted = answers_of(outputs, task);
+  const Answers expected = answers_of(rows, task);
+  std::vector<std::pair<std::string, double>> scores;
+  for (const Metric metric : task.metrics) {
+    scores.emplace_back(name_of(metric), score(metric, predicted, expected));
+  }
+  return scores;
+}
+
+}  // namespace basis

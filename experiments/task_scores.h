@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "data/task.h"
+#include "experiments/compute.h"
+#include "nn/sequence_classifier.h"
+
+namespace basis {
+
+/// A batch as BERT reads it.
+inline BertInputs inputs_of(const Batch& batch) {
+  return {batch.layout, batch.ids, batch.positions, batch.types};
+}
+
+/// The model's outputs for every row in order: (n, outputs), row by row. No tape, no dropout.
+std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier& model,
+                                      const EncodedDataset& dataset, DType dtype);
+
+/// The task's metrics by name, primary first.
+std::vector<std::pair<std::string, double>> scores_of(const std::vector<float>& outputs,
+                                                      const std::vector<Example>& rows,
+                                                      const Task& task);
+
+}  // namespace basis

@@ -1,0 +1,71 @@
+#include "experiments/training_settings.h"
+
+#include <cmath>
+
+namespace basis {
+
+namespace {
+
+/// The enumerator whose name_of is `name`; the config has checked that there is one.
+template <class Enum>
+Enum named(const std::string& name, std::initializer_list<Enum> all) {
+  for (const Enum value : all) {
+    if (name == name_of(value)) return value;
+  }
+  throw InternalError("the config let \"" + name + "\" through");
+}
+
+}  // namespace
+
+Schedule schedule_of(const TrainSettings& train, std::int64_t total_steps) {
+  Schedule schedule;
+  schedule.kind = train.schedule == "cosine"     ? Schedule::Kind::Cosine
+                  : train.schedule == "constant" ? Schedule::Kind::Constant
+                                                 : Schedule::Kind::Linear;
+  schedule.total_steps = total_steps;
+  schedule.warmup_steps = std::llround(train.warmup_share * static_cast<double>(total_steps));
+  return schedule;
+}
+
+OptimizerOptions optimizer_options(const TrainSettings& train) {
+  OptimizerOptions options;
+  options.kind =
+      train.optimizer == "sgd" ? OptimizerOptions::Kind::Sgd : OptimizerOptions::Kind::AdamW;
+  options.adamw = {train.beta1, train.beta2, train.epsilon};
+  options.sgd.momentum = train.momentum;
+  options.weight_decay = train.weight_decay;
+  options.clip_norm = train.clip_norm;
+  return options;
+}
+
+AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
+                             std::int64_t tokens_per_step) {
+  using Kind = AdapterMethod::Kind;
+  using Form = AdapterMethod::Form;
+  AdapterMethod method;
+  method.kind = named(settings.kind, {Kind::Full, Kind::Head, Kind::BitFit, Kind::Lora,
+                                      Kind::Spectral});
+  method.rank = settings.rank;
+  method.alpha = settings.alpha;
+  method.form = named(settings.form, {Form::Diagonal, Form::Band, Form::Core});
+  method.bandwidth = settings.bandwidth;
+  method.basis = named(settings.basis, {BasisKind::Leading, BasisKind::Trailing, BasisKind::Random});
+  for (const std::string& target : settings.targets) {
+    method.targets.push_back(
+        named(target, {MatrixKind::Query, MatrixKind::Key, MatrixKind::Value,
+                       MatrixKind::AttentionOutput, MatrixKind::FfnIn, MatrixKind::FfnOut}));
+  }
+  method.apply = settings.apply == "side"     ? AdapterMethod::Apply::SidePath
+                 : settings.apply == "merged" ? AdapterMethod::Apply::Merged
+                                              : AdapterMethod::Apply::Auto;
+  method.dropout = settings.adapter_dropout;
+  method.seed = static_cast<std::uint64_t>(seed);
+  method.tokens_per_step = tokens_per_step;
+  return method;
+}
+
+int learning_rate_group(const Parameter& parameter) {
+  return parameter.role() == ParameterRole::Head ? 1 : 0;
+}
+
+}  // namespace basis

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "experiments/config.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "spectral/adapter_method.h"
+
+namespace basis {
+
+// From the words of a config to the types of optim and spectral.
+
+Schedule schedule_of(const TrainSettings& train, std::int64_t total_steps);
+OptimizerOptions optimizer_options(const TrainSettings& train);
+AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
+                             std::int64_t tokens_per_step);
+
+/// 0 for the encoder and adapters, 1 for the head.
+int learning_rate_group(const Parameter& parameter);
+
+}  // namespace basis
