@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace basis {
@@ -11,6 +12,8 @@ enum class Metric : std::uint8_t { Accuracy, F1, Matthews, Pearson, Spearman };
 
 /// "accuracy", "f1", "matthews", "pearson", "spearman".
 const char* name_of(Metric metric);
+/// The metric of that name. Throws Error with the names there are.
+Metric metric_of(std::string_view name);
 
 /// What a task is, apart from its rows: GLUE's and the user's own alike.
 struct Task {
@@ -25,6 +28,11 @@ struct Task {
     return is_regression ? 1 : static_cast<std::int64_t>(labels.size());
   }
 };
+
+/// Throws Error when a task contradicts itself: no labels and no regression, or both; a label
+/// twice; no metric; correlation asked of classes, accuracy of numbers, F1 of other than two
+/// classes.
+void check_task(const Task& task);
 
 /// One row: one or two texts with a class or a number.
 struct Example {
@@ -41,6 +49,7 @@ struct TaskData {
   std::vector<Example> dev;
   std::vector<Example> dev_mismatched;
   std::vector<Example> test;
+  std::int64_t skipped_rows = 0;  // malformed ones that the source tolerates (official QQP)
 };
 
 }  // namespace basis

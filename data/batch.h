@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "data/dataset.h"
+#include "tensor/packed.h"
+
+namespace basis {
+
+/// A (micro-)batch on the host, packed: T tokens one behind the other.
+struct HostBatch {
+  std::vector<std::int32_t> lengths;          // (B)
+  std::vector<std::int32_t> ids;              // (T)
+  std::vector<std::int32_t> positions;        // (T): 0 at the first token of every sequence
+  std::vector<std::int32_t> types;            // (T)
+  std::vector<std::int32_t> labels;           // (B): -1 where unknown, which the loss ignores
+  std::vector<double> targets;                // (B) for a regression, else empty
+  std::vector<std::int32_t> example_indices;  // (B): rows of the set
+  std::int64_t first_example = 0;             // place of sequence 0 in the step's global batch
+};
+
+/// The same in a backend's memory, what a model takes. Rows beyond T hold zeros.
+struct Batch {
+  PackedLayout layout;
+  Tensor ids;        // (rows) i32
+  Tensor positions;  // (rows) i32
+  Tensor types;      // (rows) i32
+  Tensor labels;     // (B) i32
+  Tensor targets;    // (B, 1) of the accumulation dtype; empty unless a regression
+  std::int64_t first_example = 0;
+  std::int64_t loss_count = 0;  // rows that the loss counts: labels that are known, or all targets
+  std::vector<std::int32_t> example_indices;
+};
+
+/// Gathers rows of a set. Throws Error for no rows; InternalError for a row that the set does not
+/// have.
+HostBatch gather_batch(const EncodedDataset& dataset, std::span<const std::int32_t> examples,
+                       std::int64_t first_example);
+
+/// Copies a batch to the backend. `compute`: dtype of the activations, whose accumulation dtype the
+/// targets take.
+Batch to_device(Backend& backend, Allocator& allocator, const HostBatch& batch,
+                DType compute = DType::F32);
+
+/// Both in one.
+Batch make_batch(Backend& backend, Allocator& allocator, const EncodedDataset& dataset,
+                 std::span<const std::int32_t> examples, std::int64_t first_example,
+                 DType compute = DType::F32);
+
+}  // namespace basis

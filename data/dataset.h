@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "data/task.h"
+#include "data/wordpiece.h"
+
+namespace basis {
+
+/// A set of rows as token ids, flat: row i stands in [offsets[i], offsets[i + 1]) of `ids` and
+/// `type_ids`. On the host.
+struct EncodedDataset {
+  std::vector<std::int32_t> ids;
+  std::vector<std::uint8_t> type_ids;       // 0 or 1
+  std::vector<std::int64_t> offsets = {0};  // (rows + 1)
+  std::vector<std::int32_t> labels;         // (rows), -1 where unknown
+  std::vector<double> targets;              // (rows) for a regression, else empty
+
+  std::int64_t size() const { return std::ssize(offsets) - 1; }
+  bool is_regression() const { return !targets.empty(); }
+  std::int64_t token_count() const { return offsets.back(); }
+  std::int64_t length(std::int64_t row) const;
+  std::span<const std::int32_t> ids_of(std::int64_t row) const;
+  std::span<const std::uint8_t> type_ids_of(std::int64_t row) const;
+
+  /// Adds a row. Throws Error for one without tokens or with a type other than 0 and 1.
+  void append(const Encoding& encoding, std::int32_t label);
+};
+
+using Tokenizer = std::function<Encoding(const Example&)>;
+
+/// Every row through a tokenizer, in order. `is_regression`: keep the targets. Throws Error (with
+/// the row) where the tokenizer gives nothing, and for no rows.
+EncodedDataset encode(std::span<const Example> rows, bool is_regression,
+                      const Tokenizer& tokenizer);
+
+/// One file, for the cache: written beside and renamed, closed by an XXH3-128 of all before it.
+/// Throws Error when it cannot be written.
+void save(const EncodedDataset& dataset, const std::filesystem::path& path);
+/// Throws Error for a file that is missing, cut, damaged, or of another version.
+EncodedDataset load_dataset(const std::filesystem::path& path);
+
+}  // namespace basis

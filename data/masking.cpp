@@ -1,0 +1,127 @@
+#include "data/masking.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "tensor/philox.h"
+
+namespace basis {
+namespace {
+
+constexpr std::uint32_t masking_site = 0x6d61736bu;  // "mask"; far above the sites of a model
+
+/// A position with the 128 random bits that are its own.
+struct Candidate {
+  std::size_t row;  // in the packed batch
+  PhiloxCounter bits;
+};
+
+/// A word of random bits as a number in [0, 1).
+double unit(std::uint32_t word) {
+  return word / 4294967296.0;
+}
+
+/// Word 0 decides whether a position is drawn, word 1 what becomes of it, word 2 the random id.
+std::int32_t replacement(std::int32_t id, const PhiloxCounter& bits, const SpecialIds& special,
+                         const MaskingOptions& options) {
+  const double kind = unit(bits.word[1]);
+  if (kind < options.mask_share) return special.mask;
+  if (kind >= options.mask_share + options.random_share) return id;
+  // Uniform to V / 2^32.
+  return static_cast<std::int32_t>(
+      (bits.word[2] * static_cast<std::uint64_t>(special.vocabulary)) >> 32);
+}
+
+void check(const SpecialIds& special, const MaskingOptions& options) {
+  if (!(options.share > 0 && options.share <= 1 && options.mask_share >= 0 &&
+        options.random_share >= 0 && options.mask_share + options.random_share <= 1 + 1e-9)) {
+    throw Error(fmt::format("masking: shares {}, {} and {} are not shares", options.share,
+                            options.mask_share, options.random_share));
+  }
+  if (special.mask < 0 || special.mask >= special.vocabulary) {
+    throw Error(fmt::format("masking: [MASK] has id {} in a vocabulary of {}", special.mask,
+                            special.vocabulary));
+  }
+}
+
+}  // namespace
+
+HostMaskedBatch mask_batch(HostBatch batch, const SpecialIds& special,
+                           const MaskingOptions& options, std::uint64_t seed, std::uint32_t draw) {
+  check(special, options);
+  HostMaskedBatch masked;
+  const PhiloxKey key = philox_key(seed);
+  std::vector<Candidate> candidates;
+  std::size_t begin = 0;
+  for (std::size_t b = 0; b < batch.lengths.size(); ++b) {
+    const auto length = static_cast<std::size_t>(batch.lengths[b]);
+    const auto example = static_cast<std::uint32_t>(batch.example_indices[b]);
+    candidates.clear();
+    for (std::size_t position = 0; position < length; ++position) {
+      if (special.is_special(batch.ids[begin + position])) continue;
+      const auto counter =
+          philox_counter(static_cast<std::uint32_t>(position), example, masking_site, draw);
+      candidates.push_back({begin + position, philox4x32(counter, key)});
+    }
+    begin += length;
+    if (candidates.empty()) continue;
+
+    // The positions with the smallest words: a draw without replacement.
+    const double wanted = std::round(options.share * static_cast<double>(candidates.size()));
+    const auto drawn = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(wanted));
+    const auto by_word = [](const Candidate& a, const Candidate& c) {
+      return std::pair(a.bits.word[0], a.row) < std::pair(c.bits.word[0], c.row);
+    };
+    std::nth_element(candidates.begin(), candidates.begin() + drawn - 1, candidates.end(), by_word);
+    candidates.resize(static_cast<std::size_t>(drawn));
+    std::sort(candidates.begin(), candidates.end(),
+              [](const Candidate& a, const Candidate& c) { return a.row < c.row; });
+    for (const Candidate& candidate : candidates) {
+      std::int32_t& id = batch.ids[candidate.row];
+      masked.masked_rows.push_back(static_cast<std::int32_t>(candidate.row));
+      masked.labels.push_back(id);
+      id = replacement(id, candidate.bits, special, options);
+    }
+  }
+  masked.batch = std::move(batch);
+  return masked;
+}
+
+MaskedBatch to_device(Backend& backend, Allocator& allocator, const HostMaskedBatch& host,
+                      DType compute) {
+  MaskedBatch masked;
+  masked.batch = to_device(backend, allocator, host.batch, compute);
+  masked.batch.loss_count = std::ssize(host.labels);
+  const Shape shape{std::ssize(host.labels)};
+  masked.masked_rows = to_device<std::int32_t>(backend, allocator, host.masked_rows, shape);
+  masked.labels = to_device<std::int32_t>(backend, allocator, host.labels, shape);
+  return masked;
+}
+
+UnigramModel::UnigramModel(const EncodedDataset& training, const SpecialIds& special)
+    : counts_(static_cast<std::size_t>(special.vocabulary), 1) {
+  std::int64_t total = special.vocabulary;
+  for (std::int32_t id : training.ids) {
+    if (id < 0 || id >= special.vocabulary) {
+      throw Error(
+          fmt::format("unigram model: id {} in a vocabulary of {}", id, special.vocabulary));
+    }
+    if (special.is_special(id)) continue;
+    ++counts_[static_cast<std::size_t>(id)];
+    ++total;
+  }
+  log_total_ = std::log(static_cast<double>(total));
+}
+
+double UnigramModel::loss(std::span<const std::int32_t> labels) const {
+  if (labels.empty()) throw Error("unigram model: no positions");
+  double sum = 0;
+  for (std::int32_t id : labels) {
+    sum += log_total_ - std::log(static_cast<double>(counts_.at(static_cast<std::size_t>(id))));
+  }
+  return sum / static_cast<double>(labels.size());
+}
+
+}  // namespace basis
