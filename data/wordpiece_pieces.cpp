@@ -33,21 +33,27 @@ struct PieceTrie::Builder {
 
   std::vector<Node>& nodes;
   std::size_t free_from = 2;  // no free node before it
+  std::size_t used_until = 2;
 
   Node& node_at(std::size_t index) {
     if (index >= nodes.size()) nodes.resize(std::max(index + 1, 2 * nodes.size()));
     return nodes[index];
   }
 
-  // The smallest base that puts every child on a free node.
+  // A base that puts every child on a free node: among the first free ones, or behind all nodes
+  // in use, so that building takes linear time.
   std::int32_t find_base(const std::vector<unsigned char>& children) {
+    constexpr int max_tries = 64;
     while (node_at(free_from).parent >= 0) ++free_from;
-    for (std::size_t first = std::max<std::size_t>(free_from, children[0] + std::size_t{2});;
-         ++first) {
+    std::size_t first = std::max<std::size_t>(free_from, children[0] + std::size_t{2});
+    for (int tries = 0;; ++tries, ++first) {
+      if (tries == max_tries) first = std::max(first, used_until);
       const std::size_t base = first - children[0];
       const bool fits = std::all_of(children.begin(), children.end(),
                                     [&](unsigned char c) { return node_at(base + c).parent < 0; });
-      if (fits) return static_cast<std::int32_t>(base);
+      if (!fits) continue;
+      used_until = std::max(used_until, base + children.back() + 1);
+      return static_cast<std::int32_t>(base);
     }
   }
 
