@@ -90,7 +90,7 @@ bool is_share(double value) {
 
 }  // namespace
 
-PackedCorpus pack_corpus(CorpusReader& corpus, const TextTokenizer& tokenizer,
+PackedCorpus pack_corpus(const ParagraphSource& corpus, const TextTokenizer& tokenizer,
                          const SpecialIds& special, const PackingOptions& options) {
   if (options.length < shortest_length) {
     throw Error(fmt::format("corpus: sequences of {} tokens, expected at least {}", options.length,
@@ -104,7 +104,7 @@ PackedCorpus pack_corpus(CorpusReader& corpus, const TextTokenizer& tokenizer,
   Packer held_out(special, options, pack_held_out);
   Packer* target = nullptr;
   PackedCorpus packed;
-  while (std::optional<Paragraph> paragraph = corpus.next()) {
+  while (std::optional<Paragraph> paragraph = corpus()) {
     if (options.max_tokens > 0 && train.tokens() >= options.max_tokens) break;
     if (paragraph->begins_document) {
       target = nullptr;

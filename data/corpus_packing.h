@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct PackedCorpus {
   std::int64_t documents = 0;  // that train holds
 };
 
+/// The next paragraph of a corpus, or nothing at its end: a CorpusReader, or text made as it is read.
+using ParagraphSource = std::function<std::optional<Paragraph>()>;
+
 /// Ids of a text without special tokens.
 using TextTokenizer = std::function<std::vector<std::int32_t>(std::string_view)>;
 
@@ -38,7 +42,7 @@ using TextTokenizer = std::function<std::vector<std::int32_t>(std::string_view)>
 /// subset, by a hash of its first paragraph. Memory: 5 bytes a token of the result, the corpus
 /// itself is streamed. Throws Error for a length below 8, shares outside [0, 1], a corpus (or
 /// subset) without text.
-PackedCorpus pack_corpus(CorpusReader& corpus, const TextTokenizer& tokenizer,
+PackedCorpus pack_corpus(const ParagraphSource& corpus, const TextTokenizer& tokenizer,
                          const SpecialIds& special, const PackingOptions& options);
 
 }  // namespace basis

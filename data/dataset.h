@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <functional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/task.h"
@@ -38,10 +40,14 @@ using Tokenizer = std::function<Encoding(const Example&)>;
 EncodedDataset encode(std::span<const Example> rows, bool is_regression,
                       const Tokenizer& tokenizer);
 
-/// One file, for the cache: written beside and renamed, closed by an XXH3-128 of all before it.
-/// Throws Error when it cannot be written.
+/// The set as bytes, closed by an XXH3-128 of all before it: for the cache and for files.
+std::string serialize(const EncodedDataset& dataset);
+/// Throws Error, beginning with `source_name`, for bytes that are cut, damaged, or of another version.
+EncodedDataset deserialize(std::string_view bytes, const std::string& source_name);
+
+/// The same as a file, written beside and renamed. Throws Error when it cannot be written.
 void save(const EncodedDataset& dataset, const std::filesystem::path& path);
-/// Throws Error for a file that is missing, cut, damaged, or of another version.
+/// Throws Error for a file that is missing, or as deserialize does.
 EncodedDataset load_dataset(const std::filesystem::path& path);
 
 }  // namespace basis

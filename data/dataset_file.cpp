@@ -64,7 +64,7 @@ bool is_consistent(const EncodedDataset& dataset) {
 
 }  // namespace
 
-void save(const EncodedDataset& dataset, const std::filesystem::path& path) {
+std::string serialize(const EncodedDataset& dataset) {
   Header header;
   header.tokens = dataset.ids.size();
   header.rows = static_cast<std::uint64_t>(dataset.size());
@@ -77,18 +77,14 @@ void save(const EncodedDataset& dataset, const std::filesystem::path& path) {
   put(bytes, dataset.targets);
   const XXH128_canonical_t hash = hash_of(bytes);
   bytes.append(reinterpret_cast<const char*>(hash.digest), sizeof hash.digest);
-
-  AtomicFile file(path);
-  file.write(bytes);
-  file.commit();
+  return bytes;
 }
 
-EncodedDataset load_dataset(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path);
+EncodedDataset deserialize(std::string_view bytes, const std::string& source_name) {
   const std::uint64_t size = bytes.size();
   const auto expect = [&](bool is_sound) {
     if (!is_sound) {
-      throw Error(path.string() +
+      throw Error(source_name +
                   ": not a whole tokenised set of this version; delete it to make it anew");
     }
   };
@@ -110,6 +106,14 @@ EncodedDataset load_dataset(const std::filesystem::path& path) {
   take(body, header.targets, dataset.targets);
   expect(is_consistent(dataset));
   return dataset;
+}
+
+void save(const EncodedDataset& dataset, const std::filesystem::path& path) {
+  write_file_atomically(path, serialize(dataset));
+}
+
+EncodedDataset load_dataset(const std::filesystem::path& path) {
+  return deserialize(read_file(path), path.string());
 }
 
 }  // namespace basis

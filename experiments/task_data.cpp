@@ -95,12 +95,18 @@ EncodedDataset tokenize_rows(const std::vector<Example>& rows, const Task& task,
                              Cache* cache) {
   const std::string key = key_of(rows, task, tokenizer, max_length);
   if (cache != nullptr) {
-    if (const auto entry = cache->find(key)) return load_dataset(entry->bytes);
+    if (const auto entry = cache->find(key)) {
+      const auto* text = reinterpret_cast<const char*>(entry->bytes.data());
+      return deserialize({text, entry->bytes.size()}, "cached set " + key);
+    }
   }
   EncodedDataset dataset = encode(rows, task.is_regression, [&](const Example& example) {
     return encode_example(tokenizer, task, example, max_length);
   });
-  if (cache != nullptr) cache->put(key, std::as_bytes(std::span(serialize(dataset))));
+  if (cache != nullptr) {
+    const std::string bytes = serialize(dataset);
+    cache->put(key, std::as_bytes(std::span(bytes)));
+  }
   return dataset;
 }
 

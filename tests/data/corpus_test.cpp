@@ -152,7 +152,7 @@ std::string numbered_corpus(int documents) {
 
 PackedCorpus packed(const TestFolder& folder, int documents, const PackingOptions& options) {
   CorpusReader reader(folder.write("c.txt", numbered_corpus(documents)));
-  return pack_corpus(reader, numbered_words, special, options);
+  return pack_corpus([&] { return reader.next(); }, numbered_words, special, options);
 }
 
 std::vector<std::int32_t> text_of(const EncodedDataset& dataset) {
