@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 
@@ -6,6 +7,8 @@
 
 #include "experiments/build_info.h"
 #include "experiments/commands/commands.h"
+#include "experiments/nearest.h"
+#include "tensor/error.h"
 
 namespace basis {
 namespace {
@@ -77,6 +80,16 @@ void add_tokenize(CLI::App& app, TokenizeOptions& options, Command& command) {
   tokenize->callback([&] { command = [&] { return tokenize_command(options); }; });
 }
 
+/// The library would only say that a subcommand is missing.
+void check_command(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  const bool is_known = std::find(names.begin(), names.end(), word) != names.end();
+  if (is_known || word.empty() || word.front() == '-') return;
+  throw Error(fmt::format("no command \"{}\"{}; there are {}", word, did_you_mean(word, names),
+                          fmt::join(names, ", ")));
+}
+
 }  // namespace
 
 int run_command_line(int count, const char* const* arguments) {
@@ -97,6 +110,7 @@ int run_command_line(int count, const char* const* arguments) {
   add_config(app, command);
   add_info(app, command);
   add_tokenize(app, tokenize, command);
+  if (count > 1) check_command(app, arguments[1]);
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& help) {

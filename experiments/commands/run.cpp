@@ -58,7 +58,7 @@ void print_plan(const Plan& plan, const std::vector<std::size_t>& selected,
   for (const std::size_t place : selected) {
     finished += store.state_of(plan.stages[place]) == StageState::Finished ? 1 : 0;
   }
-  print(fmt::format("{}: {} tasks x {} methods x {} seeds, {} stages, {} of them finished\n",
+  print(fmt::format("{}: tasks {} x methods {} x seeds {}; {} stages, {} of them finished\n",
                     config.name, config.tasks.size(), config.methods.size(), config.seeds.size(),
                     selected.size(), finished));
   if (!config.question.empty()) print(fmt::format("{}\n", config.question));
