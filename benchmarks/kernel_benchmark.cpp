@@ -222,7 +222,9 @@ void add_rows(Bench& bench, const Batch& batch, const StepState& state, std::int
                    out = bench.pool.matrix(T, H), normalised = bench.pool.matrix(T, H),
                    rstd = bench.pool.matrix(1, T), gamma = bench.pool.matrix(1, H),
                    beta = bench.pool.matrix(1, H), wide = bench.pool.matrix(T, 4 * H),
-                   wide_out = bench.pool.matrix(T, 4 * H);
+                   wide_out = bench.pool.matrix(T, 4 * H), wide_dout = bench.pool.matrix(T, 4 * H),
+                   dsum = bench.pool.matrix(T, H), dropped = bench.pool.matrix(T, H),
+                   dgamma = bench.pool.matrix(1, H), dbeta = bench.pool.matrix(1, H);
   const Workspace scratch =
       bench.pool.workspace(b.layer_norm_gradient_workspace(T, 4 * H, DType::F32));
   const double row_bytes = 4 * static_cast<double>(T * H);
@@ -237,8 +239,8 @@ void add_rows(Bench& bench, const Batch& batch, const StepState& state, std::int
     bench.bytes("residual_layer_norm_gradient" + what, (p > 0 ? 4 : 3) * row_bytes,
                 [=, &b, &state] {
                   b.residual_layer_norm_gradient(out, normalised, rstd, gamma, site, packed, &state,
-                                                 residual, p > 0 ? x : MatrixView{}, 1, gamma, 1,
-                                                 beta, scratch);
+                                                 dsum, p > 0 ? dropped : MatrixView{}, 0, dgamma, 0,
+                                                 dbeta, scratch);
                 });
   }
   bench.bytes("dropout" + size, 2 * row_bytes,
@@ -248,7 +250,7 @@ void add_rows(Bench& bench, const Batch& batch, const StepState& state, std::int
   bench.bytes("gelu" + size, 8 * row_bytes,
               [=, &b] { b.activation(Activation::GeluErf, wide, wide_out); });
   bench.bytes("gelu_gradient" + size, 12 * row_bytes,
-              [=, &b] { b.activation_gradient(Activation::GeluErf, wide, wide_out, wide_out); });
+              [=, &b] { b.activation_gradient(Activation::GeluErf, wide, wide_dout, wide_out); });
   bench.bytes("gelu_tanh" + size, 8 * row_bytes,
               [=, &b] { b.activation(Activation::GeluTanh, wide, wide_out); });
   bench.bytes("column_sum" + size, 4 * row_bytes, [=, &b] {
