@@ -11,6 +11,7 @@
 #include "experiments/progress.h"
 #include "experiments/recorder.h"
 #include "experiments/stage_functions.h"
+#include "experiments/work.h"
 #include "tensor/cpu/cpu_backend.h"
 #include "tensor/error.h"
 
@@ -51,9 +52,10 @@ void print_list(const Plan& plan, const std::vector<std::size_t>& selected,
   }
 }
 
-void print_plan(const Plan& plan, const std::vector<std::size_t>& selected,
-                const StageStore& store) {
+void print_plan(const Plan& plan, const std::vector<std::size_t>& selected, const StageStore& store,
+                const DataRoot& data) {
   const Config& config = plan.config;
+  const WorkEstimate work(plan, data);
   int finished = 0;
   for (const std::size_t place : selected) {
     finished += store.state_of(plan.stages[place]) == StageState::Finished ? 1 : 0;
@@ -62,8 +64,20 @@ void print_plan(const Plan& plan, const std::vector<std::size_t>& selected,
                     config.name, config.tasks.size(), config.methods.size(), config.seeds.size(),
                     selected.size(), finished));
   if (!config.question.empty()) print(fmt::format("{}\n", config.question));
-  print(fmt::format("run folder: {}\n", store.run_folder().string()));
-  print_list(plan, selected, store);
+  print(fmt::format("model: {} parameters in the encoder with embeddings\n",
+                    format_count(static_cast<double>(work.parameters()))));
+  print(fmt::format("run folder: {}\n\n", store.run_folder().string()));
+  double left = 0;
+  for (const std::size_t place : selected) {
+    const Stage& stage = plan.stages[place];
+    const StageState state = store.state_of(stage);
+    const double flop = work.flop(stage);
+    if (state != StageState::Finished) left += flop;
+    std::string line = fmt::format("{:<12} {}", name_of(state), stage.label);
+    if (flop > 0) line = fmt::format("{:<65} {:.3g} TFLOP", line, flop * 1e-12);
+    print(fmt::format("{}\n", line));
+  }
+  print(fmt::format("\nabout {:.3g} TFLOP of training left\n", left * 1e-12));
 }
 
 /// Nothing may start when a part of it has no function.
@@ -110,7 +124,7 @@ int run_command(const RunOptions& options) {
     return 0;
   }
   if (options.is_dry) {
-    print_plan(plan, selected, store);
+    print_plan(plan, selected, store, data);
     return 0;
   }
 

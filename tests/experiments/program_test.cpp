@@ -113,7 +113,8 @@ TEST_F(Program, DryRunPrintsThePlanAndWritesNothing) {
   EXPECT_EQ(outcome.status, 0) << outcome.error;
   EXPECT_THAT(outcome.out,
               AllOf(HasSubstr("synthetic: tasks 1 x methods 2 x seeds 2; 8 stages"),
-                    HasSubstr("waiting      finetune synthetic-sentiment lora seed 1\n"),
+                    HasSubstr("waiting      finetune synthetic-sentiment lora seed 1 "),
+                    HasSubstr(" parameters in the encoder"), HasSubstr(" TFLOP of training left"),
                     HasSubstr("runs/synthetic")));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "runs"));
 }
