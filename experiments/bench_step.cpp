@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "autograd/losses.h"
 #include "experiments/compute.h"
 #include "experiments/task_scores.h"
 #include "experiments/trainer.h"
