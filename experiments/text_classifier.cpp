@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "autograd/losses.h"
 #include "data/batch.h"
 #include "data/wordpiece.h"
 #include "experiments/compute.h"
@@ -130,8 +131,8 @@ std::vector<TextPrediction> TextClassifier::predict(std::span<const Example> row
 
 void TextClassifier::save(const std::filesystem::path& folder) {
   MergedAdapters merged(state_->compute.backend(), state_->compute.memory(), *state_->model);
+  state_->tokenizer.save(folder);  // makes the folder
   save_model(folder, *state_->model);
-  state_->tokenizer.save(folder);
   merged.unmerge();
 }
 

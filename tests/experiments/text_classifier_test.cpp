@@ -50,7 +50,8 @@ TEST_F(TextClassifierTest, LearnsWhatItIsShown) {
 
 TEST_F(TextClassifierTest, AnswersDoNotDependOnTheRowsAround) {
   TextClassifier classifier = TextClassifier::load(small_model);
-  const std::vector<Example> pairs = {{"blim", "dorra fep"}, {"vroom wexil yarnip zobb"}, {"jalu"}};
+  const std::vector<Example> pairs = {
+      {"blim", "dorra fep"}, {"vroom wexil yarnip zobb", ""}, {"jalu", ""}};
   const std::vector<TextPrediction> together = classifier.predict(pairs);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const std::vector<TextPrediction> alone = classifier.predict(std::span(pairs).subspan(i, 1));
@@ -88,7 +89,7 @@ TEST_F(TextClassifierTest, TheUsersMistakesAreMessages) {
   const std::vector<Example> beyond = {{"blim", "", 0}, {"fep", "", 3}};
   EXPECT_EQ(message_of([&] { classifier.train_step(beyond); }),
             "row 1: label 3 is no class; there are 3 (0 to 2)");
-  const std::vector<Example> unknown = {{"blim"}};
+  const std::vector<Example> unknown = {{"blim", ""}};
   EXPECT_THAT(message_of([&] { classifier.train_step(unknown); }), HasSubstr("label -1"));
   EXPECT_THAT(message_of([&] { classifier.predict({}); }), HasSubstr("no rows"));
   EXPECT_THAT(message_of([&] { TextClassifier::load(small_model, {"one"}); }),
