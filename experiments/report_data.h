@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "experiments/config.h"
+#include "experiments/recorder.h"
+#include "experiments/runner.h"
+#include "experiments/stage_result.h"
+
+namespace basis {
+
+/// Points in order of x.
+struct ReportCurve {
+  std::vector<double> x;
+  std::vector<double> y;
+  bool is_empty() const { return x.empty(); }
+};
+
+/// A finished pretrain or finetune stage with what its metrics.jsonl holds.
+struct ReportRun {
+  std::string task;    // empty for pretraining
+  std::string method;  // empty for pretraining
+  std::int64_t seed = 0;
+  StageResult result;
+  std::map<std::string, ReportCurve> curves;  // by key: "loss", "dev_accuracy"; x: the step
+
+  /// Nothing when there is none of that name.
+  const ReportCurve* curve(const std::string& name) const;
+};
+
+/// One matrix in a finished spectrum stage, at k = dose_rank.
+struct ReportDose {
+  std::string matrix;   // the parameter's name
+  double change = 0;    // ‖ΔW‖/‖W₀‖
+  double rotation = 0;  // geometric mean of u's and v's
+  double control = 0;   // of a Gaussian change of equal size, likewise
+};
+
+/// Singular values of all matrices of one kind, geometric means over the layers.
+struct ReportSigma {
+  std::vector<double> before;  // (r), i = 1..r
+  std::vector<double> after;
+};
+
+/// A finished spectrum stage. Curves hold k = 1, 2, ...: geometric means over matrices and sides,
+/// which end where some matrix has no such k.
+struct ReportSpectrum {
+  std::string task;
+  std::string method;
+  std::int64_t seed = 0;
+  std::vector<double> rotation;
+  std::vector<double> control;  // simulated, or first order but at most chance
+  std::vector<double> ratio;    // rho_k
+  std::vector<double> chance;   // 1 - k/d
+  double change = 0;            // geometric mean of ‖ΔW‖/‖W₀‖ over matrices
+  std::int64_t matrices = 0;
+  std::int64_t dose_rank = 0;
+  std::vector<ReportDose> doses;
+  std::map<std::string, ReportSigma> sigma;  // by kind of matrix, "1 query"
+  std::vector<double> shift;                 // (r): median over matrices of |σ'_i - σ_i|/σ_i
+  bool is_simulated = false;                 // is `control` simulated?
+};
+
+/// All that a report says, and nothing that it would have to look up.
+struct ReportData {
+  Config config;
+  Description machine;  // machine.json
+  std::vector<ReportRun> runs;
+  std::vector<ReportSpectrum> spectra;
+  std::vector<ReportRun> pretrainings;
+  std::size_t stages = 0;            // that a full report needs
+  std::vector<std::string> missing;  // labels of those that are not finished
+  std::vector<std::string> remarks;  // what could not be read, for the reader
+};
+
+/// What the finished stages among `stages` left. A file that is missing or damaged becomes a
+/// remark, not an error: the rest of the report stands.
+ReportData gather_report(const std::filesystem::path& run_folder, const Plan& plan,
+                         const std::vector<StageInput>& inputs);
+
+/// The same for a run's folder as it stands (config.toml, plan.json). Throws Error when it is none.
+ReportData gather_report(const std::filesystem::path& run_folder);
+
+/// Reads spectrum.csv and vectors.csv of a spectrum stage's folder. Throws Error.
+ReportSpectrum read_report_spectrum(const std::filesystem::path& folder);
+
+/// Lines of a metrics.jsonl as curves by key. A last line cut short by a kill is left out.
+std::map<std::string, ReportCurve> read_metric_curves(const std::filesystem::path& path);
+
+/// "query", "key", "value", "attention output", "ffn in", "ffn out" or "other", with a digit for
+/// their order before it.
+std::string matrix_kind(const std::string& parameter_name);
+
+}  // namespace basis

@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "experiments/report_data.h"
+#include "tensor/error.h"
+#include "tensor/file.h"
+#include "tensor/json_text.h"
+
+namespace basis {
+namespace {
+
+Description read_machine(const std::filesystem::path& path) {
+  const std::string text = read_file(path);
+  parse_json(text, path.string());  // refuses what the next line would not
+  Description machine;
+  const auto json = nlohmann::ordered_json::parse(text);
+  if (!json.is_object()) throw Error(fmt::format("{}: not an object", path.string()));
+  for (const auto& [name, value] : json.items()) {
+    machine.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return machine;
+}
+
+/// Does `read`; what fails becomes a remark.
+template <class Function>
+void try_to(ReportData& data, Function read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    data.remarks.emplace_back(error.what());
+  }
+}
+
+/// A path within the run: a report names no machine's folders.
+std::string shortened(std::string text, const std::filesystem::path& run_folder) {
+  const std::string prefix = run_folder.string() + "/";
+  for (std::size_t at = 0; (at = text.find(prefix, at)) != std::string::npos;) {
+    text.erase(at, prefix.size());
+  }
+  return text;
+}
+
+void add_stage(ReportData& data, const StageInput& input) {
+  const Stage& stage = *input.stage;
+  if (stage.kind == StageKind::Spectrum) {
+    try_to(data, [&] {
+      ReportSpectrum spectrum = read_report_spectrum(input.folder);
+      spectrum.task = stage.task;
+      spectrum.method = stage.method;
+      spectrum.seed = stage.seed;
+      data.spectra.push_back(std::move(spectrum));
+    });
+    return;
+  }
+  if (stage.kind == StageKind::Report) return;
+  ReportRun run{stage.task, stage.method, stage.seed, input.result, {}};
+  try_to(data, [&] { run.curves = read_metric_curves(input.folder / "metrics.jsonl"); });
+  auto& runs = stage.kind == StageKind::Pretrain ? data.pretrainings : data.runs;
+  runs.push_back(std::move(run));
+}
+
+}  // namespace
+
+const ReportCurve* ReportRun::curve(const std::string& name) const {
+  const auto found = curves.find(name);
+  return found == curves.end() ? nullptr : &found->second;
+}
+
+std::map<std::string, ReportCurve> read_metric_curves(const std::filesystem::path& path) {
+  const std::string content = read_file(path);
+  std::map<std::string, ReportCurve> curves;
+  std::size_t begin = 0;
+  std::int64_t line = 0;
+  for (std::size_t end = 0; (end = content.find('\n', begin)) != std::string::npos;) {
+    const std::string_view text(content.data() + begin, end - begin);
+    begin = end + 1;
+    ++line;
+    const nlohmann::json json = parse_json(text, path.string());
+    const auto step = json.is_object() ? json.find("step") : json.end();
+    if (step == json.end() || !step->is_number()) {
+      throw Error(fmt::format("{}:{}: a line without its step", path.string(), line));
+    }
+    for (const auto& [name, value] : json.items()) {
+      if (name == "step" || !value.is_number()) continue;
+      curves[name].x.push_back(step->get<double>());
+      curves[name].y.push_back(value.get<double>());
+    }
+  }
+  return curves;
+}
+
+ReportData gather_report(const std::filesystem::path& run_folder, const Plan& plan,
+                         const std::vector<StageInput>& inputs) {
+  ReportData data;
+  data.config = plan.config;
+  try_to(data, [&] { data.machine = read_machine(run_folder / "machine.json"); });
+  for (const StageInput& input : inputs) add_stage(data, input);
+  for (const Stage& stage : plan.stages) {
+    if (stage.kind == StageKind::Report) continue;
+    ++data.stages;
+    const auto is_it = [&](const StageInput& input) {
+      return input.stage->identity == stage.identity && input.stage->folder == stage.folder;
+    };
+    if (std::none_of(inputs.begin(), inputs.end(), is_it)) data.missing.push_back(stage.label);
+  }
+  for (std::string& remark : data.remarks) remark = shortened(std::move(remark), run_folder);
+  return data;
+}
+
+ReportData gather_report(const std::filesystem::path& run_folder) {
+  Plan plan = read_plan(run_folder / "plan.json");
+  plan.config = load_config(run_folder / "config.toml");
+  const StageStore store(run_folder);
+  std::vector<StageInput> inputs;
+  std::vector<std::string> damaged;
+  for (const Stage& stage : plan.stages) {
+    try {
+      if (auto result = store.result_of(stage)) {
+        inputs.push_back({&stage, store.folder_of(stage), std::move(*result)});
+      }
+    } catch (const Error& error) {
+      damaged.push_back(shortened(error.what(), run_folder));
+    }
+  }
+  ReportData data = gather_report(run_folder, plan, inputs);
+  data.remarks.insert(data.remarks.end(), damaged.begin(), damaged.end());
+  return data;
+}
+
+}  // namespace basis

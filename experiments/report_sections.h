@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/report_figures.h"
+
+namespace basis {
+
+/// A part of a page: HTML, then perhaps a figure.
+struct Block {
+  std::string html;
+  Figure figure;
+};
+
+/// Without blocks there is no such section.
+struct Section {
+  std::string id;  // of its anchor
+  std::string title;
+  std::vector<Block> blocks;
+};
+
+/// Title, question, what was run, and what is missing.
+std::string report_header(const ReportData& data);
+
+Section scores_section(const ReportData& data, const ScoreTable& table);
+Section costs_section(const ReportData& data);
+Section pretraining_section(const ReportData& data, const ScoreTable& table);
+Section curves_section(const ReportData& data, const ScoreTable& table);
+Section spectra_section(const ReportData& data);
+/// Commands, config, machine and build.
+Section again_section(const ReportData& data);
+/// What the numbers cannot say.
+Section notes_section(const ReportData& data, const ScoreTable& table);
+
+}  // namespace basis
