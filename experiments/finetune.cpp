@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/losses.h"
 #include "data/batch.h"
 #include "data/batch_plan.h"
 #include "experiments/basis_cache.h"

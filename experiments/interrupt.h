@@ -1,15 +1,8 @@
 #pragma once
 
 #include <atomic>
-#include <exception>
 
 namespace basis {
-
-/// Thrown by a stage that has saved a checkpoint because StageContext::should_stop said so.
-class Interrupted : public std::exception {
- public:
-  const char* what() const noexcept override { return "interrupted"; }
-};
 
 /// While it lives, the first Ctrl-C (SIGINT) or SIGTERM sets a flag and says so on standard error,
 /// the second one ends the process at once with status 130. For the program; one at a time.

@@ -10,13 +10,8 @@ namespace {
 
 constexpr double seconds_between_updates = 0.1;  // on a terminal
 constexpr double seconds_between_lines = 10;     // in a log
-constexpr double share_between_lines = 0.05;
+constexpr std::int64_t lines_a_stage = 20;       // 5 % apart
 constexpr const char* clear_line = "\r\x1b[K";
-
-double share_of(const Progress& progress) {
-  if (progress.steps <= 0) return 0;
-  return static_cast<double>(progress.step) / static_cast<double>(progress.steps);
-}
 
 }  // namespace
 
@@ -31,7 +26,7 @@ std::string format_count(double value) {
   std::string text = fmt::format("{:.0f}", std::abs(value));
   for (std::size_t place = text.size(); place > 3;) {
     place -= 3;
-    text.insert(place, ",");
+    text.insert(place, 1, ',');
   }
   return value < 0 ? fmt::format("-{}", text) : text;
 }
@@ -45,8 +40,8 @@ void ProgressPrinter::stage_started(const Stage& stage, std::size_t place, std::
 bool ProgressPrinter::is_due(const Progress& progress, double seconds) const {
   if (is_terminal_) return !has_shown_ || seconds - shown_seconds_ >= seconds_between_updates;
   const double since = seconds - (has_shown_ ? shown_seconds_ : 0);
-  const double share = share_of(progress) - share_of(has_shown_ ? shown_ : first_);
-  return since >= seconds_between_lines && share >= share_between_lines;
+  const std::int64_t steps = progress.step - (has_shown_ ? shown_ : first_).step;
+  return since >= seconds_between_lines && steps * lines_a_stage >= progress.steps;
 }
 
 void ProgressPrinter::stage_progressed(const Stage&, const Progress& progress, double seconds) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/build_info.h"
+#include "tensor/error.h"
 #include "tensor/file.h"
 
 namespace basis {
@@ -60,7 +61,11 @@ std::string results_csv(const StageStore& store, const Plan& plan) {
   std::vector<std::pair<Stage, StageResult>> rows;
   for (const Stage& stage : plan.stages) {
     if (stage.kind == StageKind::Report) continue;
-    if (auto result = store.result_of(stage)) rows.emplace_back(stage, std::move(*result));
+    try {
+      if (auto result = store.result_of(stage)) rows.emplace_back(stage, std::move(*result));
+    } catch (const Error&) {
+      // A damaged result is no row; the runner reports it when it comes to that stage.
+    }
   }
   const std::vector<std::string> names = metric_names(rows);
   std::string csv = "stage,task,method,seed";

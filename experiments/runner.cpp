@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "experiments/checkpoint.h"
 #include "experiments/interrupt.h"
 #include "experiments/recorder.h"
+#include "experiments/trainer.h"
 #include "tensor/error.h"
 
 namespace basis {
@@ -78,10 +78,11 @@ Ended Runner::run_stage(const Stage& stage) {
     StageResult result = compute(stage, std::move(inputs));
     if (missing.empty()) {
       store_.finish(stage, result);
-      Checkpoints(store_.folder_of(stage)).clear();
+      std::error_code ignored;  // they only take room now
+      std::filesystem::remove_all(store_.folder_of(stage) / "checkpoints", ignored);
     }
     return {StageOutcome::Computed, result, ""};
-  } catch (const Interrupted&) {
+  } catch (const Cancelled&) {
     return {StageOutcome::Interrupted, {}, ""};
   } catch (const Error& error) {
     return {StageOutcome::Failed, {}, error.what()};
@@ -131,7 +132,11 @@ StageResult Runner::compute(const Stage& stage, std::vector<StageInput> inputs) 
     return result;
   } catch (...) {
     last.seconds = seconds_before + services_.clock() - start;
-    store_.write_progress(stage, last);
+    try {
+      store_.write_progress(stage, last);
+    } catch (const Error&) {
+      // What stopped the stage matters more.
+    }
     throw;
   }
 }

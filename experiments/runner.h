@@ -43,12 +43,14 @@ struct StageContext {
   std::function<void(const Progress&)> report_progress = nullptr;
   const std::atomic<bool>* stop_flag = nullptr;
 
-  /// True after Ctrl-C: save a checkpoint and throw Interrupted.
+  /// Checkpoints go here; the runner removes it once the stage's result stands.
+  std::filesystem::path checkpoint_folder() const { return folder / "checkpoints"; }
+  /// True after Ctrl-C: save a checkpoint and throw Cancelled (experiments/trainer.h).
   bool should_stop() const { return stop_flag != nullptr && stop_flag->load(); }
 };
 
-/// Computes a stage. Throws Error, or Interrupted after a checkpoint. Called again with the same
-/// folder it goes on from Checkpoints(folder).latest() to the same bits.
+/// Computes a stage. Throws Error, or Cancelled after a checkpoint. Called again with the same
+/// folder it goes on from its last checkpoint, to the same bits.
 using StageFunction = std::function<StageResult(StageContext&)>;
 using StageFunctions = std::map<StageKind, StageFunction>;
 

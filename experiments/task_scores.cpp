@@ -10,13 +10,13 @@ namespace {
 /// Enough rows for the products to run at full speed, few enough to stay in the cache's reach.
 constexpr std::int64_t tokens_per_batch = 2048;
 
-std::vector<float> as_floats(Backend& backend, const Tensor& tensor) {
+}  // namespace
+
+std::vector<float> host_floats(Backend& backend, const Tensor& tensor) {
   if (tensor.dtype() == DType::F32) return to_host<float>(backend, tensor);
   const std::vector<double> wide = to_host<double>(backend, tensor);
   return {wide.begin(), wide.end()};
 }
-
-}  // namespace
 
 std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier& model,
                                       const EncodedDataset& dataset, DType dtype) {
@@ -29,7 +29,7 @@ std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier
         make_batch(compute.backend(), compute.memory(), dataset, plan.examples(i), 0, dtype);
     Context context{compute.backend(), compute.arena(), nullptr, false, nullptr, dtype};
     const Variable logits = model.logits(context, inputs_of(batch));
-    const std::vector<float> part = as_floats(compute.backend(), logits.value);
+    const std::vector<float> part = host_floats(compute.backend(), logits.value);
     outputs.insert(outputs.end(), part.begin(), part.end());
   }
   return outputs;

@@ -17,6 +17,9 @@ inline BertInputs inputs_of(const Batch& batch) {
   return {batch.layout, batch.ids, batch.positions, batch.types};
 }
 
+/// The elements of an f32 or f64 tensor.
+std::vector<float> host_floats(Backend& backend, const Tensor& tensor);
+
 /// The model's outputs for every row in order: (n, outputs), row by row. No tape, no dropout.
 std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier& model,
                                       const EncodedDataset& dataset, DType dtype);

@@ -2,17 +2,13 @@
 
 #include <cstdint>
 
+#include "tensor/host_device.h"
+
 namespace basis {
 
 // Counter-based random numbers (Salmon et al., SC 2011: Philox4x32-10). A number is a pure function
 // of (seed, step, site, example, element): micro-batches, ranks, packing, threads, devices and
 // recomputation never change it, and a mask is recomputed in backward instead of kept.
-
-#if defined(__CUDACC__)
-#define BASIS_HOST_DEVICE __host__ __device__
-#else
-#define BASIS_HOST_DEVICE
-#endif
 
 struct PhiloxKey {
   std::uint32_t low, high;

@@ -1,33 +1,105 @@
 #pragma once
-// Elementwise arithmetic, for the kernels of every device.
+
+// Elementwise arithmetic, written once for the kernels of every device and instruction set.
 
 #include <cstdint>
 
 #include "tensor/dtype.h"
-#include "tensor/philox.h"
+#include "tensor/host_device.h"
 
 namespace basis {
 
-#define BASIS_FUNCTOR inline __attribute__((always_inline)) BASIS_HOST_DEVICE
+// ---- Functions ----------------------------------------------------------------------------------
+// f32: polynomials of our own without branches, so that loops over them become vectors; errors are
+// the largest over all f32 (tests/tensor/cpu_functors_test.cpp). f64, for checks: the C library's.
+// Polynomials are minimax fits (Lawson's weights) of the functions named beside them.
 
+/// e^x, within 1 ulp; overflows to infinity, underflows through denormals to 0.
+BASIS_FUNCTOR float exponential(float x) {
+  // Comparisons let NaN through. Beyond these bounds the result is infinity and 0.
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -104.0f ? -104.0f : x;
+  // x = n ln 2 + r, |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to an integer in the low bits.
+  const float magic = 12582912.0f;
+  const float shifted = x * 1.44269504f + magic;
+  const std::int32_t n =
+      __builtin_bit_cast(std::int32_t, shifted) - __builtin_bit_cast(std::int32_t, magic);
+  const float rounded = shifted - magic;
+  // ln 2 in two parts, the first with zeros at its end: its product with n is exact.
+  float r = x - rounded * 0.693359375f;
+  r = r - rounded * -2.12194440e-4f;
+  // (e^r - 1 - r) / r^2
+  float p = 0.00138131424f;
+  p = p * r + 0.00836941879f;
+  p = p * r + 0.041668456f;
+  p = p * r + 0.166665152f;
+  p = p * r + 0.49999994f;
+  p = p * (r * r) + r;
+  p = p + 1.0f;
+  // 2^n in two factors: n goes from -150 to 128.
+  const std::int32_t half = n >> 1;
+  const float scale1 = __builtin_bit_cast(float, (half + 127) << 23);
+  const float scale2 = __builtin_bit_cast(float, (n - half + 127) << 23);
+  return p * scale1 * scale2;
+}
 BASIS_FUNCTOR double exponential(double x) {
   return __builtin_exp(x);
 }
-BASIS_FUNCTOR float exponential(float x) {
-  return __builtin_expf(x);
+
+/// e^(t^2) erfc(t) for t >= 0, given u = 1 / (1 + 0.3275911 t) (the variable of Abramowitz and
+/// Stegun 7.1.26), within 3e-7 of itself.
+BASIS_FUNCTOR float scaled_complement(float u) {
+  float p = 0.0558197871f;
+  p = p * u + -0.312379122f;
+  p = p * u + 0.615918398f;
+  p = p * u + -0.544383585f;
+  p = p * u + 0.487928241f;
+  p = p * u + -0.0429030471f;
+  p = p * u + 0.203257531f;
+  p = p * u + 0.166241005f;
+  p = p * u + 0.185717553f;
+  p = p * u + 0.184783235f;
+  return p * u;
+}
+
+/// erf(x), within 1.8 ulp.
+BASIS_FUNCTOR float error_function(float x) {
+  const float t = __builtin_fabsf(x);
+  const float s = x * x;
+  // |x| < 0.85: erf(x) / x - 1
+  float p = -0.000631512725f;
+  p = p * s + 0.00505109457f;
+  p = p * s + -0.0268025473f;
+  p = p * s + 0.112827174f;
+  p = p * s + -0.376125723f;
+  p = p * s + 0.128379166f;
+  const float near = p * x + x;
+  const float tail = exponential(-s) * scaled_complement(1.0f / (1.0f + 0.3275911f * t));
+  const float far = __builtin_copysignf(1.0f - tail, x);
+  return t < 0.85f ? near : far;
 }
 BASIS_FUNCTOR double error_function(double x) {
   return __builtin_erf(x);
 }
-BASIS_FUNCTOR float error_function(float x) {
-  return __builtin_erff(x);
+
+/// tanh(x), within 1.4 ulp.
+BASIS_FUNCTOR float hyperbolic_tangent(float x) {
+  const float t = __builtin_fabsf(x);
+  const float s = x * x;
+  // |x| < 0.6: (tanh(x) / x - 1) / x^2
+  float p = -0.00589515036f;
+  p = p * s + 0.0207959637f;
+  p = p * s + -0.0537838265f;
+  p = p * s + 0.133319244f;
+  p = p * s + -0.333332986f;
+  const float near = p * s * x + x;
+  const float far = __builtin_copysignf(1.0f - 2.0f / (exponential(2.0f * t) + 1.0f), x);
+  return t < 0.6f ? near : far;
 }
 BASIS_FUNCTOR double hyperbolic_tangent(double x) {
   return __builtin_tanh(x);
 }
-BASIS_FUNCTOR float hyperbolic_tangent(float x) {
-  return __builtin_tanhf(x);
-}
+
 BASIS_FUNCTOR double logarithm(double x) {
   return __builtin_log(x);
 }
@@ -39,6 +111,24 @@ BASIS_FUNCTOR double square_root(double x) {
 }
 BASIS_FUNCTOR float square_root(float x) {
   return __builtin_sqrtf(x);
+}
+
+/// The normal distribution's mass below x and its density at x, within 2 epsilon (absolute): one
+/// exponential serves both.
+template <class T>
+struct Normal {
+  T below, density;
+};
+BASIS_FUNCTOR Normal<float> normal_at(float x) {
+  const float t = __builtin_fabsf(x);
+  const float e = exponential(-0.5f * x * x);
+  const float u = 1.0f / (1.0f + 0.231641888f * t);  // 0.3275911 / sqrt(2)
+  const float tail = 0.5f * e * scaled_complement(u);
+  return {x < 0.0f ? tail : 1.0f - tail, 0.398942280f * e};
+}
+BASIS_FUNCTOR Normal<double> normal_at(double x) {
+  return {0.5 * __builtin_erfc(-0.70710678118654752440 * x),
+          0.39894228040143267794 * exponential(-0.5 * x * x)};
 }
 
 // ---- Conversions, round to nearest even ---------------------------------------------------------
@@ -89,14 +179,13 @@ struct Convert<BFloat16, BFloat16> {
 
 // ---- Activations --------------------------------------------------------------------------------
 
+/// x times the normal distribution's mass below x (arXiv 1606.08415).
 template <class T>
 struct GeluErf {
-  static BASIS_FUNCTOR T value(T x) {
-    return T(0.5) * x * (T(1) + error_function(x * T(0.70710678118654752440)));
-  }
+  static BASIS_FUNCTOR T value(T x) { return x * normal_at(x).below; }
   static BASIS_FUNCTOR T derivative(T x) {
-    return T(0.5) * (T(1) + error_function(x * T(0.70710678118654752440))) +
-           x * T(0.39894228040143267794) * exponential(T(-0.5) * x * x);
+    const Normal<T> normal = normal_at(x);
+    return normal.below + x * normal.density;
   }
 };
 

@@ -1,6 +1,7 @@
 #include "spectral/analysis.h"
 
 #include <cmath>
+#include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -158,6 +159,27 @@ TEST(Analysis, TakesAKnownDecomposition) {
   const MatrixPair pair = noisy_pair("w", 14, 9, 0.1, 1);
   const Svd known = svd(pair.before);
   EXPECT_EQ(analyse_matrix(pair, {}, &known).u.rotation, analyse_matrix(pair, {}).u.rotation);
+}
+
+// A change of 1 % leaves the raw overlap of pretrained weights near 1 where chance is 0.02, so that
+// stability must be judged by the ratio (METHODS 2).
+TEST(Analysis, OfAOnePercentNoiseOnMiniLmHasAnOverlapNearOneAndARatioNearOne) {
+  const auto model = real_data("weights/minilm-l6-h384-uncased/model.safetensors");
+  if (!std::filesystem::exists(model)) GTEST_SKIP() << "set BASIS_DATA; no " << model;
+  const std::string name = "encoder.layer.2.attention.self.value.weight";
+  const Matrix before = to_matrix(SafeTensors::open(model).tensor(name).view());
+  const MatrixReport report =
+      analyse_matrix({name, before, with_noise(before, 0.01, 1)}, {.gaussian_draws = 3});
+  EXPECT_NEAR(report.change, 0.01, 1e-12);
+  EXPECT_NEAR(report.u.chance[7], 0.0208, 1e-4);
+  double ratio = 0;
+  for (std::size_t k = 8; k <= 64; ++k) {
+    EXPECT_GT(report.u.overlap[k - 1], 0.998) << k;
+    EXPECT_GT(report.v.overlap[k - 1], 0.998) << k;
+    ratio += (std::log(report.u.ratio[k - 1]) + std::log(report.v.ratio[k - 1])) / 114;
+  }
+  // As OfAGaussianChangeHasARatioOfOne, with 3 draws: a scatter of about 0.2 in the logarithm.
+  EXPECT_NEAR(ratio, 0, 0.6);
 }
 
 TEST(Analysis, NamesTheMatrixThatCannotBeCompared) {

@@ -172,6 +172,16 @@ TEST(GapGroups, JoinNeighboursCloserThanTwiceTheChange) {
   EXPECT_EQ(gap_groups({3, 3, 3}, 0, same, same).size(), 3u) << "without a change nothing mixes";
 }
 
+TEST(GapGroups, ReportTheSubspaceThatMixesInsideAndWhatLeavesIt) {
+  BasisProducts mixed{9, identity(3), std::vector<double>(3)};
+  mixed.cosines = Matrix(3, 3, {0.6, 0.8, 0, -0.8, 0.6, 0, 0, 0, 0.5});
+  const std::vector<GapGroup> groups = gap_groups({5, 4.9, 1}, 0.1, mixed, mixed);
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_NEAR(groups[0].overlap_u, 1, 1e-15);
+  EXPECT_NEAR(groups[0].overlap_v, 1, 1e-15);
+  EXPECT_NEAR(groups[1].overlap_u, 0.25, 1e-15);
+}
+
 TEST(SpectrumShift, IsRelative) {
   const std::vector<double> shift = spectrum_shift({4, 2, 0}, {5, 1, 0});
   EXPECT_EQ(shift[0], 0.25);

@@ -1,136 +1,259 @@
-#include "tensor/cpu/kernels/mask.h"
+#include "tensor/cpu/kernels/attention_tasks.h"
+#include "tensor/cpu/kernels/small_gemm.h"
+
+// A task is one head of one sequence. Its keys and values are packed once; then 48 query rows at a
+// time go against all keys. Scores live in that tile only; the gradient makes them again.
 
 namespace basis::cpu::BASIS_KERNELS {
 namespace {
 
+/// One thread's packed operands and tiles of the forward pass.
 template <class T>
-std::size_t forward_workspace(int threads, const SequenceView& sequences, const AttentionShape&) {
-  return static_cast<std::size_t>(threads) * static_cast<std::size_t>(sequences.longest + 8) * 32;
-}
+struct ForwardTiles {
+  T* keys;         // (padded L, padded D), then the values
+  T* keys_across;  // (padded D, padded L)
+  T* query;        // (tile, padded D)
+  T* score;        // (tile, padded L)
+  T* mixed;        // (tile, padded D)
+  TileMask mask;
 
-inline bool keeps(Dropout dropout, const StepState* state, std::uint32_t example, Index head,
-                  Index query, Index key) {
-  if (!dropout.is_active()) return true;
-  const std::uint64_t element =
-      attention_element(static_cast<std::uint64_t>(head), static_cast<std::uint64_t>(query),
-                        static_cast<std::uint64_t>(key));
-  const PhiloxCounter c =
-      philox4x32(philox_counter(static_cast<std::uint32_t>(element / 8), example, dropout.site,
-                                static_cast<std::uint32_t>(state->step)),
-                 philox_key(state->seed));
-  const std::uint32_t lane = element % 8;
-  return ((c.word[lane / 2] >> (16 * (lane % 2))) & 0xFFFFu) >= dropout.threshold;
-}
+  ForwardTiles(Carver& carver, Index longest, Index width)
+      : keys(carver.take<T>(padded<T>(longest) * padded<T>(width))),
+        keys_across(carver.take<T>(padded<T>(longest) * padded<T>(width))),
+        query(carver.take<T>(tile_rows * padded<T>(width))),
+        score(carver.take<T>(tile_rows * padded<T>(longest))),
+        mixed(carver.take<T>(tile_rows * padded<T>(width))),
+        mask(carver, longest) {}
+};
 
 template <class T>
-void zero_rows(MatrixView out, Index begin) {
-  if (out.is_absent()) return;
-  for (Index row = begin; row < out.rows; ++row) {
-    for (Index j = 0; j < out.columns; ++j) out.as<T>()[row * out.row_stride + j] = T(0);
+struct Softmax {
+  T largest, sum;
+};
+
+// score = e^(score - largest) over the keys, 0 beyond them, dropped where the draw says so; the sum
+// is of all before dropping.
+template <class T>
+inline Softmax<T> softmax_row(T* score, Index length, Index padded_length, const Draw* draws,
+                              std::uint32_t threshold) {
+  for (Index j = length; j < padded_length; ++j) score[j] = -__builtin_inff();
+  T largest = score[0];
+#pragma omp simd reduction(max : largest)
+  for (Index j = 0; j < padded_length; ++j) largest = score[j] > largest ? score[j] : largest;
+  T sum = T(0);
+#pragma omp simd reduction(+ : sum)
+  for (Index j = 0; j < padded_length; ++j) {
+    const T e = exponential(score[j] - largest);
+    score[j] = e;
+    sum += e;
   }
+  if (threshold != 0) {
+#pragma omp simd
+    for (Index j = 0; j < length; ++j) score[j] = draws[j] < threshold ? T(0) : score[j];
+  }
+  return {largest, sum};
 }
 
 template <class T>
 void forward(int threads, ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
              const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
              const StepState* state, MatrixView out, MatrixView log_sum_exp, void* workspace) {
-  const Index D = shape.head_size;
+  const Index width = shape.head_size;
+  const Index padded_width = padded<T>(width);
   const T scale = static_cast<T>(shape.scale);
-  zero_rows<T>(out, sequences.offsets[sequences.sequences]);
-  zero_rows<T>(log_sum_exp, sequences.offsets[sequences.sequences]);
-  for_parts(threads, sequences.sequences * shape.heads, 1 << 12,
-            [&](Index part, Index first, Index last) {
-              T* score = static_cast<T*>(workspace) + part * (sequences.longest + 8);
-              for (Index task = first; task < last; ++task) {
-                const Index b = task / shape.heads, head = task % shape.heads;
-                const Index begin = sequences.offsets[b], length = sequences.offsets[b + 1] - begin;
-                const auto example = static_cast<std::uint32_t>(sequences.first_example + b);
-                for (Index i = 0; i < length; ++i) {
-                  const T* qi = q.as<T>() + (begin + i) * q.row_stride + head * D;
-                  T* oi = out.as<T>() + (begin + i) * out.row_stride + head * D;
-                  T largest = -__builtin_inff();
-                  for (Index j = 0; j < length; ++j) {
-                    const T* kj = k.as<T>() + (begin + j) * k.row_stride + head * D;
-                    T dot = 0;
-                    for (Index c = 0; c < D; ++c) dot += qi[c] * kj[c];
-                    score[j] = dot * scale;
-                    largest = score[j] > largest ? score[j] : largest;
-                  }
-                  T sum = 0;
-                  for (Index j = 0; j < length; ++j)
-                    sum += score[j] = exponential(score[j] - largest);
-                  for (Index c = 0; c < D; ++c) oi[c] = 0;
-                  const T factor = static_cast<T>(dropout.scale()) / sum;
-                  for (Index j = 0; j < length; ++j) {
-                    if (!keeps(dropout, state, example, head, i, j)) continue;
-                    const T p = score[j] * factor;
-                    const T* vj = v.as<T>() + (begin + j) * v.row_stride + head * D;
-                    for (Index c = 0; c < D; ++c) oi[c] += p * vj[c];
-                  }
-                  if (!log_sum_exp.is_absent()) {
-                    log_sum_exp.as<T>()[(begin + i) * log_sum_exp.row_stride + head] =
-                        largest + logarithm(sum);
-                  }
-                }
-              }
-            });
+  const T kept_scale = static_cast<T>(dropout.scale());
+  zero_rows_beyond<T>(out, sequences.offsets[sequences.sequences]);
+  zero_rows_beyond<T>(log_sum_exp, sequences.offsets[sequences.sequences]);
+
+  Carver shared(workspace);
+  const TaskOrder order(shared, sequences);
+  auto tiles_of = [&](Index part) {
+    Carver carver = shared;
+    for (Index before = 0; before < part; ++before) {
+      ForwardTiles<T>(carver, sequences.longest, width);
+    }
+    return ForwardTiles<T>(carver, sequences.longest, width);
+  };
+  for_tasks(threads, sequences, shape.heads, order, [&](Index part, const Task& task) {
+    ForwardTiles<T> tiles = tiles_of(part);
+    const Index length = task.length;
+    const Index padded_length = padded<T>(length);
+    const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
+    pack_keys(head_of<T>(k, task, width), k.row_stride, length, padded_length, width, tiles.keys);
+    transpose(tiles.keys, padded_length, padded_width, tiles.keys_across);
+    pack_rows(head_of<T>(v, task, width), v.row_stride, length, width, T(1), tiles.keys);
+    const T* query = head_of<T>(q, task, width);
+    T* result = head_of<T>(out, task, width);
+    for (Index first = 0; first < length; first += tile_rows) {
+      const Index rows = length - first < tile_rows ? length - first : tile_rows;
+      pack_rows(query + first * q.row_stride, q.row_stride, rows, width, scale, tiles.query);
+      multiply<T>(rows, padded_length, width, {tiles.query, padded_width, 1}, tiles.keys_across,
+                  padded_length, tiles.score, padded_length, false);
+      tiles.mask.draw(dropout, state, example, task.head, first, rows, length);
+      T factor[tile_rows];
+      for (Index i = 0; i < rows; ++i) {
+        const Softmax<T> softmax = softmax_row(tiles.score + i * padded_length, length,
+                                               padded_length, tiles.mask.row(i), dropout.threshold);
+        factor[i] = kept_scale / softmax.sum;
+        if (log_sum_exp.is_absent()) continue;
+        log_sum_exp.as<T>()[(task.begin + first + i) * log_sum_exp.row_stride + task.head] =
+            softmax.largest + logarithm(softmax.sum);
+      }
+      multiply<T>(rows, padded_width, length, {tiles.score, padded_length, 1}, tiles.keys,
+                  padded_width, tiles.mixed, padded_width, false);
+      for (Index i = 0; i < rows; ++i) {
+        unpack_rows(tiles.mixed + i * padded_width, 1, width, factor[i],
+                    result + (first + i) * out.row_stride, out.row_stride);
+      }
+    }
+  });
+}
+
+/// One thread's packed operands and tiles of the gradient.
+template <class T>
+struct GradientTiles {
+  T* keys;           // (padded L, padded D)
+  T* keys_across;    // (padded D, padded L)
+  T* values_across;  // (padded D, padded L)
+  T* dkeys;          // (padded L, padded D): first the values, before they are transposed
+  T* dvalues;        // (padded L, padded D)
+  T* query;          // (tile, padded D), scaled
+  T* dout;           // (tile, padded D)
+  T* dquery;         // (tile, padded D)
+  T* score;          // (tile, padded L): scores, then dropped probabilities
+  T* dscore;         // (tile, padded L): gradient of probabilities, then of scores
+  TileMask mask;
+
+  GradientTiles(Carver& carver, Index longest, Index width)
+      : keys(carver.take<T>(padded<T>(longest) * padded<T>(width))),
+        keys_across(carver.take<T>(padded<T>(longest) * padded<T>(width))),
+        values_across(carver.take<T>(padded<T>(longest) * padded<T>(width))),
+        dkeys(carver.take<T>(padded<T>(longest) * padded<T>(width))),
+        dvalues(carver.take<T>(padded<T>(longest) * padded<T>(width))),
+        query(carver.take<T>(tile_rows * padded<T>(width))),
+        dout(carver.take<T>(tile_rows * padded<T>(width))),
+        dquery(carver.take<T>(tile_rows * padded<T>(width))),
+        score(carver.take<T>(tile_rows * padded<T>(longest))),
+        dscore(carver.take<T>(tile_rows * padded<T>(longest))),
+        mask(carver, longest) {}
+};
+
+// p = e^(score - lse), m the mask (0 or its scale): score = p m, dscore = p (m dscore - delta),
+// where delta = sum_j p_j m_j dscore_j = dout . out.
+template <class T>
+inline void softmax_gradient_row(T* score, T* dscore, Index padded_length, T log_sum_exp, T delta) {
+#pragma omp simd
+  for (Index j = 0; j < padded_length; ++j) {
+    const T p = exponential(score[j] - log_sum_exp);
+    score[j] = p;
+    dscore[j] = p * (dscore[j] - delta);
+  }
+}
+template <class T>
+inline void softmax_gradient_row(T* score, T* dscore, Index length, T log_sum_exp, T delta,
+                                 const Draw* draws, std::uint32_t threshold, T kept_scale) {
+#pragma omp simd
+  for (Index j = 0; j < length; ++j) {
+    const T p = exponential(score[j] - log_sum_exp);
+    const T m = draws[j] < threshold ? T(0) : kept_scale;
+    score[j] = p * m;
+    dscore[j] = p * (m * dscore[j] - delta);
+  }
+}
+
+template <class T>
+inline T dot(const T* a, const T* b, Index count) {
+  T sum = T(0);
+#pragma omp simd reduction(+ : sum)
+  for (Index i = 0; i < count; ++i) sum += a[i] * b[i];
+  return sum;
 }
 
 template <class T>
 void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixView k,
               ConstMatrixView v, ConstMatrixView out, ConstMatrixView log_sum_exp,
               const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
-              const StepState* state, MatrixView dq, MatrixView dk, MatrixView dv, void*) {
-  const Index D = shape.head_size;
+              const StepState* state, MatrixView dq, MatrixView dk, MatrixView dv,
+              void* workspace) {
+  const Index width = shape.head_size;
+  const Index padded_width = padded<T>(width);
   const T scale = static_cast<T>(shape.scale);
-  const Index rows = sequences.offsets[sequences.sequences];
-  zero_rows<T>(dq, rows);
-  zero_rows<T>(dk, rows);
-  zero_rows<T>(dv, rows);
-  for_parts(threads, sequences.sequences * shape.heads, 1 << 12,
-            [&](Index, Index first, Index last) {
-              for (Index task = first; task < last; ++task) {
-                const Index b = task / shape.heads, head = task % shape.heads;
-                const Index begin = sequences.offsets[b], length = sequences.offsets[b + 1] - begin;
-                const auto example = static_cast<std::uint32_t>(sequences.first_example + b);
-                auto at = [&](auto& view, Index row) {
-                  return view.template as<T>() + (begin + row) * view.row_stride + head * D;
-                };
-                for (Index i = 0; i < length; ++i) {
-                  for (Index c = 0; c < D; ++c) at(dq, i)[c] = at(dk, i)[c] = at(dv, i)[c] = 0;
-                }
-                for (Index i = 0; i < length; ++i) {
-                  const T* qi = at(q, i);
-                  const T* gi = at(dout, i);
-                  const T* oi = at(out, i);
-                  T delta = 0;
-                  for (Index c = 0; c < D; ++c) delta += gi[c] * oi[c];
-                  const T lse = log_sum_exp.as<T>()[(begin + i) * log_sum_exp.row_stride + head];
-                  for (Index j = 0; j < length; ++j) {
-                    const T* kj = at(k, j);
-                    const T* vj = at(v, j);
-                    T dot = 0, dp = 0;
-                    for (Index c = 0; c < D; ++c) dot += qi[c] * kj[c];
-                    for (Index c = 0; c < D; ++c) dp += gi[c] * vj[c];
-                    const T p = exponential(dot * scale - lse);
-                    const T kept = keeps(dropout, state, example, head, i, j)
-                                       ? static_cast<T>(dropout.scale())
-                                       : T(0);
-                    const T ds = p * (kept * dp - delta) * scale;
-                    for (Index c = 0; c < D; ++c) {
-                      at(dv, j)[c] += p * kept * gi[c];
-                      at(dq, i)[c] += ds * kj[c];
-                      at(dk, j)[c] += ds * qi[c];
-                    }
-                  }
-                }
-              }
-            });
+  const T kept_scale = static_cast<T>(dropout.scale());
+  for (MatrixView* view : {&dq, &dk, &dv}) {
+    zero_rows_beyond<T>(*view, sequences.offsets[sequences.sequences]);
+  }
+  Carver shared(workspace);
+  const TaskOrder order(shared, sequences);
+  auto tiles_of = [&](Index part) {
+    Carver carver = shared;
+    for (Index before = 0; before < part; ++before) {
+      GradientTiles<T>(carver, sequences.longest, width);
+    }
+    return GradientTiles<T>(carver, sequences.longest, width);
+  };
+  for_tasks(threads, sequences, shape.heads, order, [&](Index part, const Task& task) {
+    GradientTiles<T> tiles = tiles_of(part);
+    const Index length = task.length;
+    const Index padded_length = padded<T>(length);
+    const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
+    pack_keys(head_of<T>(k, task, width), k.row_stride, length, padded_length, width, tiles.keys);
+    transpose(tiles.keys, padded_length, padded_width, tiles.keys_across);
+    pack_keys(head_of<T>(v, task, width), v.row_stride, length, padded_length, width, tiles.dkeys);
+    transpose(tiles.dkeys, padded_length, padded_width, tiles.values_across);
+    const T* query = head_of<T>(q, task, width);
+    const T* result = head_of<T>(out, task, width);
+    const T* dresult = head_of<T>(dout, task, width);
+    for (Index first = 0; first < length; first += tile_rows) {
+      const Index rows = length - first < tile_rows ? length - first : tile_rows;
+      pack_rows(query + first * q.row_stride, q.row_stride, rows, width, scale, tiles.query);
+      pack_rows(dresult + first * dout.row_stride, dout.row_stride, rows, width, T(1), tiles.dout);
+      multiply<T>(rows, padded_length, width, {tiles.query, padded_width, 1}, tiles.keys_across,
+                  padded_length, tiles.score, padded_length, false);
+      multiply<T>(rows, padded_length, width, {tiles.dout, padded_width, 1}, tiles.values_across,
+                  padded_length, tiles.dscore, padded_length, false);
+      tiles.mask.draw(dropout, state, example, task.head, first, rows, length);
+      for (Index i = 0; i < rows; ++i) {
+        const T delta =
+            dot(tiles.dout + i * padded_width, result + (first + i) * out.row_stride, width);
+        const T lse =
+            log_sum_exp.as<T>()[(task.begin + first + i) * log_sum_exp.row_stride + task.head];
+        T* score = tiles.score + i * padded_length;
+        T* dscore = tiles.dscore + i * padded_length;
+        if (dropout.is_active()) {
+          softmax_gradient_row(score, dscore, length, lse, delta, tiles.mask.row(i),
+                               dropout.threshold, kept_scale);
+        } else {
+          softmax_gradient_row(score, dscore, padded_length, lse, delta);
+        }
+      }
+      const bool adds = first > 0;
+      multiply<T>(rows, padded_width, length, {tiles.dscore, padded_length, 1}, tiles.keys,
+                  padded_width, tiles.dquery, padded_width, false);
+      unpack_rows(tiles.dquery, rows, width, scale,
+                  head_of<T>(dq, task, width) + first * dq.row_stride, dq.row_stride);
+      multiply<T>(length, padded_width, rows, {tiles.dscore, 1, padded_length}, tiles.query,
+                  padded_width, tiles.dkeys, padded_width, adds);
+      multiply<T>(length, padded_width, rows, {tiles.score, 1, padded_length}, tiles.dout,
+                  padded_width, tiles.dvalues, padded_width, adds);
+    }
+    unpack_rows(tiles.dkeys, length, width, T(1), head_of<T>(dk, task, width), dk.row_stride);
+    unpack_rows(tiles.dvalues, length, width, T(1), head_of<T>(dv, task, width), dv.row_stride);
+  });
+}
+
+template <class Tiles>
+std::size_t workspace(int threads, const SequenceView& sequences, const AttentionShape& shape) {
+  Carver carver(nullptr);
+  TaskOrder(carver, sequences);
+  for (int thread = 0; thread < threads; ++thread) {
+    Tiles(carver, sequences.longest, shape.head_size);
+  }
+  return static_cast<std::size_t>(carver.address()) + 64;
 }
 
 template <class T>
 constexpr AttentionKernels make_table() {
-  return {forward_workspace<T>, forward<T>, forward_workspace<T>, gradient<T>};
+  return {workspace<ForwardTiles<T>>, forward<T>, workspace<GradientTiles<T>>, gradient<T>};
 }
 
 }  // namespace

@@ -1,0 +1,191 @@
+#include "experiments/stage.h"
+
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tensor/error.h"
+#include "tensor/file.h"
+#include "tests/experiments/fixture.h"
+
+namespace basis {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<std::string> labels_of(const Plan& plan, const std::vector<std::size_t>& places) {
+  std::vector<std::string> labels;
+  for (const std::size_t place : places) labels.push_back(plan.stages[place].label);
+  return labels;
+}
+
+TEST(Plan, HasInputsBeforeWhatNeedsThem) {
+  const Plan plan = example_plan();
+  EXPECT_EQ(plan.stages.size(), 1u + 8 + 4 + 1);
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    for (const std::size_t input : plan.stages[i].inputs) EXPECT_LT(input, i);
+  }
+  EXPECT_EQ(plan.stages.front().kind, StageKind::Pretrain);
+  EXPECT_EQ(plan.stages.back().kind, StageKind::Report);
+  EXPECT_EQ(plan.stages.back().inputs.size(), plan.stages.size() - 1);
+  const Stage& spectrum = plan.stages[place_of(plan, "spectrum mrpc full seed 1")];
+  EXPECT_THAT(labels_of(plan, spectrum.inputs),
+              ElementsAre("pretrain seed 0", "finetune mrpc full seed 1"));
+}
+
+TEST(Plan, FoldersAreDistinctAndReadable) {
+  const Plan plan = example_plan();
+  std::set<std::string> folders;
+  for (const Stage& stage : plan.stages) folders.insert(stage.folder);
+  EXPECT_EQ(folders.size(), plan.stages.size());
+  const Stage& stage = plan.stages[place_of(plan, "finetune mrpc lora seed 1")];
+  EXPECT_EQ(stage.folder, "finetune-mrpc-lora-1-" + stage.identity.substr(0, 8));
+}
+
+TEST(Plan, SelectsByLabelWithAllThatIsNeeded) {
+  const Plan plan = example_plan();
+  EXPECT_THAT(
+      labels_of(plan, select_stages(plan, "spectrum mrpc*seed 0")),
+      ElementsAre("pretrain seed 0", "finetune mrpc full seed 0", "spectrum mrpc full seed 0"));
+  EXPECT_EQ(select_stages(plan, "").size(), plan.stages.size());
+  EXPECT_THROW(select_stages(plan, "sst2"), Error);
+}
+
+class PlanFile : public FolderTest {};
+
+TEST_F(PlanFile, ReadsBack) {
+  const Plan plan = example_plan();
+  write_plan(folder_ / "plan.json", plan);
+  const Plan again = read_plan(folder_ / "plan.json");
+  ASSERT_EQ(again.stages.size(), plan.stages.size());
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    EXPECT_EQ(again.stages[i].identity, plan.stages[i].identity);
+    EXPECT_EQ(again.stages[i].inputs, plan.stages[i].inputs);
+    EXPECT_EQ(again.stages[i].kind, plan.stages[i].kind);
+    EXPECT_EQ(again.stages[i].seed, plan.stages[i].seed);
+  }
+}
+
+TEST_F(PlanFile, ThatIsDamagedIsAnError) {
+  for (const char* text : {"", "[]", "{\"name\": 3}", "{\"name\": \"x\", \"stages\": [{}]}"}) {
+    write_file_atomically(folder_ / "plan.json", text);
+    EXPECT_THROW(read_plan(folder_ / "plan.json"), Error) << text;
+  }
+}
+
+// ---- Identity: one change of a config, and which of four stages become others
+// --------------------
+
+struct Change {
+  const char* what;
+  std::vector<std::string> overrides;
+  bool pretrain, full, lora, spectrum;  // has the identity changed?
+};
+
+void PrintTo(const Change& change, std::ostream* out) {
+  *out << change.what;
+}
+
+class StageIdentity : public testing::TestWithParam<Change> {};
+
+TEST_P(StageIdentity, ChangesExactlyWhenItShould) {
+  const Plan before = example_plan();
+  const Plan after = example_plan(GetParam().overrides);
+  const auto has_changed = [&](const std::string& label) {
+    return before.stages[place_of(before, label)].identity !=
+           after.stages[place_of(after, label)].identity;
+  };
+  EXPECT_EQ(has_changed("pretrain seed 0"), GetParam().pretrain);
+  EXPECT_EQ(has_changed("finetune mrpc full seed 0"), GetParam().full);
+  EXPECT_EQ(has_changed("finetune mrpc lora seed 0"), GetParam().lora);
+  EXPECT_EQ(has_changed("spectrum mrpc full seed 0"), GetParam().spectrum);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, StageIdentity,
+    testing::Values(
+        Change{"nothing", {}, false, false, false, false},
+        Change{"threads", {"threads=2"}, false, false, false, false},
+        Change{"name", {"name=other"}, false, false, false, false},
+        Change{"question", {"question=why"}, false, false, false, false},
+        Change{"checkpoint interval",
+               {"train.checkpoint_every=7", "pretrain.checkpoint_every=3"},
+               false,
+               false,
+               false,
+               false},
+        Change{"order and number of seeds", {"seeds=[5, 0, 7]"}, false, false, false, false},
+        Change{"another method",
+               {"methods=[\"lora\", \"head\", \"full\"]"},
+               false,
+               false,
+               false,
+               false},
+        Change{"another task's key",
+               {"task.synthetic-sentiment.epochs=9"},
+               false,
+               false,
+               false,
+               false},
+        Change{"rows of synthetic tasks", {"data.rows_seed=1"}, false, false, false, false},
+        Change{"SGD's momentum under AdamW", {"train.momentum=0.5"}, false, false, false, false},
+        Change{"alpha said in full", {"method.lora.alpha=8"}, false, false, false, false},
+        Change{"head's rate said in full",
+               {"train.head_learning_rate=2e-5"},
+               false,
+               false,
+               false,
+               false},
+        Change{"default said in full",
+               {"train.epochs=3", "method.lora.rank=8"},
+               false,
+               false,
+               false,
+               false},
+        Change{"dtype", {"dtype=f64"}, true, true, true, true},
+        Change{"pretraining", {"pretrain.learning_rate=2e-3"}, true, true, true, true},
+        Change{"pretraining's seed, which is in the label too",
+               {"data.language_seed=1"},
+               true,
+               true,
+               true,
+               true},
+        Change{"head of the model", {"model.head=pooler"}, false, true, true, true},
+        Change{"training", {"train.weight_decay=0"}, false, true, true, true},
+        Change{"steps for epochs", {"train.steps=20"}, false, true, true, true},
+        Change{"the task's key", {"task.mrpc.epochs=9"}, false, true, true, true},
+        Change{"the method's rank", {"method.lora.rank=4"}, false, false, true, false},
+        Change{"the method's rate", {"method.full.learning_rate=1e-4"}, false, true, false, true},
+        Change{"ranks of the spectrum", {"spectrum.ranks=[3]"}, false, false, false, true}));
+
+TEST(StageIdentityOfFiles, FollowsTheirContentAndNotTheirPath) {
+  const std::string config = "tasks = [\"mrpc\"]\nmethods = [\"full\"]\n[model]\npath = \"a\"\n";
+  StageInputs inputs = named_inputs();
+  const auto identity = [&](const std::string& path) {
+    const Plan plan = make_plan(parse_config(config, "x.toml", {"model.path=" + path}), inputs);
+    return plan.stages[0].identity;
+  };
+  EXPECT_NE(identity("a"), identity("b"));
+  inputs.hash_of_model_folder = [](const std::string&) { return std::string("same bytes"); };
+  EXPECT_EQ(identity("a"), identity("b"));
+  const std::string before = identity("a");
+  inputs.hash_of_task = [](const std::string&) { return std::string("other rows"); };
+  EXPECT_NE(identity("a"), before);
+}
+
+TEST(StageInputsOfPlan, AreAskedOnceAndNotForSyntheticTasks) {
+  StageInputs inputs = named_inputs();
+  int asked = 0;
+  inputs.hash_of_task = [&](const std::string& task) {
+    EXPECT_EQ(task, "mrpc");
+    ++asked;
+    return std::string("rows");
+  };
+  make_plan(parse_config(example_config, "example.toml"), inputs);
+  EXPECT_EQ(asked, 1);
+}
+
+}  // namespace
+}  // namespace basis
