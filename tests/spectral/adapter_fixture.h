@@ -58,9 +58,9 @@ class AdapterFolder : public TemporaryFolder {
     for (std::size_t b = 0; b < file.at("input_ids").size(); ++b) {
       const auto sequence = file.at("input_ids").at(b).get<std::vector<std::int32_t>>();
       const bool is_pair = !file.at("texts").at(b).at(1).is_null();
-      std::int32_t type = 0;
+      std::int32_t type = 0, position = 0;
       for (const std::int32_t id : sequence) {
-        positions.push_back(static_cast<std::int32_t>(&id - sequence.data()));
+        positions.push_back(position++);
         ids.push_back(id);
         types.push_back(type);
         if (is_pair && id == separator) type = 1;

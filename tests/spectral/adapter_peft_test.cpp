@@ -41,7 +41,8 @@ TEST_F(PeftFolder, GivesPeftsLogitsBySidePathAndMerged) {
     const AdapterMethod method = load_adapter(backend(), memory(), stored(name), *model);
     EXPECT_THAT(method.targets, testing::ElementsAre(Query, Value));
     std::vector<double> wanted;
-    for (const auto& row : expected().at("logits").at(name)) {
+    const nlohmann::json rows = expected().at("logits").at(name);
+    for (const auto& row : rows) {
       for (const auto& logit : row) wanted.push_back(logit.get<double>());
     }
     // f32 on both sides; tests/oracle/README.md states the tolerance.
@@ -86,14 +87,14 @@ TEST_F(PeftFolder, ReadsTargetsByPeftsRules) {
     std::vector<MatrixKind> kinds;
   };
   const Case cases[] = {
-      {R"(["query", "value"])", {Query, Value}},
-      {R"(["output.dense"])", {AttentionOutput, FfnOut}},
-      {R"(["attention.output.dense"])", {AttentionOutput}},
-      {R"(["self.key", "intermediate.dense", "score"])", {Key, FfnIn}},
-      {R"(["bert.encoder.layer.0.output.dense"])", {FfnOut}},
-      {R"("(.*\\.attention\\.self\\.key)|(.*\\.\\d+\\.output\\.dense)")", {Key, FfnOut}},
-      {R"(".*query")", {Query}},
-      {R"(".*(query|key|value)$")", {Query, Key, Value}},
+      {R"j(["query", "value"])j", {Query, Value}},
+      {R"j(["output.dense"])j", {AttentionOutput, FfnOut}},
+      {R"j(["attention.output.dense"])j", {AttentionOutput}},
+      {R"j(["self.key", "intermediate.dense", "score"])j", {Key, FfnIn}},
+      {R"j(["bert.encoder.layer.0.output.dense"])j", {FfnOut}},
+      {R"j("(.*\\.attention\\.self\\.key)|(.*\\.\\d+\\.output\\.dense)")j", {Key, FfnOut}},
+      {R"j(".*query")j", {Query}},
+      {R"j(".*(query|key|value)$")j", {Query, Key, Value}},
   };
   for (const Case& test : cases) {
     take_stored("lora");
@@ -108,35 +109,35 @@ TEST_F(PeftFolder, IsRefusedWithTheKeyThatIsNotPlainLora) {
     const char* message;
   };
   const Damage damages[] = {
-      {R"({"peft_type": "VERA"})", "\"peft_type\" is \"VERA\"; only LORA is read"},
-      {R"({"peft_type": 3})", "\"peft_type\" is not a string"},
-      {R"({"task_type": "CAUSAL_LM"})", "\"task_type\" is \"CAUSAL_LM\""},
-      {R"({"bias": "all"})", "\"bias\" is \"all\""},
-      {R"({"use_dora": true})", "\"use_dora\" is set"},
-      {R"({"lora_bias": true})", "\"lora_bias\" is set"},
-      {R"({"rank_pattern": {"query": 4}})", "\"rank_pattern\" is set"},
-      {R"({"alpha_pattern": {"query": 4}})", "\"alpha_pattern\" is set"},
-      {R"({"layers_to_transform": [0]})", "\"layers_to_transform\" is set"},
-      {R"({"layers_to_transform": 0})", "\"layers_to_transform\" is set"},
-      {R"({"exclude_modules": "x"})", "\"exclude_modules\" is set"},
-      {R"({"init_lora_weights": "pissa_niter_4"})", "changes the base weights"},
-      {R"({"r": 0})", "\"r\" is not an integer from 1"},
-      {R"({"r": 30})", "rank 30 is not between 1 and 24"},
-      {R"({"r": 4})", "is (3, 24), the adapter's settings and the model want (4, 24)"},
-      {R"({"lora_alpha": 0})", "\"lora_alpha\" is not positive"},
-      {R"({"lora_dropout": 1.5})", "\"lora_dropout\" is outside [0, 1)"},
-      {R"({"use_rslora": "yes"})", "\"use_rslora\" is not true or false"},
-      {R"({"basis_head": "cls"})", "\"basis_head\" is neither"},
-      {R"({"target_modules": null})", "\"target_modules\" is missing"},
-      {R"({"target_modules": ["q_proj"]})", "matches none of the six matrices"},
-      {R"({"target_modules": ["query", "key", "value"]})", "lacks base_model.model.bert.encoder"},
-      {R"({"target_modules": ["query"]})", "self.value.lora_A.weight has no place"},
-      {R"({"target_modules": ".*\\.0\\..*\\.(query|value)"})", "other matrices in layer 1"},
-      {R"({"target_modules": "(.*"})", "is no regular expression"},
-      {R"({"target_modules": "(?P<x>.*)query"})", "is no regular expression"},
-      {R"({"target_modules": "((x{999}){999}){999}"})", "is no regular expression"},
+      {R"j({"peft_type": "VERA"})j", "\"peft_type\" is \"VERA\"; only LORA is read"},
+      {R"j({"peft_type": 3})j", "\"peft_type\" is not a string"},
+      {R"j({"task_type": "CAUSAL_LM"})j", "\"task_type\" is \"CAUSAL_LM\""},
+      {R"j({"bias": "all"})j", "\"bias\" is \"all\""},
+      {R"j({"use_dora": true})j", "\"use_dora\" is set"},
+      {R"j({"lora_bias": true})j", "\"lora_bias\" is set"},
+      {R"j({"rank_pattern": {"query": 4}})j", "\"rank_pattern\" is set"},
+      {R"j({"alpha_pattern": {"query": 4}})j", "\"alpha_pattern\" is set"},
+      {R"j({"layers_to_transform": [0]})j", "\"layers_to_transform\" is set"},
+      {R"j({"layers_to_transform": 0})j", "\"layers_to_transform\" is set"},
+      {R"j({"exclude_modules": "x"})j", "\"exclude_modules\" is set"},
+      {R"j({"init_lora_weights": "pissa_niter_4"})j", "changes the base weights"},
+      {R"j({"r": 0})j", "\"r\" is not an integer from 1"},
+      {R"j({"r": 30})j", "rank 30 is not between 1 and 24"},
+      {R"j({"r": 4})j", "is (3, 24), the adapter's settings and the model want (4, 24)"},
+      {R"j({"lora_alpha": 0})j", "\"lora_alpha\" is not positive"},
+      {R"j({"lora_dropout": 1.5})j", "\"lora_dropout\" is outside [0, 1)"},
+      {R"j({"use_rslora": "yes"})j", "\"use_rslora\" is not true or false"},
+      {R"j({"basis_head": "cls"})j", "\"basis_head\" is neither"},
+      {R"j({"target_modules": null})j", "\"target_modules\" is missing"},
+      {R"j({"target_modules": ["q_proj"]})j", "matches none of the six matrices"},
+      {R"j({"target_modules": ["query", "key", "value"]})j", "lacks base_model.model.bert.encoder"},
+      {R"j({"target_modules": ["query"]})j", "self.value.lora_A.weight has no place"},
+      {R"j({"target_modules": ".*\\.0\\..*\\.(query|value)"})j", "other matrices in layer 1"},
+      {R"j({"target_modules": "(.*"})j", "is no regular expression"},
+      {R"j({"target_modules": "(?P<x>.*)query"})j", "is no regular expression"},
+      {R"j({"target_modules": "((x{999}){999}){999}"})j", "is no regular expression"},
       // Steps without end for a matcher that backtracks.
-      {R"({"target_modules": "((((.*)*)*)*)*!"})", "matches none of the six matrices"},
+      {R"j({"target_modules": "((((.*)*)*)*)*!"})j", "matches none of the six matrices"},
   };
   for (const Damage& damage : damages) {
     take_stored("lora");
