@@ -1,5 +1,7 @@
 #include "spectral/adapter_file.h"
 
+#include <limits>
+
 #include "spectral/fingerprint.h"
 #include "tests/spectral/adapter_fixture.h"
 
@@ -104,6 +106,35 @@ TEST_F(AdapterFolder, FingerprintIsOfTheEncoderAlone) {
   EXPECT_EQ(fingerprint_without_biases(*model), fingerprint_without_biases(*base()));
   move(model->parameters().at("encoder.layer.1.output.dense.weight"));
   EXPECT_NE(fingerprint_without_biases(*model), fingerprint_without_biases(*base()));
+}
+
+TEST_F(AdapterFolder, IsLoadedWithoutAnSvd) {
+  // A weight that has no SVD.
+  auto broken_base = [this] {
+    Model model = base();
+    Parameter& weight = model->parameters().at("encoder.layer.0.attention.self.query.weight");
+    weight.value().data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+    return model;
+  };
+  const AdapterMethod method = method_of(Kind::Spectral);
+  const Model saved = broken_base();
+  ASSERT_NE(error_of([&] {
+              basis_of_weight(saved->parameters().at("encoder.layer.0.attention.self.query.weight"),
+                              BasisKind::Leading, 3, 0);
+            }),
+            "");
+  attach(backend(), memory(), *saved, method,
+         [](const Parameter& weight, BasisKind, std::int64_t k, std::uint64_t seed) {
+           return Basis{random_orthonormal(weight.shape()[0], k, seed),
+                        random_orthonormal(weight.shape()[1], k, seed),
+                        {}};
+         });
+  save_adapter(folder(), *saved, method);
+  const Model loaded = broken_base();
+  load_adapter(backend(), memory(), folder(), *loaded);
+  const char* u = "encoder.layer.0.attention.self.query.spectral_U";
+  EXPECT_EQ(to_host<float>(backend(), loaded->parameters().at(u).value()),
+            to_host<float>(backend(), saved->parameters().at(u).value()));
 }
 
 // ---- What is refused ----------------------------------------------------------------------------
