@@ -42,7 +42,7 @@ void check_fits_head(const std::filesystem::path& folder, const AdapterInfo& inf
 /// `folder`/adapter_model.safetensors. Throws Error, with a hint where a pickle lies there instead.
 SafeTensors open_adapter_tensors(const std::filesystem::path& folder);
 
-/// Checks that `file` holds `wanted` and nothing else, attaches `method` with the stored basis and
+/// Checks that `file` holds `wanted` and nothing else, attaches `method` without an SVD and
 /// fills all of `wanted`. Throws Error with `model` as it was.
 void attach_stored(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
                    const std::vector<NamedShape>& wanted, const SafeTensors& file,
