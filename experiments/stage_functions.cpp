@@ -2,6 +2,7 @@
 
 #include "experiments/finetune.h"
 #include "experiments/pretrain.h"
+#include "experiments/report.h"
 #include "experiments/spectrum.h"
 
 namespace basis {
@@ -9,7 +10,8 @@ namespace basis {
 StageFunctions stage_functions() {
   return {{StageKind::Pretrain, run_pretrain},
           {StageKind::Finetune, run_finetune},
-          {StageKind::Spectrum, run_spectrum}};
+          {StageKind::Spectrum, run_spectrum},
+          {StageKind::Report, run_report}};
 }
 
 }  // namespace basis

@@ -60,10 +60,11 @@ class Attacher {
         basis_source_(basis_source) {}
 
   void fill(Linear& linear, std::int64_t layer, MatrixKind kind) {
-    const std::int64_t rank = std::min(linear.outputs(), linear.inputs());
-    if (method_.rank < 1 || method_.rank > rank) {
-      throw Error(fmt::format("rank {} is not between 1 and {}, the rank of {} {}", method_.rank,
-                              rank, linear.weight().name(), linear.weight().shape().to_string()));
+    const std::int64_t full = std::min(linear.outputs(), linear.inputs());
+    rank_ = method_.rank == 0 ? full : method_.rank;
+    if (rank_ < 1 || rank_ > full) {
+      throw Error(fmt::format("rank {} is not between 1 and {}, the rank of {} {}", rank_, full,
+                              linear.weight().name(), linear.weight().shape().to_string()));
     }
     Adapter adapter;
     adapter.terms.push_back(method_.kind == AdapterMethod::Kind::Lora ? lora(linear)
@@ -76,7 +77,7 @@ class Attacher {
 
  private:
   FactorProduct lora(const Linear& linear) {
-    const std::int64_t r = method_.rank;
+    const std::int64_t r = rank_;
     const double scale = method_.alpha > 0 ? method_.alpha / static_cast<double>(r) : 1;
     Parameter& a = trained(linear, "lora_A", kaiming_uniform(linear, r));
     Parameter& b = trained(linear, "lora_B", zeros(linear, {linear.outputs(), r}));
@@ -84,7 +85,7 @@ class Attacher {
   }
 
   FactorProduct spectral(const Linear& linear) {
-    const std::int64_t k = method_.rank;
+    const std::int64_t k = rank_;
     const Basis basis = basis_source_(linear.weight(), method_.basis, k, method_.seed);
     Parameter& u = frozen(linear, "spectral_U", basis.u);
     Parameter& v = frozen(linear, "spectral_V", transpose(basis.v));
@@ -122,7 +123,7 @@ class Attacher {
       return true;
     }
     return method_.dropout == 0 && merged_costs_less(method_.tokens_per_step, linear.outputs(),
-                                                     linear.inputs(), method_.rank);
+                                                     linear.inputs(), rank_);
   }
 
   static std::string base_name(const Linear& linear) {
@@ -172,6 +173,7 @@ class Attacher {
   SequenceClassifier& model_;
   const AdapterMethod& method_;
   const BasisSource& basis_source_;
+  std::int64_t rank_ = 0;  // of the matrix at hand
 };
 
 /// A pooler that the mean-pooling head never calls has no gradient.

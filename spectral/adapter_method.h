@@ -17,7 +17,7 @@ struct AdapterMethod {
   enum class Apply : std::uint8_t { Auto, SidePath, Merged };
 
   Kind kind = Kind::Full;
-  std::int64_t rank = 8;  // r of LoRA, k of Spectral
+  std::int64_t rank = 8;  // r of LoRA, k of Spectral; 0: each matrix's full rank
   double alpha = 0;       // LoRA: scale alpha / r; 0 means scale 1
   Form form = Form::Core;
   std::int64_t bandwidth = 1;  // d of the band form

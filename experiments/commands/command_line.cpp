@@ -80,6 +80,98 @@ void add_tokenize(CLI::App& app, TokenizeOptions& options, Command& command) {
   tokenize->callback([&] { command = [&] { return tokenize_command(options); }; });
 }
 
+const auto length_range = CLI::Range(std::int64_t{3}, std::int64_t{1'000'000});
+
+void add_predict(CLI::App& app, PredictOptions& options, Command& command) {
+  CLI::App* const predict = app.add_subcommand(
+      "predict", "Score each line of standard input with a fine-tuned model, a JSON line each");
+  predict->add_option("--model", options.model, "Model folder")->required();
+  predict->add_option("--adapter", options.adapter, "Adapter folder, ours or PEFT's LoRA");
+  predict->add_flag("--pairs", options.is_pairs, "A line holds two texts with a tab between");
+  predict
+      ->add_option("--max-length", options.max_length,
+                   "Cut to so many ids, special ones included (default: what the model takes)")
+      ->check(length_range);
+  predict->footer(
+      "Example:\n"
+      "  echo 'a fine film' | basis predict --model MODEL --adapter runs/x/stages/y/adapter\n"
+      "  {\"logits\": [-1.52, 1.61], \"label\": \"positive\"}");
+  predict->callback([&] { command = [&] { return predict_command(options); }; });
+}
+
+void add_encode(CLI::App& app, EncodeOptions& options, Command& command) {
+  CLI::App* const encode = app.add_subcommand(
+      "encode", "Embed each line of standard input, a JSON line each");
+  encode->add_option("--model", options.model, "Model folder")->required();
+  encode->add_option("--pool", options.pool, "cls, mean or pooler (default: mean)")
+      ->check(CLI::IsMember({"cls", "mean", "pooler"}));
+  encode
+      ->add_option("--max-length", options.max_length,
+                   "Cut to so many ids, special ones included (default: what the model takes)")
+      ->check(length_range);
+  encode->footer("Example:\n  echo 'a text' | basis encode --model MODEL --pool mean");
+  encode->callback([&] { command = [&] { return encode_command(options); }; });
+}
+
+void add_merge(CLI::App& app, MergeOptions& options, Command& command) {
+  CLI::App* const merge =
+      app.add_subcommand("merge", "Fold an adapter into its model's weights");
+  merge->add_option("--model", options.model, "Model folder that the adapter stands on")->required();
+  merge->add_option("--adapter", options.adapter, "Adapter folder")->required();
+  merge->add_option("--out", options.out, "Folder for the merged model")->required();
+  merge->footer("Example:\n  basis merge --model MODEL --adapter ADAPTER --out merged");
+  merge->callback([&] { command = [&] { return merge_command(options); }; });
+}
+
+void add_spectrum(CLI::App& app, SpectrumOptions& options, Command& command) {
+  CLI::App* const spectrum = app.add_subcommand(
+      "spectrum", "Compare the singular bases of two models: spectrum.csv and vectors.csv");
+  spectrum->add_option("before", options.before, "Model folder")->required();
+  spectrum->add_option("after", options.after, "Model folder, or an adapter on the first")->required();
+  spectrum->add_option("--out", options.out, "Folder for the tables")->required();
+  spectrum
+      ->add_option("--gaussian-draws", options.gaussian_draws,
+                   "Random changes of equal size to simulate for each matrix (default: 1; 0: the "
+                   "first-order formula alone)")
+      ->check(CLI::Range(0, 1000));
+  spectrum->footer("Example:\n  basis spectrum bert-base my-finetuned-bert --out spectrum");
+  spectrum->callback([&] { command = [&] { return spectrum_command(options); }; });
+}
+
+void add_report(CLI::App& app, std::filesystem::path& folder, Command& command) {
+  CLI::App* const report =
+      app.add_subcommand("report", "Write a run's report.html anew from what is finished");
+  report->add_option("run", folder, "Folder of the run")->required();
+  report->footer("Example:\n  basis report runs/quickstart");
+  report->callback([&] { command = [&] { return report_command(folder); }; });
+}
+
+void add_bench(CLI::App& app, BenchOptions& options, Command& command) {
+  CLI::App* const bench = app.add_subcommand("bench", "Measure this machine");
+  bench->require_subcommand(1);
+  CLI::App* const step =
+      bench->add_subcommand("step", "Time training steps; prints one JSON line");
+  step->add_option("--model", options.model, "Model folder")->required();
+  step->add_option("--task", options.task, "GLUE task (default: mrpc)");
+  step->add_option("--glue", options.glue, "Folder with GLUE's files");
+  step->add_option("--batches", options.batches, "Batches as JSON lines, in place of --glue");
+  step->add_option("--method", options.method, "full, head, bitfit, lora, spectral-core, ...");
+  step->add_option("--dtype", options.dtype, "f32 or f64");
+  step->add_option("--head", options.head, "mean or pooler (default: as the folder says)");
+  step->add_option("--batch", options.batch, "Examples a step (default: 32)");
+  step->add_option("--max-length", options.max_length, "Tokens of a row at most (default: 128)");
+  step->add_option("--steps", options.steps, "Steps, the first three not counted (default: 23)");
+  step->add_option("--threads", options.threads, "0: all");
+  step->add_flag("--grouped", options.is_grouped, "Batches of similar lengths");
+  step->add_flag("--eval", options.is_evaluation, "Forward passes over dev");
+  step->add_option("--settings", options.settings, "A whole training (benchmarks/peers)");
+  step->add_option("--losses", options.losses, "Write the losses there");
+  step->add_option("--dev-batches", options.dev_batches, "Score these after the last step");
+  step->add_option("--predictions", options.predictions, "Write their logits there");
+  step->footer("Example:\n  basis bench step --model MODEL --task mrpc --glue DATA/glue");
+  step->callback([&] { command = [&] { return bench_step_command(options); }; });
+}
+
 /// The library would only say that a subcommand is missing.
 void check_command(const CLI::App& app, const std::string& word) {
   std::vector<std::string> names;
@@ -110,6 +202,18 @@ int run_command_line(int count, const char* const* arguments) {
   add_config(app, command);
   add_info(app, command);
   add_tokenize(app, tokenize, command);
+  PredictOptions predict;
+  EncodeOptions encode;
+  MergeOptions merge;
+  SpectrumOptions spectrum;
+  std::filesystem::path report_folder;
+  BenchOptions bench;
+  add_predict(app, predict, command);
+  add_encode(app, encode, command);
+  add_merge(app, merge, command);
+  add_spectrum(app, spectrum, command);
+  add_report(app, report_folder, command);
+  add_bench(app, bench, command);
   if (count > 1) check_command(app, arguments[1]);
   try {
     app.parse(count, arguments);

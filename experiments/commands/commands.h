@@ -35,6 +35,60 @@ struct TokenizeOptions {
 };
 int tokenize_command(const TokenizeOptions& options);
 
+struct PredictOptions {
+  std::filesystem::path model;
+  std::optional<std::filesystem::path> adapter;
+  bool is_pairs = false;
+  std::int64_t max_length = 0;  // 0: what the model takes
+};
+int predict_command(const PredictOptions& options);
+
+struct EncodeOptions {
+  std::filesystem::path model;
+  std::string pool = "mean";    // cls, mean, pooler
+  std::int64_t max_length = 0;  // 0: what the model takes
+};
+int encode_command(const EncodeOptions& options);
+
+struct MergeOptions {
+  std::filesystem::path model;
+  std::filesystem::path adapter;
+  std::filesystem::path out;
+};
+int merge_command(const MergeOptions& options);
+
+struct SpectrumOptions {
+  std::filesystem::path before;
+  std::filesystem::path after;
+  std::filesystem::path out;
+  int gaussian_draws = 1;
+};
+int spectrum_command(const SpectrumOptions& options);
+
+int report_command(const std::filesystem::path& run_folder);
+
+/// `bench step`; benchmarks/peers/README.md has the files' formats.
+struct BenchOptions {
+  std::filesystem::path model;
+  std::string task = "mrpc";
+  std::optional<std::filesystem::path> glue;         // folder of GLUE's files
+  std::optional<std::filesystem::path> batches;      // JSON lines instead
+  std::optional<std::filesystem::path> settings;     // a whole training, as agreement.py says
+  std::optional<std::filesystem::path> losses;       // out
+  std::optional<std::filesystem::path> dev_batches;  // scored after the last step
+  std::optional<std::filesystem::path> predictions;  // out
+  std::string method = "full";
+  std::string dtype = "f32";
+  std::string head;
+  std::int64_t batch = 32;
+  std::int64_t max_length = 128;
+  std::int64_t steps = 23;  // the first three are not counted
+  std::int64_t threads = 0;
+  bool is_grouped = false;
+  bool is_evaluation = false;
+};
+int bench_step_command(const BenchOptions& options);
+
 /// Reads the command line, runs its command and returns the exit status. `--help` prints, and a bad
 /// command line says what is wrong and gives 2.
 int run_command_line(int count, const char* const* arguments);
