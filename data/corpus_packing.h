@@ -29,7 +29,8 @@ struct PackedCorpus {
   std::int64_t documents = 0;  // that train holds
 };
 
-/// The next paragraph of a corpus, or nothing at its end: a CorpusReader, or text made as it is read.
+/// The next paragraph of a corpus, or nothing at its end: a CorpusReader, or text made as it is
+/// read.
 using ParagraphSource = std::function<std::optional<Paragraph>()>;
 
 /// Ids of a text without special tokens.

@@ -42,7 +42,8 @@ EncodedDataset encode(std::span<const Example> rows, bool is_regression,
 
 /// The set as bytes, closed by an XXH3-128 of all before it: for the cache and for files.
 std::string serialize(const EncodedDataset& dataset);
-/// Throws Error, beginning with `source_name`, for bytes that are cut, damaged, or of another version.
+/// Throws Error, beginning with `source_name`, for bytes that are cut, damaged, or of another
+/// version.
 EncodedDataset deserialize(std::string_view bytes, const std::string& source_name);
 
 /// The same as a file, written beside and renamed. Throws Error when it cannot be written.

@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <fstream>
+
+#include <fmt/format.h>
 
 #include "experiments/bench_step.h"
 #include "tensor/json_text.h"

@@ -1,9 +1,9 @@
 #include "experiments/bench_step.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
+
+#include <sys/resource.h>
 
 #include "autograd/losses.h"
 #include "experiments/compute.h"
@@ -38,9 +38,7 @@ Usage usage_now() {
 class StepBench {
  public:
   explicit StepBench(const BenchStepOptions& options)
-      : options_(options),
-        compute_("cpu", options.threads),
-        dtype_(parse_dtype(options.dtype)) {
+      : options_(options), compute_("cpu", options.threads), dtype_(parse_dtype(options.dtype)) {
     BertConfig config = BertConfig::read(options.model);
     if (!options.head.empty()) config.head = options.head;
     if (!options.has_dropout) {
@@ -110,7 +108,8 @@ class StepBench {
     TrainerOptions trainer_options;
     trainer_options.seed = static_cast<std::uint64_t>(options_.seed);
     trainer_options.dtype = dtype_;
-    trainer_options.schedule = schedule_of(options_.train.schedule, options_.train.warmup_share, task.steps);
+    trainer_options.schedule =
+        schedule_of(options_.train.schedule, options_.train.warmup_share, task.steps);
     trainer_options.learning_rates = {options_.train.learning_rate, options_.train.learning_rate};
     Trainer trainer(compute_.backend(), compute_.arena(), optimizer, task, trainer_options);
     for (std::int64_t step = 0; step < task.steps; ++step) {

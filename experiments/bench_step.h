@@ -11,13 +11,13 @@ namespace basis {
 
 /// One measured training or evaluation step, repeated over given batches.
 struct BenchStepOptions {
-  std::filesystem::path model;   // a model folder
+  std::filesystem::path model;  // a model folder
   std::vector<HostBatch> batches;
   std::int64_t outputs = 2;
   MethodSettings method;
-  TrainSettings train;           // rates, decay, clipping; its schedule runs over all batches
+  TrainSettings train;  // rates, decay, clipping; its schedule runs over all batches
   std::string dtype = "f32";
-  std::string head;              // "mean", "pooler"; empty: as the folder says
+  std::string head;  // "mean", "pooler"; empty: as the folder says
   std::int64_t threads = 0;
   std::int64_t seed = 0;
   std::int64_t warmup_steps = 3;  // not counted
@@ -30,9 +30,9 @@ struct BenchStepResult {
   double tokens_per_s = 0;  // median over steps, real tokens
   double peak_mib = 0;      // of the process
   double minflt_per_step = 0;
-  double system_s = 0;      // of the counted steps
+  double system_s = 0;  // of the counted steps
   std::string isa;
-  std::vector<double> losses;             // mean of each step, before its update
+  std::vector<double> losses;              // mean of each step, before its update
   std::vector<std::vector<float>> logits;  // a row for each example of `dev`, after the last step
 };
 
@@ -40,8 +40,8 @@ struct BenchStepResult {
 BenchStepResult bench_step(const BenchStepOptions& options, const std::vector<HostBatch>& dev = {});
 
 /// A JSON-lines file of batches: {"input_ids": [[...], ...], "token_type_ids": [[...], ...],
-/// "labels": [...]} a line, no padding; labels are class ids or, with `is_regression`, numbers. At most
-/// `limit` lines (0: all). Throws Error with file and line.
+/// "labels": [...]} a line, no padding; labels are class ids or, with `is_regression`, numbers. At
+/// most `limit` lines (0: all). Throws Error with file and line.
 std::vector<HostBatch> read_batches(const std::filesystem::path& path, bool is_regression,
                                     std::int64_t limit);
 

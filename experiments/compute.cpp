@@ -1,8 +1,8 @@
 #include "experiments/compute.h"
 
-#include <unistd.h>
-
 #include <fstream>
+
+#include <unistd.h>
 
 #include "tensor/cpu/cpu_backend.h"
 

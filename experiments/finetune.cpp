@@ -1,9 +1,9 @@
 #include "experiments/finetune.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "autograd/losses.h"
 #include "data/batch.h"
@@ -91,11 +91,11 @@ class Finetune {
     const auto seed = static_cast<std::uint64_t>(stage_.stage.seed);
     std::optional<Checkpoint> checkpoint;
     if (method_.start == "pretrained") checkpoint.emplace(folder_);
-    model_ = std::make_unique<SequenceClassifier>(compute_.backend(), compute_.memory(), bert,
-                                                  data_.task.outputs(),
-                                                  checkpoint ? &*checkpoint : nullptr,
-                                                  ModelOptions{seed, dtype_});
-    const std::int64_t tokens_per_step = train_set_.token_count() / std::max<std::int64_t>(1, plan_->size());
+    model_ = std::make_unique<SequenceClassifier>(
+        compute_.backend(), compute_.memory(), bert, data_.task.outputs(),
+        checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_});
+    const std::int64_t tokens_per_step =
+        train_set_.token_count() / std::max<std::int64_t>(1, plan_->size());
     adapter_ = adapter_method(method_, stage_.stage.seed, tokens_per_step);
     attach(compute_.backend(), compute_.memory(), *model_, adapter_, cached_basis(stage_.cache));
   }
@@ -161,8 +161,8 @@ class Finetune {
     tokens_ += report.tokens;
     log.write(report.step, metrics_of(report));
     if (stage_.report_progress) {
-      stage_.report_progress({report.step, report.steps, report.loss,
-                              static_cast<double>(tokens_) / seconds_});
+      stage_.report_progress(
+          {report.step, report.steps, report.loss, static_cast<double>(tokens_) / seconds_});
     }
     const bool is_due = train_.evaluate_every > 0 && report.step % train_.evaluate_every == 0;
     if (is_due && report.step < report.steps) score_dev(log, report.step);
@@ -200,9 +200,9 @@ class Finetune {
   }
 
   void save() {
-    const Tensor logits = to_device<float>(
-        compute_.backend(), compute_.memory(), logits_,
-        {std::ssize(logits_) / model_->outputs(), model_->outputs()});
+    const Tensor logits =
+        to_device<float>(compute_.backend(), compute_.memory(), logits_,
+                         {std::ssize(logits_) / model_->outputs(), model_->outputs()});
     write_safetensors(stage_.folder / "predictions.safetensors", {{"logits", logits}}, {});
     const bool has_adapter = adapter_.kind == AdapterMethod::Kind::Lora ||
                              adapter_.kind == AdapterMethod::Kind::Spectral ||

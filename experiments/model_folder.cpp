@@ -31,9 +31,10 @@ std::unique_ptr<SequenceClassifier> load_classifier(
     outputs = own;
   }
   if (outputs <= 0) {
-    throw Error(fmt::format("{}: the model has no task head; fine-tune it first, or name an adapter "
-                            "with --adapter",
-                            model.string()));
+    throw Error(
+        fmt::format("{}: the model has no task head; fine-tune it first, or name an adapter "
+                    "with --adapter",
+                    model.string()));
   }
   Checkpoint checkpoint(model);
   auto classifier = std::make_unique<SequenceClassifier>(

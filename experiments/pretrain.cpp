@@ -47,7 +47,8 @@ ParagraphSource synthetic_paragraphs(const SyntheticLanguage& language, std::int
       state->place = 0;
     }
     const std::size_t stop = std::min(state->text.find('\n', state->place), state->text.size());
-    Paragraph paragraph{state->text.substr(state->place, stop - state->place), ++state->line, begins};
+    Paragraph paragraph{state->text.substr(state->place, stop - state->place), ++state->line,
+                        begins};
     state->place = stop + 1;
     return paragraph;
   };
@@ -72,8 +73,9 @@ class Pretrain {
 
   StageResult run() {
     const TrainingTask task = training_task();
-    Optimizer optimizer(compute_.backend(), compute_.memory(), model_->parameters().trainable(),
-                        [](const Parameter&) { return 0; }, optimizer_options());
+    Optimizer optimizer(
+        compute_.backend(), compute_.memory(), model_->parameters().trainable(),
+        [](const Parameter&) { return 0; }, optimizer_options());
     Trainer trainer(compute_.backend(), compute_.arena(), optimizer, task, trainer_options());
     const std::int64_t resumed = trainer.resume();
     MetricsLog log(stage_.folder, resumed);
@@ -257,8 +259,8 @@ class Pretrain {
 
   /// Loss and top-1 accuracy on the held-out text, beside what token frequencies alone reach there.
   std::vector<std::pair<std::string, double>> score_held_out(MetricsLog& log, std::int64_t step) {
-    const BatchPlan plan(corpus_.held_out, BatchOptions{settings_.batch_size, 0, 0, false, false}, 0,
-                         0);
+    const BatchPlan plan(corpus_.held_out, BatchOptions{settings_.batch_size, 0, 0, false, false},
+                         0, 0);
     double loss = 0, correct = 0;
     std::vector<std::int32_t> labels;
     for (std::int64_t i = 0; i < plan.size(); ++i) {
@@ -282,7 +284,8 @@ class Pretrain {
 
   static double count_correct(const std::vector<float>& logits,
                               const std::vector<std::int32_t>& labels) {
-    const std::ptrdiff_t width = std::ssize(logits) / std::max<std::ptrdiff_t>(1, std::ssize(labels));
+    const std::ptrdiff_t width =
+        std::ssize(logits) / std::max<std::ptrdiff_t>(1, std::ssize(labels));
     double correct = 0;
     auto row = logits.begin();
     for (const std::int32_t label : labels) {

@@ -1,9 +1,9 @@
 #include "experiments/spectrum.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "experiments/compute.h"
 #include "experiments/data_root.h"
@@ -25,11 +25,13 @@ class Pairs {
   Pairs(std::vector<EncoderMatrix> before, std::vector<EncoderMatrix> after)
       : before_(std::move(before)), after_(std::move(after)) {
     if (before_.size() != after_.size()) {
-      throw Error(fmt::format("spectrum: {} matrices before and {} after: not the same architecture",
-                              before_.size(), after_.size()));
+      throw Error(
+          fmt::format("spectrum: {} matrices before and {} after: not the same architecture",
+                      before_.size(), after_.size()));
     }
     for (std::size_t i = 0; i < before_.size(); ++i) {
-      if (before_[i].name != after_[i].name || before_[i].value.shape() != after_[i].value.shape()) {
+      if (before_[i].name != after_[i].name ||
+          before_[i].value.shape() != after_[i].value.shape()) {
         throw Error(fmt::format("spectrum: {} {} before, {} {} after", before_[i].name,
                                 before_[i].value.shape().to_string(), after_[i].name,
                                 after_[i].value.shape().to_string()));
@@ -55,8 +57,8 @@ class Summary {
  public:
   void add(const MatrixReport& report) {
     change_.push_back(report.change);
-    const auto k = static_cast<std::size_t>(
-        std::min<std::int64_t>(summary_rank, std::ssize(report.u.ratio)));
+    const auto k =
+        static_cast<std::size_t>(std::min<std::int64_t>(summary_rank, std::ssize(report.u.ratio)));
     if (k == 0) return;
     for (const SideReport* side : {&report.u, &report.v}) {
       const double ratio = side->ratio[k - 1];

@@ -1,8 +1,8 @@
 #include "experiments/task_data.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "data/glue.h"
 #include "data/synthetic.h"
@@ -76,9 +76,9 @@ TaskData load_task(const Config& config, const std::string& name, const TrainSet
                    const DataRoot& data) {
   if (name.starts_with("synthetic-")) {
     const SyntheticLanguage language(static_cast<std::uint64_t>(config.data.language_seed));
-    TaskData result = language.task(
-        name, {static_cast<std::uint64_t>(config.data.rows_seed),
-               config.data.synthetic_train_rows, config.data.synthetic_dev_rows});
+    TaskData result =
+        language.task(name, {static_cast<std::uint64_t>(config.data.rows_seed),
+                             config.data.synthetic_train_rows, config.data.synthetic_dev_rows});
     const auto limit = static_cast<std::size_t>(train.train_rows);
     if (limit > 0 && result.train.size() > limit) result.train.resize(limit);
     return result;

@@ -122,8 +122,8 @@ class Attacher {
       }
       return true;
     }
-    return method_.dropout == 0 && merged_costs_less(method_.tokens_per_step, linear.outputs(),
-                                                     linear.inputs(), rank_);
+    return method_.dropout == 0 &&
+           merged_costs_less(method_.tokens_per_step, linear.outputs(), linear.inputs(), rank_);
   }
 
   static std::string base_name(const Linear& linear) {

@@ -100,9 +100,9 @@ int bench_step_command(const BenchOptions& options) {
     bench.batches =
         read_batches(*options.batches, is_regression, options.settings ? 0 : options.steps);
   }
-  const std::vector<HostBatch> dev =
-      options.dev_batches ? read_batches(*options.dev_batches, is_regression, 0)
-                          : std::vector<HostBatch>{};
+  const std::vector<HostBatch> dev = options.dev_batches
+                                         ? read_batches(*options.dev_batches, is_regression, 0)
+                                         : std::vector<HostBatch>{};
   const BenchStepResult result = bench_step(bench, dev);
   if (options.losses) write_losses(*options.losses, result.losses);
   if (options.predictions) write_logits(*options.predictions, result.logits);

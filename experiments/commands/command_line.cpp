@@ -100,8 +100,8 @@ void add_predict(CLI::App& app, PredictOptions& options, Command& command) {
 }
 
 void add_encode(CLI::App& app, EncodeOptions& options, Command& command) {
-  CLI::App* const encode = app.add_subcommand(
-      "encode", "Embed each line of standard input, a JSON line each");
+  CLI::App* const encode =
+      app.add_subcommand("encode", "Embed each line of standard input, a JSON line each");
   encode->add_option("--model", options.model, "Model folder")->required();
   encode->add_option("--pool", options.pool, "cls, mean or pooler (default: mean)")
       ->check(CLI::IsMember({"cls", "mean", "pooler"}));
@@ -114,9 +114,9 @@ void add_encode(CLI::App& app, EncodeOptions& options, Command& command) {
 }
 
 void add_merge(CLI::App& app, MergeOptions& options, Command& command) {
-  CLI::App* const merge =
-      app.add_subcommand("merge", "Fold an adapter into its model's weights");
-  merge->add_option("--model", options.model, "Model folder that the adapter stands on")->required();
+  CLI::App* const merge = app.add_subcommand("merge", "Fold an adapter into its model's weights");
+  merge->add_option("--model", options.model, "Model folder that the adapter stands on")
+      ->required();
   merge->add_option("--adapter", options.adapter, "Adapter folder")->required();
   merge->add_option("--out", options.out, "Folder for the merged model")->required();
   merge->footer("Example:\n  basis merge --model MODEL --adapter ADAPTER --out merged");
@@ -127,7 +127,8 @@ void add_spectrum(CLI::App& app, SpectrumOptions& options, Command& command) {
   CLI::App* const spectrum = app.add_subcommand(
       "spectrum", "Compare the singular bases of two models: spectrum.csv and vectors.csv");
   spectrum->add_option("before", options.before, "Model folder")->required();
-  spectrum->add_option("after", options.after, "Model folder, or an adapter on the first")->required();
+  spectrum->add_option("after", options.after, "Model folder, or an adapter on the first")
+      ->required();
   spectrum->add_option("--out", options.out, "Folder for the tables")->required();
   spectrum
       ->add_option("--gaussian-draws", options.gaussian_draws,
@@ -149,8 +150,7 @@ void add_report(CLI::App& app, std::filesystem::path& folder, Command& command) 
 void add_bench(CLI::App& app, BenchOptions& options, Command& command) {
   CLI::App* const bench = app.add_subcommand("bench", "Measure this machine");
   bench->require_subcommand(1);
-  CLI::App* const step =
-      bench->add_subcommand("step", "Time training steps; prints one JSON line");
+  CLI::App* const step = bench->add_subcommand("step", "Time training steps; prints one JSON line");
   step->add_option("--model", options.model, "Model folder")->required();
   step->add_option("--task", options.task, "GLUE task (default: mrpc)");
   step->add_option("--glue", options.glue, "Folder with GLUE's files");

@@ -41,8 +41,7 @@ void run_lines(Compute& compute, const WordPieceTokenizer& tokenizer, bool is_pa
   while (input.read_batch()) {
     EncodedDataset set;
     const EncodedTexts first = input.encode(tokenizer, input.first());
-    const EncodedTexts second =
-        is_pairs ? input.encode(tokenizer, input.second()) : EncodedTexts{};
+    const EncodedTexts second = is_pairs ? input.encode(tokenizer, input.second()) : EncodedTexts{};
     for (std::size_t i = 0; i < input.first().size(); ++i) {
       set.append(is_pairs ? tokenizer.assemble_pair(first.of(i), second.of(i), max_length)
                           : tokenizer.assemble(first.of(i), max_length),
@@ -51,8 +50,7 @@ void run_lines(Compute& compute, const WordPieceTokenizer& tokenizer, bool is_pa
     const BatchPlan plan(set, BatchOptions{0, tokens_per_batch, 0, false, false}, 0, 0);
     std::string out;
     for (std::int64_t i = 0; i < plan.size(); ++i) {
-      const Batch batch =
-          make_batch(compute.backend(), compute.memory(), set, plan.examples(i), 0);
+      const Batch batch = make_batch(compute.backend(), compute.memory(), set, plan.examples(i), 0);
       Context context{compute.backend(), compute.arena()};
       const Variable rows = model(context, batch);
       const std::vector<float> values = host_floats(compute.backend(), rows.value);
@@ -79,19 +77,19 @@ int predict_command(const PredictOptions& options) {
   Compute compute;
   const auto model = load_classifier(compute, options.model, options.adapter);
   const std::vector<std::string>& labels = model->config().labels;
-  const bool has_labels =
-      model->outputs() > 1 && std::ssize(labels) == model->outputs();
+  const bool has_labels = model->outputs() > 1 && std::ssize(labels) == model->outputs();
   run_lines(
       compute, tokenizer, options.is_pairs, length_for(model->config(), options.max_length),
-      [&](Context& context, const Batch& batch) { return model->logits(context, inputs_of(batch)); },
+      [&](Context& context, const Batch& batch) {
+        return model->logits(context, inputs_of(batch));
+      },
       [&](std::string& out, std::span<const float> logits) {
         out += "{\"logits\": [";
         write_numbers(out, logits);
         out += "]";
         if (has_labels) {
           const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
-          out += ", \"label\": " +
-                 nlohmann::json(labels[static_cast<std::size_t>(best)]).dump();
+          out += ", \"label\": " + nlohmann::json(labels[static_cast<std::size_t>(best)]).dump();
         }
         out += "}\n";
       });

@@ -1,12 +1,12 @@
-#include <unistd.h>
+#include "experiments/spectrum.h"
 
 #include <cstdio>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "experiments/commands/commands.h"
 #include "experiments/report.h"
-#include "experiments/spectrum.h"
 #include "experiments/stage_store.h"
 
 namespace basis {
