@@ -85,7 +85,7 @@ Plot score_panel(const ReportData& data, const ScoreTable& table, std::size_t ta
   plot.y.low = 0.4;
   plot.y.high = static_cast<double>(count) + 0.6;
   plot.left_margin = static_cast<double>(longest) + 2;
-  plot.height = 84 + 24 * static_cast<double>(count);
+  plot.height = 62 + 24 * static_cast<double>(count);
   plot.description = fmt::format("Scores of every method on {}", table.tasks[task]);
   return plot;
 }
@@ -140,6 +140,7 @@ Figure loss_figure(const ReportData& data) {
       if (curves.empty()) continue;
       means.push_back(line(color, smoothed(mean_curve(curves), 4), 1.9));
     }
+    plot.x.low = 0;
     plot.series.insert(plot.series.end(), means.begin(), means.end());
     if (!plot.series.empty()) figure.panels.push_back(std::move(plot));
   }
@@ -159,6 +160,7 @@ Figure dev_figure(const ReportData& data, const ScoreTable& table) {
     plot.title = table.tasks[task];
     plot.description = fmt::format("Dev score during training on {}", table.tasks[task]);
     plot.x.label = "step";
+    plot.x.low = 0;
     for (std::size_t method = 0; method < table.methods.size(); ++method) {
       const MethodScores& cell = table.cells[method][task];
       if (cell.scores.empty()) continue;
@@ -225,6 +227,7 @@ Figure pretraining_figure(const ReportData& data) {
   }
   for (Plot* plot : {&losses, &accuracy}) {
     plot->width = 480;
+    plot->x.low = 0;
     if (!plot->series.empty()) figure.panels.push_back(std::move(*plot));
   }
   return figure;
