@@ -130,7 +130,8 @@ std::vector<std::pair<double, std::string>> linear_ticks(double low, double high
   std::vector<std::pair<double, std::string>> ticks;
   const double last = std::floor(high / step + 1e-6);
   for (double i = std::ceil(low / step - 1e-6); i <= last && ticks.size() < 20; ++i) {
-    ticks.emplace_back(i * step, fmt::format("{:.6g}", i * step));
+    const double value = i == 0 ? 0 : i * step;  // no "-0"
+    ticks.emplace_back(value, fmt::format("{:.6g}", value));
   }
   return ticks;
 }

@@ -193,7 +193,8 @@ Figure pretraining_figure(const ReportData& data) {
       "step; the dashed line is what a unigram model scores on the same positions. Held-out loss "
       "below it means that the model reads context; at it, that it only learned how frequent "
       "words are. Right: the share of held-out positions where the most probable token is right.";
-  figure.legend = {{"held-out", 0, false}, {"training", 5, false}, {"unigram", plot_muted, true}};
+  figure.legend = {
+      {"held-out", plot_ink, false}, {"training", plot_muted, false}, {"unigram", plot_ink, true}};
   figure.is_wide = true;
   Plot losses;
   losses.x.label = "step";
@@ -205,24 +206,24 @@ Figure pretraining_figure(const ReportData& data) {
   accuracy.description = "Held-out accuracy of pretraining";
   for (const ReportRun& run : data.pretrainings) {
     if (const ReportCurve* loss = run.curve("loss")) {
-      losses.series.push_back(line(5, binned(*loss, 2 * points_of_a_curve), 0.8, 0.8));
+      losses.series.push_back(line(plot_muted, binned(*loss, 2 * points_of_a_curve), 1));
     }
     if (const ReportCurve* held_out = run.curve("held_out_loss")) {
-      losses.series.push_back(line(0, *held_out, 2));
+      losses.series.push_back(line(plot_ink, *held_out, 2));
     }
     const ReportCurve* unigram = run.curve("unigram_loss");
     const ReportCurve* loss = run.curve("loss");
     if (unigram != nullptr && loss != nullptr && !unigram->is_empty() && !loss->is_empty()) {
       const double level = unigram->y.back();
       PlotSeries reference =
-          line(plot_muted, {{loss->x.front(), loss->x.back()}, {level, level}}, 1.5);
+          line(plot_ink, {{loss->x.front(), loss->x.back()}, {level, level}}, 1.5);
       reference.is_dashed = true;
       losses.series.push_back(std::move(reference));
     }
     if (const ReportCurve* held_out = run.curve("held_out_accuracy")) {
       ReportCurve scaled = *held_out;
       for (double& value : scaled.y) value *= percent;
-      accuracy.series.push_back(line(0, std::move(scaled), 2));
+      accuracy.series.push_back(line(plot_ink, std::move(scaled), 2));
     }
   }
   for (Plot* plot : {&losses, &accuracy}) {

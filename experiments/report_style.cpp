@@ -59,8 +59,8 @@ thead th { font-weight: 600; border-bottom: 1px solid var(--ink); vertical-align
 thead small { display: block; font-weight: 400; color: var(--soft); }
 tbody th { font-weight: 500; text-align: left; } th.name { text-align: left; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
-td .value { font-size: 1.12rem; } td .spread { color: var(--soft); font-size: .82rem; }
-td small { display: block; color: var(--soft); font-size: .74rem; line-height: 1.35; }
+td .value { font-size: 1.24em; } td .spread { color: var(--soft); font-size: .92em; }
+td small { display: block; color: var(--soft); font-size: .82em; line-height: 1.35; }
 td.best .value { font-weight: 700; } td.best .value::before { content: "▸ "; font-size: .8em;
   color: var(--accent); }
 .weak { opacity: .5; }
@@ -107,10 +107,10 @@ footer { margin-top: 4rem; border-top: 1px solid var(--line); padding-top: .8rem
   body { font-size: 10pt; } main { max-width: none; padding: 0; }
   nav { display: none; } h2 { break-after: avoid; margin-top: 1.6rem; }
   figure h3, .legend { break-after: avoid; } figcaption { break-before: avoid; }
-  .panels { grid-template-columns: repeat(3, 1fr); gap: .3rem .8rem; }
-  .panels.wide { grid-template-columns: repeat(2, 1fr); }
+  .panels, .panels.wide { grid-template-columns: repeat(2, 1fr); gap: .3rem .8rem; }
   .panels > div, tr, .warning, li { break-inside: avoid; }
-  .scroll { overflow: visible; } table { font-size: 8pt; }
+  .scroll { overflow: visible; } table { font-size: 7.5pt; }
+  td .spread { display: block; } th, td { padding-right: 7pt; }
   th:first-child, td:first-child { position: static; } pre { white-space: pre-wrap; font-size: 7pt; }
   a { color: inherit; text-decoration: none; }
 }

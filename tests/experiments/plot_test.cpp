@@ -109,6 +109,18 @@ TEST(Plot, DrawsWhateverTheDataAre) {
   }
 }
 
+TEST(Plot, TicksAreRoundNumbersWithoutANegativeZero) {
+  Plot plot = one_line();
+  plot.x.low = 0;
+  plot.series[0].x = {3, 500, 1000};
+  const std::string script = gnuplot_script({plot});
+  EXPECT_THAT(script, HasSubstr("set xtics ('0' 0, '200' 200, '400' 400"));
+  plot.x.is_log = true;
+  plot.x.low.reset();
+  plot.series[0].x = {1e-4, 1, 1e4};
+  EXPECT_THAT(gnuplot_script({plot}), HasSubstr("'10⁻⁴' 0.0001, '10⁻²' 0.01"));
+}
+
 TEST(Plot, AMissingGnuplotNamesItsPackage) {
   try {
     render_plots({one_line()}, "p", "no-such-gnuplot-here");
