@@ -13,13 +13,16 @@ function(basis_room name)
 endfunction()
 
 # basis_test(NAME SOURCES ... LINKS ... [LABEL fast|slow])
-# One test program a room; every test of it gets the label.
+# One test program a room; every test of it gets the label. Target `fast_tests` builds the fast ones.
 function(basis_test name)
   cmake_parse_arguments(TEST "" "LABEL" "SOURCES;LINKS" ${ARGN})
   if(NOT TEST_LABEL)
     set(TEST_LABEL fast)
   endif()
   add_executable(${name} ${TEST_SOURCES})
+  if(TEST_LABEL STREQUAL fast)
+    add_dependencies(fast_tests ${name})
+  endif()
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} GTest::gtest GTest::gtest_main)
   gtest_discover_tests(${name} PROPERTIES LABELS ${TEST_LABEL} TIMEOUT 600 DISCOVERY_TIMEOUT 60)
 endfunction()

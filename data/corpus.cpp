@@ -69,7 +69,7 @@ class ByteSource {
         throw Error(fmt::format("{}: damaged, zstd says: {}", path_, ZSTD_getErrorName(hint)));
       }
       is_inside_frame_ = hint != 0;
-      is_flushing_ = out.pos == chunk && is_inside_frame_;  // more may wait inside
+      is_flushing_ = out.pos == chunk && is_inside_frame_;  // zstd.h: more may then wait inside
       if (out.pos > 0) return true;
     }
   }

@@ -112,7 +112,7 @@ std::vector<std::string> SyntheticLanguage::vocabulary() const {
 
 std::string SyntheticLanguage::document(std::uint64_t index) const {
   RandomStream stream = stream_for(seed_, Purpose::Document, index);
-  Drawer draw(*lexicon_, stream, Scope::All);
+  Drawer draw(*lexicon_, stream, Scope::Corpus);
   return write_document(draw);
 }
 

@@ -33,7 +33,7 @@ class SyntheticLanguage {
   /// WordPiece entries in order of ids: [PAD] [UNK] [CLS] [SEP] [MASK], letters, pieces, words.
   std::vector<std::string> vocabulary() const;
 
-  /// The index-th document: three paragraphs of four sentences on one topic, a line each, about 90
+  /// The index-th document: two paragraphs of four sentences on one topic, a line each, about 62
   /// tokens. A pure function of (seed, index): a range of indices is a split.
   std::string document(std::uint64_t index) const;
 

@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "data/synthetic_dictionary.h"
 
 namespace basis::synthetic {
@@ -10,124 +12,114 @@ namespace {
 
 /// What a document tells: its facts stay true from the first line to the last.
 struct World {
-  struct Thing {
-    int noun;
-    Number number;
-    int adjective;
-  };
-  struct Deed {
-    int subject, verb, object;
-    bool is_negated;
-  };
   int topic;
   Mood mood;
-  Thing things[categories_per_topic];
-  Deed deeds[2];
+  Noun doer, object;
+  Word verb;
+  Word quality;  // of the doer
+  bool is_negated;
 };
 
 World make_world(Drawer& draw) {
   World world{};
   world.topic = draw.topic();
   world.mood = draw.mood();
-  const int rotation = draw.below(categories_per_topic);
-  for (int i = 0; i < categories_per_topic; ++i) {
-    const int local = (i + rotation) % categories_per_topic;
-    const int noun = draw.noun_of_category(world.topic * categories_per_topic + local);
-    const Number number = draw.number();
-    world.things[i] = {noun, number, draw.adjective_of_topic(world.topic)};
-  }
-  const int second_object = draw.below(2);
-  world.deeds[0] = {0, draw.verb_of_topic(world.topic), 1, draw.chance(30)};
-  world.deeds[1] = {second_object, draw.verb_of_topic(world.topic), 2, draw.chance(30)};
+  const int first = draw.below(categories_per_topic);
+  const int second = (first + 1 + draw.below(categories_per_topic - 1)) % categories_per_topic;
+  world.doer = draw.noun(draw.noun_of_category(world.topic * categories_per_topic + first));
+  world.object = draw.noun(draw.noun_of_category(world.topic * categories_per_topic + second));
+  world.verb = draw.word(draw.verb_of_topic(world.topic));
+  world.quality = draw.word(draw.adjective_of_topic(world.topic));
+  world.is_negated = draw.chance(25);
   return world;
 }
 
-/// The thing by one of its synonyms, or by its category's word.
-Noun mention(Drawer& draw, const World::Thing& thing) {
-  Noun noun = draw.noun(thing.noun);
-  noun.number = thing.number;
-  if (draw.chance(20)) noun.form = general_form;
+/// The thing by its synonym, or by its category's word: never by the word used before, so that
+/// copying does not do where understanding should.
+Noun mention_again(Drawer& draw, const Noun& before) {
+  Noun noun = draw.noun(before.meaning);
+  noun.number = before.number;
+  noun.form = draw.chance(20) ? general_form : 1 - before.form;
   return noun;
 }
 
-std::string tell_deed(Drawer& draw, const World& world, const World::Deed& deed) {
+/// The same facts in other words.
+World retell(Drawer& draw, const World& before) {
+  World world = before;
+  world.doer = mention_again(draw, before.doer);
+  world.object = mention_again(draw, before.object);
+  world.verb.form = 1 - before.verb.form;
+  world.quality.form = 1 - before.quality.form;
+  return world;
+}
+
+std::string tell_deed(Drawer& draw, const World& world) {
   Clause clause;
-  clause.subject = mention(draw, world.things[deed.subject]);
-  clause.object = mention(draw, world.things[deed.object]);
-  clause.verb = draw.word(deed.verb);
-  clause.is_negated = deed.is_negated;
+  clause.subject = world.doer;
+  clause.object = world.object;
+  clause.verb = world.verb;
+  clause.is_negated = world.is_negated;
   clause.is_cleft = draw.chance(15);
+  if (draw.chance(60)) clause.adverb = draw.manner(world.verb.meaning);
   const int extra = draw.below(100);
-  const World::Thing& thing = world.things[deed.subject];
-  if (extra < 12) {
-    clause.attribute = draw.polar_adjective(world.mood);
-  } else if (extra < 24) {
-    clause.attribute = draw.adjective_text(draw.word(thing.adjective));
-  } else if (extra < 46) {
-    draw.add_neighbour(clause, world.topic);
-  } else if (extra < 58) {
+  if (extra < 20) {
     clause.tail = draw.place(world.topic);
-  } else if (extra < 68 && !clause.is_negated) {
+  } else if (extra < 35 && !clause.is_negated) {
     clause.tail = draw.polar_adjective(world.mood) + "ly";
+  } else if (extra < 60) {
+    draw.add_neighbour(clause, world.topic);
   }
   return render(draw.lexicon(), clause, Violation::None);
 }
 
 /// Directly, or by denying the antonym.
-std::string tell_quality(Drawer& draw, const World& world, const World::Thing& thing) {
+std::string tell_quality(Drawer& draw, const World& world) {
   Clause clause;
-  clause.subject = mention(draw, thing);
-  clause.is_negated = draw.chance(35);
-  clause.quality = draw.word(clause.is_negated ? antonym_of(thing.adjective) : thing.adjective);
-  if (draw.chance(20)) draw.add_neighbour(clause, world.topic);
+  clause.subject = world.doer;
+  clause.quality = world.quality;
+  clause.is_negated = draw.chance(25);
+  if (clause.is_negated) clause.quality.meaning = antonym_of(clause.quality.meaning);
+  if (draw.chance(50)) clause.adverb = is_more(clause.quality.meaning) ? "more" : "less";
+  if (draw.chance(50)) clause.tail = draw.scale(clause.quality.meaning);
+  if (draw.chance(15)) draw.add_neighbour(clause, world.topic);
   return render(draw.lexicon(), clause, Violation::None);
 }
 
+/// About anything of the topic.
 std::string tell_opinion(Drawer& draw, const World& world) {
-  return draw.opinion(mention(draw, world.things[draw.below(2)]), world.mood);
+  return draw.opinion(draw.noun(draw.noun_of_topic(world.topic)), world.mood);
 }
 
 /// A line of a dictionary about one of the document's words.
 std::string tell_words(Drawer& draw, const World& world) {
-  const World::Thing& thing = world.things[draw.below(categories_per_topic)];
+  const int noun = draw.chance(50) ? world.doer.meaning : world.object.meaning;
   const int about = draw.below(100);
-  if (about < 25) return define_noun(draw, thing.noun);
-  if (about < 45) return classify_noun(draw, thing.noun);
-  if (about < 60) return define_verb(draw, world.deeds[draw.below(2)].verb);
-  if (about < 75) return define_adjective(draw, thing.adjective);
+  if (about < 20) return define_noun(draw, noun);
+  if (about < 45) return classify_noun(draw, noun);
+  if (about < 60) return define_verb(draw, world.verb.meaning);
+  if (about < 75) return define_adjective(draw, world.quality.meaning);
   return define_polar(draw, world.mood);
 }
 
-std::string paragraph(Drawer& draw, std::vector<std::string> sentences) {
+/// Four sentences in any order.
+std::string paragraph(Drawer& draw, const World& world) {
+  std::vector<std::string> sentences{tell_deed(draw, world), tell_quality(draw, world),
+                                     tell_opinion(draw, world), tell_words(draw, world)};
   for (int i = static_cast<int>(sentences.size()) - 1; i > 0; --i) {
     std::swap(sentences[static_cast<std::size_t>(i)],
               sentences[static_cast<std::size_t>(draw.below(i + 1))]);
   }
-  std::string text;
-  for (const std::string& sentence : sentences) text += (text.empty() ? "" : " ") + sentence;
-  return text;
+  return fmt::format("{} {} {} {}", sentences[0], sentences[1], sentences[2], sentences[3]);
 }
 
 }  // namespace
 
-// Every list is built with braces: its elements are evaluated from left to right, so that the
-// draws have one order on every compiler. The same holds for separate statements elsewhere.
+// Draws have one order on every compiler: elements in braces are evaluated from left to right, and
+// no call has two arguments that draw.
 std::string write_document(Drawer& draw) {
   const World world = make_world(draw);
-  const World::Thing* things = world.things;
-  std::vector<std::string> first{tell_deed(draw, world, world.deeds[0]),
-                                 tell_quality(draw, world, things[0]), tell_opinion(draw, world),
-                                 tell_words(draw, world)};
-  std::vector<std::string> second{tell_deed(draw, world, world.deeds[0]),
-                                  tell_quality(draw, world, things[1]), tell_opinion(draw, world),
-                                  tell_words(draw, world)};
-  std::vector<std::string> third{tell_deed(draw, world, world.deeds[1]),
-                                 tell_quality(draw, world, things[draw.below(2)]),
-                                 tell_opinion(draw, world), tell_words(draw, world)};
-  std::string text = paragraph(draw, std::move(first));
-  text += '\n' + paragraph(draw, std::move(second));
-  text += '\n' + paragraph(draw, std::move(third));
-  return text;
+  const std::string first = paragraph(draw, world);
+  return first + '\n' + paragraph(draw, retell(draw, world));
 }
 
 }  // namespace basis::synthetic

@@ -6,10 +6,10 @@
 
 namespace basis::synthetic {
 
-/// A document describes a small world of one topic: three things, one of each category, how they
-/// act on each other, what they are like, and whether they deserve praise or blame. Every fact is
-/// told twice in other words, so that a masked word can be inferred from the other telling by a
-/// reader who knows synonyms, hypernyms, antonyms and number. Three paragraphs, a line each.
+/// A document is about a small world of one topic: one thing acts on another and has a quality,
+/// and its things deserve all praise or all blame. The second paragraph tells the facts of the
+/// first one in other words, so that a masked word can be inferred by a reader who knows synonyms,
+/// hypernyms, antonyms and number. A paragraph a line, four sentences each.
 std::string write_document(Drawer& draw);
 
 }  // namespace basis::synthetic

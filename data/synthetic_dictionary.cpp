@@ -28,11 +28,12 @@ std::string classify_noun(Drawer& draw, int noun) {
   const int local = (category + shift) % categories_per_topic;
   const int wrong_category = topic_of_noun(noun) * categories_per_topic + local;
   const Inflected& wrong = kinds[static_cast<std::size_t>(wrong_category)];
+  const auto& trait = draw.lexicon().traits[static_cast<std::size_t>(noun % group_size)];
   switch (draw.below(5)) {
     case 0:
-      return fmt::format("every {} is a {}.", word.singular, kind.singular);
+      return fmt::format("every {} is a {} {}.", word.singular, trait, kind.singular);
     case 1:
-      return fmt::format("all {} are {}.", word.plural, kind.plural);
+      return fmt::format("all {} are {} {}.", word.plural, trait, kind.plural);
     case 2:
       return fmt::format("a {} is a kind of {}.", word.singular, kind.singular);
     case 3:

@@ -9,7 +9,7 @@ namespace basis::synthetic {
 
 /// "a dax is also called a wug.", "daxes are the same as wugs."
 std::string define_noun(Drawer& draw, int noun);
-/// "every dax is a H.", "no dax is a K.": hypernyms.
+/// "every dax is a tarip H.", "no dax is a K.": trait and hypernym.
 std::string classify_noun(Drawer& draw, int noun);
 /// "to glip is to zom."
 std::string define_verb(Drawer& draw, int verb);

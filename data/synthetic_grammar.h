@@ -18,6 +18,7 @@ struct Noun {
   int form = 0;
   Number number = Number::Singular;
   bool is_near = false;  // "this", "these" instead of "the"
+  std::string epithet;   // an adjective before it, or empty
 };
 
 /// A verb or an adjective.
@@ -29,9 +30,9 @@ struct Word {
 /// "this lovely dax near the wugs never glips the zom in the bink", "the dax is not tarip".
 struct Clause {
   Noun subject;
-  std::string attribute;     // a word before the subject, or empty
   std::string preposition;   // of the neighbour, or empty
   Noun neighbour;            // between subject and verb: must not govern the verb
+  std::string adverb;        // before the verb or the quality, or empty
   bool is_negated = false;   // "never" for a verb, "not" for an adjective
   std::optional<Word> verb;  // with an object; else the clause says a quality
   Noun object;
@@ -46,8 +47,9 @@ enum class Violation : std::uint8_t { None, VerbNumber, DeterminerNumber };
 /// A sentence, with its full stop. DeterminerNumber needs a subject that is near.
 std::string render(const Lexicon& lexicon, const Clause& clause, Violation violation);
 
-/// Which meanings may be drawn: all, or only those that training rows show.
-enum class Scope : std::uint8_t { All, Shown };
+/// Which meanings may be drawn: all, or only those that training rows show. In the corpus a few
+/// words of praise and blame are common, as in any language: they anchor the rest.
+enum class Scope : std::uint8_t { Corpus, All, Shown };
 
 /// Draws meanings and phrases from one random stream.
 class Drawer {
@@ -75,17 +77,26 @@ class Drawer {
     return meaning(topic * adjective_groups_per_topic, adjective_groups_per_topic);
   }
 
-  /// A noun or word with one of its synonyms, number and determiner drawn.
+  /// A noun or word with one of its synonyms, number and determiner drawn. In the corpus most nouns
+  /// come with an epithet that says a feature of theirs.
   Noun noun(int meaning);
   Word word(int meaning) { return {meaning, below(synonym_count)}; }
 
   const std::string& adjective_text(const Word& word) const;
   std::string polar_adjective(Mood mood);
   const Inflected& polar_verb(Mood mood);
+  /// "in the bink"
   std::string place(int topic);
   std::string name();
   /// "near", "with" ... before a noun of the topic with a number of its own.
   void add_neighbour(Clause& clause, int topic);
+
+  /// A feature of the noun, as an epithet.
+  const std::string& feature(int noun);
+  /// "softly": what a verb means.
+  const std::string& manner(int verb) const;
+  /// "in size": what an adjective measures.
+  std::string scale(int adjective) const;
 
   /// A sentence of praise or blame for a noun. Some say it by negating the opposite.
   std::string opinion(const Noun& noun, Mood mood);
@@ -93,6 +104,8 @@ class Drawer {
   const Lexicon& lexicon() const { return *lexicon_; }
 
  private:
+  /// The word, in the corpus mostly with a stress that only its mood has: "so lovely", "too ugly".
+  std::string stressed(Mood mood);
   std::string quality_opinion(const Noun& noun, Mood mood);
   std::string verb_opinion(const Noun& noun, Mood mood);
 

@@ -76,11 +76,12 @@ RandomStream stream_for(std::uint64_t seed, Purpose purpose, std::uint64_t index
 
 const std::vector<std::string>& function_words() {
   static const std::vector<std::string> words = {
-      "the",     "this", "these",  "a",      "every", "all",  "no",       "is",
-      "are",     "was",  "were",   "not",    "never", "and",  "but",      "nor",
-      "neither", "very", "really", "truly",  "now",   "it",   "they",     "that",
-      "also",    "kind", "of",     "called", "same",  "as",   "people",   "in",
-      "near",    "with", "beside", "behind", "to",    "what", "everyone", "nobody"};
+      "the",     "this",   "these",  "a",      "every",    "all",   "no",   "is",
+      "are",     "was",    "were",   "not",    "never",    "and",   "but",  "nor",
+      "neither", "very",   "really", "truly",  "now",      "it",    "they", "that",
+      "also",    "kind",   "of",     "called", "same",     "more",  "less", "so",
+      "too",     "dearly", "badly",  "as",     "people",   "in",    "near", "with",
+      "beside",  "behind", "to",     "what",   "everyone", "nobody"};
   return words;
 }
 
@@ -95,6 +96,11 @@ Lexicon::Lexicon(std::uint64_t seed) {
   adjectives = repeat<std::string>(adjective_count * synonym_count, stem);
   for (auto& words : polar_adjectives) words = repeat<std::string>(polar_adjective_count, stem);
   for (auto& words : polar_verbs) words = repeat<Inflected>(polar_verb_count, verb);
+  topic_adjectives = repeat<std::string>(topic_count, stem);
+  kinds = repeat<std::string>(categories_per_topic, stem);
+  traits = repeat<std::string>(group_size, stem);
+  manners = repeat<std::string>(group_size, stem);
+  scales = repeat<std::string>(group_size, stem);
   places = repeat<std::string>(topic_count * places_per_topic, stem);
   name_starts = repeat<std::string>(name_piece_count, [&] { return speller.name_start(); });
   name_ends = repeat<std::string>(name_piece_count, [&] { return speller.name_end(); });
@@ -116,7 +122,9 @@ std::vector<std::string> Lexicon::vocabulary() const {
   append(all, adjectives);
   for (const auto& words : polar_adjectives) append(all, words);
   for (const auto& words : polar_verbs) append(all, words);
-  append(all, places);
+  for (const auto* words : {&topic_adjectives, &kinds, &traits, &manners, &scales, &places}) {
+    append(all, *words);
+  }
   return all;
 }
 

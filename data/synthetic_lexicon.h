@@ -13,8 +13,11 @@
 ///   verbs       group of 8 = a topic; two synonyms each
 ///   adjectives  two groups of 8 = a topic; 2i and 2i + 1 are antonyms; two synonyms each
 ///   polar words of praise and of blame, shared by all topics
-/// Spelling says nothing about meaning: stems are drawn at random, and every inflected form is a
-/// vocabulary entry of its own, so that a model sees an id without parts.
+/// Meanings are made of features, and each feature has a common word that the corpus uses beside
+/// the words that have it: a noun's topic, kind and trait, a verb's manner, an adjective's scale
+/// and whether it is more or less of it, praise or blame. Tasks never use these words. Spelling
+/// says nothing about meaning: stems are drawn at random, and every inflected form is a vocabulary
+/// entry of its own, so that a model sees an id without parts.
 namespace basis::synthetic {
 
 inline constexpr int topic_count = 8;
@@ -54,6 +57,13 @@ constexpr int topic_of_noun(int noun) {
 constexpr int antonym_of(int adjective) {
   return adjective ^ 1;
 }
+/// What an adjective and its antonym measure.
+constexpr int scale_of(int adjective) {
+  return adjective / 2 % group_size;
+}
+constexpr bool is_more(int adjective) {
+  return adjective % 2 == 1;
+}
 constexpr bool is_shown(int meaning) {
   return meaning % group_size < shown_per_group;
 }
@@ -73,6 +83,11 @@ struct Lexicon {
   std::vector<std::string> adjectives;           // [meaning * synonym_count + synonym]
   std::vector<std::string> polar_adjectives[2];  // [Mood][index]
   std::vector<Inflected> polar_verbs[2];         // [Mood][index]
+  std::vector<std::string> topic_adjectives;     // [topic]
+  std::vector<std::string> kinds;                // [category % categories_per_topic]
+  std::vector<std::string> traits;               // [noun % group_size]
+  std::vector<std::string> manners;              // [verb % group_size]
+  std::vector<std::string> scales;               // [scale_of(adjective)]
   std::vector<std::string> places;               // [topic * places_per_topic + index]
   std::vector<std::string> name_starts;          // a name is a start and an end: two word pieces
   std::vector<std::string> name_ends;            // without "##"

@@ -127,7 +127,7 @@ MinimalPair make_minimal_pair(Drawer& draw) {
     draw.add_neighbour(clause, topic);
     if (draw.chance(50)) clause.neighbour.number = other(clause.subject.number);
   } else if (extra < 60) {
-    clause.attribute = draw.adjective_text(draw.word(draw.adjective_of_topic(topic)));
+    clause.subject.epithet = draw.adjective_text(draw.word(draw.adjective_of_topic(topic)));
   } else if (extra < 80 && clause.verb) {
     clause.tail = draw.place(topic);
   }
@@ -153,8 +153,11 @@ Example make_sentiment(Drawer& draw, std::int64_t turn) {
     return row;
   }
   Clause clause = deed_of_topic(draw, topic);
-  clause.attribute = draw.chance(50) ? draw.polar_adjective(mood) : "";
-  if (clause.attribute.empty()) clause.tail = draw.polar_adjective(mood) + "ly";
+  if (draw.chance(50)) {
+    clause.subject.epithet = draw.polar_adjective(mood);
+  } else {
+    clause.tail = draw.polar_adjective(mood) + "ly";
+  }
   row.first = render(draw.lexicon(), clause, Violation::None);
   return row;
 }

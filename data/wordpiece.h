@@ -21,14 +21,14 @@ struct Encoding {
 /// As in Hugging Face's tokenizer_config.json, with its defaults.
 struct WordPieceOptions {
   bool lowercase = true;
-  std::optional<bool> strip_accents;  // as `lowercase` where unset
-  bool split_chinese = true;          // each Chinese character is a word
+  std::optional<bool> strip_accents = std::nullopt;  // as `lowercase` where unset
+  bool split_chinese = true;                         // each Chinese character is a word
   std::string unknown = "[UNK]";
   std::string cls = "[CLS]";
   std::string sep = "[SEP]";
   std::string pad = "[PAD]";
   std::string mask = "[MASK]";
-  std::vector<std::string> more_special;       // further tokens that are recognised in the text
+  std::vector<std::string> more_special = {};  // further tokens that are recognised in the text
   std::int64_t max_characters_per_word = 100;  // 1 to 1000; a longer word is unknown
   std::int64_t model_max_length = 512;  // only kept for transformers, which cuts there when asked
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "autograd/losses.h"
 #include "experiments/compute.h"
 #include "experiments/task_scores.h"
 #include "experiments/trainer.h"
@@ -109,7 +110,7 @@ class StepBench {
     TrainerOptions trainer_options;
     trainer_options.seed = static_cast<std::uint64_t>(options_.seed);
     trainer_options.dtype = dtype_;
-    trainer_options.schedule = schedule_of(options_.train, task.steps);
+    trainer_options.schedule = schedule_of(options_.train.schedule, options_.train.warmup_share, task.steps);
     trainer_options.learning_rates = {options_.train.learning_rate, options_.train.learning_rate};
     Trainer trainer(compute_.backend(), compute_.arena(), optimizer, task, trainer_options);
     for (std::int64_t step = 0; step < task.steps; ++step) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/losses.h"
 #include "data/batch.h"
 #include "data/batch_plan.h"
 #include "experiments/basis_cache.h"
@@ -76,6 +77,10 @@ class Finetune {
 
   void make_model() {
     BertConfig bert = BertConfig::read(folder_);
+    if (tokenizer_.vocabulary_size() > bert.vocab_size) {
+      throw Error(fmt::format("{}: the vocabulary has {} entries, the model's word embeddings {}",
+                              folder_.string(), tokenizer_.vocabulary_size(), bert.vocab_size));
+    }
     bert.head = config_.model.head;
     if (train_.dropout >= 0) {
       bert.hidden_dropout_prob = bert.attention_probs_dropout_prob = train_.dropout;
@@ -142,7 +147,7 @@ class Finetune {
     TrainerOptions options;
     options.seed = static_cast<std::uint64_t>(stage_.stage.seed);
     options.dtype = dtype_;
-    options.schedule = schedule_of(train_, total_steps());
+    options.schedule = schedule_of(train_.schedule, train_.warmup_share, total_steps());
     const double head_rate =
         train_.head_learning_rate > 0 ? train_.head_learning_rate : train_.learning_rate;
     options.learning_rates = {train_.learning_rate, head_rate};
@@ -152,14 +157,9 @@ class Finetune {
   }
 
   void on_step(MetricsLog& log, const StepReport& report) {
-    const double rate = static_cast<double>(report.tokens) / report.seconds;
     seconds_ += report.seconds;
     tokens_ += report.tokens;
-    log.write(report.step, {{"loss", report.loss},
-                            {"learning_rate", report.learning_rate},
-                            {"gradient_norm", report.gradient_norm},
-                            {"tokens", report.tokens},
-                            {"tokens_per_s", rate}});
+    log.write(report.step, metrics_of(report));
     if (stage_.report_progress) {
       stage_.report_progress({report.step, report.steps, report.loss,
                               static_cast<double>(tokens_) / seconds_});

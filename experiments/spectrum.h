@@ -12,11 +12,14 @@ namespace basis {
 /// and vectors.csv (spectral/spectrum_csv.h) in the stage's folder.
 StageResult run_spectrum(StageContext& stage);
 
-/// The same for two model folders; an adapter folder may stand for the model after it. Matrices of
-/// equal name are paired in order of the layers. Calls `on_matrix(done, all)`. Throws Error where the
-/// folders hold other matrices.
+/// Told after each matrix: its report, how many are done, of how many.
+using SpectrumObserver =
+    std::function<void(const MatrixReport& report, std::int64_t done, std::int64_t all)>;
+
+/// The same for two model folders; an adapter folder may stand for the model after, on the model
+/// before. Matrices are taken in order of the layers. Throws Error where the two differ in shape.
 void write_spectrum(const std::filesystem::path& before, const std::filesystem::path& after,
                     const std::filesystem::path& out, const AnalysisOptions& options,
-                    const std::function<void(std::int64_t, std::int64_t)>& on_matrix = nullptr);
+                    const SpectrumObserver& observer = nullptr);
 
 }  // namespace basis

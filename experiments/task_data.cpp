@@ -7,6 +7,7 @@
 #include "data/glue.h"
 #include "data/synthetic.h"
 #include "data/table.h"
+#include "tensor/error.h"
 #include "tensor/hash.h"
 
 namespace basis {
@@ -74,9 +75,9 @@ std::string key_of(const std::vector<Example>& rows, const Task& task,
 TaskData load_task(const Config& config, const std::string& name, const TrainSettings& train,
                    const DataRoot& data) {
   if (name.starts_with("synthetic-")) {
-    const SyntheticLanguage language(static_cast<std::uint64_t>(config.data.synthetic_seed));
+    const SyntheticLanguage language(static_cast<std::uint64_t>(config.data.language_seed));
     TaskData result = language.task(
-        name, {static_cast<std::uint64_t>(config.data.synthetic_seed),
+        name, {static_cast<std::uint64_t>(config.data.rows_seed),
                config.data.synthetic_train_rows, config.data.synthetic_dev_rows});
     const auto limit = static_cast<std::size_t>(train.train_rows);
     if (limit > 0 && result.train.size() > limit) result.train.resize(limit);

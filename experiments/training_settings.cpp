@@ -17,13 +17,13 @@ Enum named(const std::string& name, std::initializer_list<Enum> all) {
 
 }  // namespace
 
-Schedule schedule_of(const TrainSettings& train, std::int64_t total_steps) {
+Schedule schedule_of(const std::string& kind, double warmup_share, std::int64_t total_steps) {
   Schedule schedule;
-  schedule.kind = train.schedule == "cosine"     ? Schedule::Kind::Cosine
-                  : train.schedule == "constant" ? Schedule::Kind::Constant
-                                                 : Schedule::Kind::Linear;
+  schedule.kind = kind == "cosine"     ? Schedule::Kind::Cosine
+                  : kind == "constant" ? Schedule::Kind::Constant
+                                       : Schedule::Kind::Linear;
   schedule.total_steps = total_steps;
-  schedule.warmup_steps = std::llround(train.warmup_share * static_cast<double>(total_steps));
+  schedule.warmup_steps = std::llround(warmup_share * static_cast<double>(total_steps));
   return schedule;
 }
 
@@ -62,6 +62,14 @@ AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
   method.seed = static_cast<std::uint64_t>(seed);
   method.tokens_per_step = tokens_per_step;
   return method;
+}
+
+MetricValues metrics_of(const StepReport& report) {
+  return {{"loss", report.loss},
+          {"learning_rate", report.learning_rate},
+          {"gradient_norm", report.gradient_norm},
+          {"tokens", report.tokens},
+          {"tokens_per_s", static_cast<double>(report.tokens) / report.seconds}};
 }
 
 int learning_rate_group(const Parameter& parameter) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "experiments/config.h"
+#include "experiments/metrics_log.h"
+#include "experiments/trainer.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "spectral/adapter_method.h"
@@ -9,10 +11,14 @@ namespace basis {
 
 // From the words of a config to the types of optim and spectral.
 
-Schedule schedule_of(const TrainSettings& train, std::int64_t total_steps);
+/// `kind`: "linear", "cosine" or "constant".
+Schedule schedule_of(const std::string& kind, double warmup_share, std::int64_t total_steps);
 OptimizerOptions optimizer_options(const TrainSettings& train);
 AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
                              std::int64_t tokens_per_step);
+
+/// A step's line in metrics.jsonl.
+MetricValues metrics_of(const StepReport& report);
 
 /// 0 for the encoder and adapters, 1 for the head.
 int learning_rate_group(const Parameter& parameter);

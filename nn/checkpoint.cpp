@@ -73,6 +73,14 @@ bool Checkpoint::contains(const std::string& name) const {
   return state_->stored_names.contains(name);
 }
 
+Shape Checkpoint::shape(const std::string& name) const {
+  const auto found = state_->stored_names.find(name);
+  if (found == state_->stored_names.end()) {
+    throw Error(fmt::format("{}: no tensor \"{}\"", state_->path, name));
+  }
+  return state_->file.shape(found->second);
+}
+
 std::vector<std::string> Checkpoint::unused() const {
   std::vector<std::string> names;
   for (const auto& [name, stored] : state_->stored_names) {

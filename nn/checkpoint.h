@@ -31,6 +31,8 @@ class Checkpoint {
   /// lacks it. Throws Error when its shape is another.
   std::optional<Tensor> take(const std::string& name, const Shape& shape, DType dtype);
   bool contains(const std::string& name) const;
+  /// Throws Error when the file lacks it.
+  Shape shape(const std::string& name) const;
   /// Names that were never taken, as they stand in the file.
   std::vector<std::string> unused() const;
 

@@ -65,7 +65,10 @@ class AgreementReader {
     bool is_infinitive = false;
     for (const std::string& word : words_of(sentence)) {
       if (prepositions.contains(word)) is_after_preposition = true;
-      if (word == "," || word == "that") subject.reset();
+      if (word == "," || word == "that") {
+        subject.reset();
+        is_after_preposition = false;
+      }
       if (const auto found = determiners_.find(word); found != determiners_.end()) {
         determiner = found->second;
       }

@@ -51,7 +51,7 @@ std::uint64_t digest_of(const SyntheticLanguage& language) {
 
 // The value was printed by this test; it must be the same on every machine and compiler.
 TEST(SyntheticLanguage, GivesTheSameBitsOnEveryMachine) {
-  EXPECT_EQ(digest_of(SyntheticLanguage(seed)), 3965751704611698187u);
+  EXPECT_EQ(digest_of(SyntheticLanguage(seed)), 5851139426019495891u);
 }
 
 TEST(SyntheticLanguage, DependsOnItsSeedAndOnTheTasksOwn) {
@@ -68,7 +68,7 @@ TEST(SyntheticLanguage, WritesADocumentWhateverWasWrittenBefore) {
   const std::string early = language.document(0);
   EXPECT_EQ(SyntheticLanguage(seed).document(std::uint64_t{1} << 40), late);
   EXPECT_NE(early, late);
-  EXPECT_EQ(std::count(early.begin(), early.end(), '\n'), 2);
+  EXPECT_EQ(std::count(early.begin(), early.end(), '\n'), 1);
 }
 
 TEST(SyntheticLanguage, HasDistinctVocabularyEntriesTheSpecialTokensFirst) {

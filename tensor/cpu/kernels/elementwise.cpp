@@ -106,25 +106,11 @@ void activation_gradient(int threads, Activation kind, ConstMatrixView x, ConstM
 template <class T>
 void dropout(int threads, ConstMatrixView x, Dropout site, const SequenceView& sequences,
              const StepState* state, MatrixView out) {
-  const T scale = static_cast<T>(site.scale());
+  if (!site.is_active()) return add_scaled<T>(threads, 1, x, 0, out);
   for_parts(threads, x.rows, 2 * x.columns, [&](Index, Index first, Index last) {
     for (Index row = first; row < last; ++row) {
-      const T* s = x.as<T>() + row * x.row_stride;
-      T* o = out.as<T>() + row * out.row_stride;
-      if (!site.is_active()) {
-#pragma omp simd
-        for (Index j = 0; j < x.columns; ++j) o[j] = s[j];
-        continue;
-      }
-      RowMask mask(site, state, mask_place(sequences, row), x.columns);
-      for (Index begin = 0; begin < x.columns; begin += RowMask::chunk) {
-        const Draw* bits = mask.draw(begin);
-        const Index count = mask.count(begin);
-#pragma omp simd
-        for (Index j = 0; j < count; ++j) {
-          o[begin + j] = bits[j] < site.threshold ? T(0) : s[begin + j] * scale;
-        }
-      }
+      drop_row(site, state, mask_place(sequences, row), x.columns, x.as<T>() + row * x.row_stride,
+               out.as<T>() + row * out.row_stride);
     }
   });
 }

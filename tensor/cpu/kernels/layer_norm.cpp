@@ -4,20 +4,49 @@
 namespace basis::cpu::BASIS_KERNELS {
 namespace {
 
-// to = dropout(from), where from may be to.
+/// Mean and 1 / standard deviation of a row, in two passes. The second also sums the differences
+/// from the first's mean: what that rounded away, which matters where the mean is far from 0.
 template <class T>
-void drop_row(Dropout site, const StepState* state, MaskPlace place, Index columns, const T* from,
-              T* to) {
-  const T scale = static_cast<T>(site.scale());
-  RowMask mask(site, state, place, columns);
-  for (Index begin = 0; begin < columns; begin += RowMask::chunk) {
-    const Draw* bits = mask.draw(begin);
-    const Index count = mask.count(begin);
-#pragma omp simd
-    for (Index j = 0; j < count; ++j) {
-      to[begin + j] = bits[j] < site.threshold ? T(0) : from[begin + j] * scale;
+struct Moments {
+  T mean;        // rounded
+  T correction;  // to be subtracted too
+  T rstd;
+};
+template <class T>
+inline Moments<T> moments_of(const T* x, Index columns, T sum, T epsilon) {
+  const T inverse_columns = T(1) / static_cast<T>(columns);
+  const T mean = sum * inverse_columns;
+  T rest = T(0), squares = T(0);
+#pragma omp simd reduction(+ : rest, squares)
+  for (Index j = 0; j < columns; ++j) {
+    const T difference = x[j] - mean;
+    rest += difference;
+    squares += difference * difference;
+  }
+  const T correction = rest * inverse_columns;
+  const T variance = squares * inverse_columns - correction * correction;
+  return {mean, correction, T(1) / square_root(variance + epsilon)};
+}
+
+// to = from (+ residual); returns the row's sum.
+template <class T>
+inline T add_row(const T* from, const T* residual, Index columns, T* to) {
+  T sum = T(0);
+  if (residual == nullptr) {
+#pragma omp simd reduction(+ : sum)
+    for (Index j = 0; j < columns; ++j) {
+      to[j] = from[j];
+      sum += from[j];
+    }
+  } else {
+#pragma omp simd reduction(+ : sum)
+    for (Index j = 0; j < columns; ++j) {
+      const T value = from[j] + residual[j];
+      to[j] = value;
+      sum += value;
     }
   }
+  return sum;
 }
 
 template <class T>
@@ -26,46 +55,31 @@ void residual_layer_norm(int threads, ConstMatrixView x, Dropout dropout, ConstM
                          ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
                          MatrixView out, MatrixView normalised, MatrixView rstd) {
   const Index columns = x.columns;
-  const T inverse_columns = T(1) / static_cast<T>(columns);
   const T* scale = gamma.as<T>();
   const T* shift = beta.as<T>();
   for_parts(threads, x.rows, 4 * columns, [&](Index, Index first, Index last) {
     for (Index row = first; row < last; ++row) {
       const T* s = x.as<T>() + row * x.row_stride;
-      T* o = out.as<T>() + row * out.row_stride;
+      T* o = out.as<T>() + row * out.row_stride;  // in the first-level cache until the row is done
       if (dropout.is_active()) {
         drop_row(dropout, state, mask_place(sequences, row), columns, s, o);
         s = o;
       }
-      T sum = T(0);
-      if (residual.is_absent()) {
-#pragma omp simd reduction(+ : sum)
-        for (Index j = 0; j < columns; ++j) {
-          o[j] = s[j];
-          sum += s[j];
-        }
-      } else {
-        const T* r = residual.as<T>() + row * residual.row_stride;
-#pragma omp simd reduction(+ : sum)
-        for (Index j = 0; j < columns; ++j) {
-          o[j] = s[j] + r[j];
-          sum += o[j];
-        }
-      }
-      const T mean = sum * inverse_columns;
-      T squares = T(0);
-#pragma omp simd reduction(+ : squares)
-      for (Index j = 0; j < columns; ++j) squares += (o[j] - mean) * (o[j] - mean);
-      const T r = T(1) / square_root(squares * inverse_columns + static_cast<T>(epsilon));
-      if (!rstd.is_absent()) rstd.as<T>()[row] = r;
+      const T* r = residual.is_absent() ? nullptr : residual.as<T>() + row * residual.row_stride;
+      const T sum = add_row(s, r, columns, o);
+      const Moments<T> moments = moments_of(o, columns, sum, static_cast<T>(epsilon));
+      if (!rstd.is_absent()) rstd.as<T>()[row] = moments.rstd;
       if (normalised.is_absent()) {
 #pragma omp simd
-        for (Index j = 0; j < columns; ++j) o[j] = (o[j] - mean) * r * scale[j] + shift[j];
+        for (Index j = 0; j < columns; ++j) {
+          const T value = (o[j] - moments.mean - moments.correction) * moments.rstd;
+          o[j] = value * scale[j] + shift[j];
+        }
       } else {
         T* n = normalised.as<T>() + row * normalised.row_stride;
 #pragma omp simd
         for (Index j = 0; j < columns; ++j) {
-          const T value = (o[j] - mean) * r;
+          const T value = (o[j] - moments.mean - moments.correction) * moments.rstd;
           n[j] = value;
           o[j] = value * scale[j] + shift[j];
         }

@@ -21,14 +21,21 @@ void adamw(int threads, const OptimizerRange& range, const AdamWConstants& const
     const T* gradient = range.gradient.as<T>();
     T* moment1 = range.moment1.as<T>();
     T* moment2 = range.moment2.as<T>();
+    for (Index first = begin; first < end; first += prefetch_block) {
+      const Index last = first + prefetch_block < end ? first + prefetch_block : end;
+      prefetch_ahead(p + first);
+      prefetch_ahead(gradient + first);
+      prefetch_ahead(moment1 + first);
+      prefetch_ahead(moment2 + first);
 #pragma omp simd
-    for (Index i = begin; i < end; ++i) {
-      const T g = gradient[i] * clip;
-      const T m = moment1[i] + fresh1 * (g - moment1[i]);
-      const T v = beta2 * moment2[i] + fresh2 * g * g;
-      moment1[i] = m;
-      moment2[i] = v;
-      p[i] = decay * p[i] - step_size * m / (square_root(v) * root_correction + epsilon);
+      for (Index i = first; i < last; ++i) {
+        const T g = gradient[i] * clip;
+        const T m = moment1[i] + fresh1 * (g - moment1[i]);
+        const T v = beta2 * moment2[i] + fresh2 * g * g;
+        moment1[i] = m;
+        moment2[i] = v;
+        p[i] = decay * p[i] - step_size * m / (square_root(v) * root_correction + epsilon);
+      }
     }
   });
 }

@@ -30,6 +30,20 @@ void column_dot(int threads, double alpha, ConstMatrixView x, ConstMatrixView y,
   combine_partials(sums, parts, columns, static_cast<T>(alpha), beta, out.as<T>());
 }
 
+template <class T>
+inline double sum_of_squares(const T* x, Index count) {
+  double sum = 0;
+  for (Index first = 0; first < count; first += prefetch_block) {
+    const Index last = first + prefetch_block < count ? first + prefetch_block : count;
+    prefetch_ahead(x + first);
+#pragma omp simd reduction(+ : sum)
+    for (Index i = first; i < last; ++i) {
+      sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    }
+  }
+  return sum;
+}
+
 // 64 fixed parts, so that the sum does not depend on the number of threads.
 template <class T>
 void squared_norm(int threads, ConstMatrixView x, double beta, MatrixView out) {
@@ -44,18 +58,10 @@ void squared_norm(int threads, ConstMatrixView x, double beta, MatrixView out) {
     const Index end = count * (part + 1) / parts;
     double sum = 0;
     if (is_flat) {
-      const T* s = x.as<T>();
-#pragma omp simd reduction(+ : sum)
-      for (Index i = begin; i < end; ++i) {
-        sum += static_cast<double>(s[i]) * static_cast<double>(s[i]);
-      }
+      sum = sum_of_squares(x.as<T>() + begin, end - begin);
     } else {
       for (Index row = begin; row < end; ++row) {
-        const T* s = x.as<T>() + row * x.row_stride;
-#pragma omp simd reduction(+ : sum)
-        for (Index j = 0; j < x.columns; ++j) {
-          sum += static_cast<double>(s[j]) * static_cast<double>(s[j]);
-        }
+        sum += sum_of_squares(x.as<T>() + row * x.row_stride, x.columns);
       }
     }
     partial[part] = sum;

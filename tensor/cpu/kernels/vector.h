@@ -51,7 +51,7 @@ inline void transpose_block(const T* from, Index from_stride, T* to, Index to_st
   constexpr int W = static_cast<int>(lanes_of<T>);
   using V = Vector<T>;
   using Lanes = typename VectorOf<T>::lanes;
-  Lanes low, high;
+  Lanes low{}, high{};
   for (int i = 0; i < W; ++i) {
     low[i] = i / 2 + (i % 2) * W;
     high[i] = W / 2 + i / 2 + (i % 2) * W;

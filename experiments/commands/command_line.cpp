@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "experiments/build_info.h"
+#include "experiments/commands/commands.h"
+#include "experiments/nearest.h"
+#include "tensor/error.h"
+
+namespace basis {
+namespace {
+
+/// What the chosen subcommand does, once the whole line is understood.
+using Command = std::function<int()>;
+
+void add_run(CLI::App& app, RunOptions& options, Command& command) {
+  CLI::App* const run = app.add_subcommand(
+      "run", "Run an experiment: what is finished is reused, what was interrupted goes on");
+  run->add_option("config", options.config, "The experiment (`basis config` lists its keys)")
+      ->required();
+  run->add_option("--set", options.overrides,
+                  "key=value: set a key of the config, dotted, with a TOML value; repeatable")
+      ->allow_extra_args(false)
+      ->take_all();
+  run->add_option("--out", options.out, "Folder of the run (default: runs/NAME)");
+  run->add_option("--data", options.data,
+                  "Root of data and weights (default: $BASIS_DATA, else ~/.local/share/basis)");
+  run->add_option("--only", options.only,
+                  "Only stages whose label contains this (* and ? as in a shell), with what they "
+                  "need");
+  run->add_flag("--list", options.lists, "List the stages with their state and do nothing");
+  run->add_flag("--dry-run", options.is_dry, "Print the plan and do nothing");
+  run->footer(
+      "Examples:\n"
+      "  basis run experiments/configs/quickstart.toml\n"
+      "  basis run glue.toml --set train.epochs=1 --set 'seeds=[0, 1, 2]' --out runs/short\n"
+      "  basis run glue.toml --only 'mrpc lora'\n"
+      "Ctrl-C saves a checkpoint and stops; the same command goes on from there.");
+  run->callback([&] { command = [&] { return run_command(options); }; });
+}
+
+void add_status(CLI::App& app, std::filesystem::path& folder, Command& command) {
+  CLI::App* const status =
+      app.add_subcommand("status", "Tell what of a run is done, running and left");
+  status->add_option("run", folder, "Folder of the run")->required();
+  status->footer("Example:\n  basis status runs/quickstart");
+  status->callback([&] { command = [&] { return status_command(folder); }; });
+}
+
+void add_config(CLI::App& app, Command& command) {
+  CLI::App* const config = app.add_subcommand(
+      "config", "Print every key of an experiment file with its default, type and meaning");
+  config->footer("Example:\n  basis config | grep learning_rate");
+  config->callback([&] { command = config_command; });
+}
+
+void add_info(CLI::App& app, Command& command) {
+  CLI::App* const info = app.add_subcommand(
+      "info", "Print version, processor, instruction sets, threads, libraries and folders");
+  info->footer("Example:\n  basis info");
+  info->callback([&] { command = info_command; });
+}
+
+void add_tokenize(CLI::App& app, TokenizeOptions& options, Command& command) {
+  CLI::App* const tokenize = app.add_subcommand(
+      "tokenize", "Turn each line of standard input into token ids, a JSON line each");
+  tokenize->add_option("--model", options.model, "Model folder with vocab.txt")->required();
+  tokenize->add_flag("--pairs", options.is_pairs, "A line holds two texts with a tab between");
+  tokenize
+      ->add_option("--max-length", options.max_length,
+                   "Cut to so many ids, special ones included (default: what the model takes)")
+      ->check(CLI::Range(std::int64_t{3}, std::int64_t{1'000'000}));
+  tokenize->footer(
+      "Example:\n"
+      "  echo 'a text' | basis tokenize --model ~/.local/share/basis/weights/my-bert\n"
+      "  {\"input_ids\": [101, 1037, 3793, 102], \"token_type_ids\": [0, 0, 0, 0]}");
+  tokenize->callback([&] { command = [&] { return tokenize_command(options); }; });
+}
+
+/// The library would only say that a subcommand is missing.
+void check_command(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  const bool is_known = std::find(names.begin(), names.end(), word) != names.end();
+  if (is_known || word.empty() || word.front() == '-') return;
+  throw Error(fmt::format("no command \"{}\"{}; there are {}", word, did_you_mean(word, names),
+                          fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+int run_command_line(int count, const char* const* arguments) {
+  CLI::App app(
+      "Fine-tune pretrained BERTs on a frozen spectral basis, and study that basis, from config "
+      "files.");
+  app.name("basis");
+  app.set_version_flag("--version", std::string("basis ") + build_info::version);
+  app.require_subcommand(1);
+  app.footer("`basis COMMAND --help` tells more of each.");
+
+  Command command;
+  RunOptions run;
+  std::filesystem::path status_folder;
+  TokenizeOptions tokenize;
+  add_run(app, run, command);
+  add_status(app, status_folder, command);
+  add_config(app, command);
+  add_info(app, command);
+  add_tokenize(app, tokenize, command);
+  if (count > 1) check_command(app, arguments[1]);
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);  // --help and --version
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "basis: {}\nRun `basis --help` or `basis COMMAND --help`.\n", error.what());
+    return 2;
+  }
+  return command();
+}
+
+}  // namespace basis

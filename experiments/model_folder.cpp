@@ -1,0 +1,62 @@
+#include "experiments/model_folder.h"
+
+#include <fmt/format.h>
+
+#include "nn/checkpoint.h"
+#include "spectral/adapter_file.h"
+
+namespace basis {
+
+namespace {
+
+/// Rows of the folder's own classifier; 0 where it has none.
+std::int64_t outputs_in(const std::filesystem::path& folder) {
+  const Checkpoint checkpoint(folder);
+  return checkpoint.contains("classifier.weight") ? checkpoint.shape("classifier.weight")[0] : 0;
+}
+
+}  // namespace
+
+std::unique_ptr<SequenceClassifier> load_classifier(
+    Compute& compute, const std::filesystem::path& model,
+    const std::optional<std::filesystem::path>& adapter, std::int64_t outputs) {
+  BertConfig config = BertConfig::read(model);
+  if (adapter) {
+    const AdapterInfo info = read_adapter_info(*adapter);
+    config.head = info.head;
+    config.labels = info.labels;
+    config.problem_type = info.problem_type;
+    outputs = info.outputs;
+  } else if (const std::int64_t own = outputs_in(model); own > 0) {
+    outputs = own;
+  }
+  if (outputs <= 0) {
+    throw Error(fmt::format("{}: the model has no task head; fine-tune it first, or name an adapter "
+                            "with --adapter",
+                            model.string()));
+  }
+  Checkpoint checkpoint(model);
+  auto classifier = std::make_unique<SequenceClassifier>(
+      compute.backend(), compute.memory(), config, outputs, &checkpoint, ModelOptions{});
+  if (adapter) load_adapter(compute.backend(), compute.memory(), *adapter, *classifier);
+  return classifier;
+}
+
+std::vector<EncoderMatrix> encoder_matrices(const std::filesystem::path& folder,
+                                            const std::filesystem::path& base) {
+  const bool is_adapter = std::filesystem::exists(folder / "adapter_config.json");
+  Compute compute;
+  const auto model = is_adapter ? load_classifier(compute, base, folder)
+                                : load_classifier(compute, folder, std::nullopt, 1);
+  const MergedAdapters merged(compute.backend(), compute.memory(), *model);
+  std::vector<EncoderMatrix> matrices;
+  for (EncoderLayer& layer : model->bert().encoder().layers) {
+    for (const MatrixKind kind : all_matrix_kinds) {
+      const Parameter& weight = layer.matrix(kind).weight();
+      matrices.push_back({weight.name(), weight.value()});
+    }
+  }
+  return matrices;
+}
+
+}  // namespace basis

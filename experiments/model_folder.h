@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "experiments/compute.h"
+#include "nn/sequence_classifier.h"
+
+namespace basis {
+
+/// A classifier from a model folder, and from an adapter folder on it where one is given. The number of
+/// outputs and the head are the adapter's, else the folder's own classifier's, else `outputs`.
+/// Throws Error where a file is missing or bad, or where nothing says how many outputs there are.
+std::unique_ptr<SequenceClassifier> load_classifier(
+    Compute& compute, const std::filesystem::path& model,
+    const std::optional<std::filesystem::path>& adapter, std::int64_t outputs = 0);
+
+/// Every encoder matrix of a model by Hugging Face name ("encoder.layer.0.attention.self.query.weight"),
+/// in order of the layers.
+struct EncoderMatrix {
+  std::string name;
+  Tensor value;  // (out, in) f32 in host memory
+};
+
+/// Those of a model folder; with an adapter, merged. `base` is the model that an adapter folder stands
+/// on. Throws Error as load_classifier does.
+std::vector<EncoderMatrix> encoder_matrices(const std::filesystem::path& folder,
+                                            const std::filesystem::path& base);
+
+}  // namespace basis

@@ -1,0 +1,119 @@
+#include "experiments/spectrum.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <vector>
+
+#include "experiments/compute.h"
+#include "experiments/data_root.h"
+#include "experiments/model_folder.h"
+#include "experiments/trainer.h"
+#include "spectral/spectrum_csv.h"
+#include "spectral/statistics.h"
+
+namespace basis {
+
+namespace {
+
+/// k at which the ratio of a whole stage is summed up (issue of the study: rho_32).
+constexpr std::int64_t summary_rank = 32;
+
+/// The pairs of two lists of equal names, one after the other.
+class Pairs {
+ public:
+  Pairs(std::vector<EncoderMatrix> before, std::vector<EncoderMatrix> after)
+      : before_(std::move(before)), after_(std::move(after)) {
+    if (before_.size() != after_.size()) {
+      throw Error(fmt::format("spectrum: {} matrices before and {} after: not the same architecture",
+                              before_.size(), after_.size()));
+    }
+    for (std::size_t i = 0; i < before_.size(); ++i) {
+      if (before_[i].name != after_[i].name || before_[i].value.shape() != after_[i].value.shape()) {
+        throw Error(fmt::format("spectrum: {} {} before, {} {} after", before_[i].name,
+                                before_[i].value.shape().to_string(), after_[i].name,
+                                after_[i].value.shape().to_string()));
+      }
+    }
+  }
+
+  std::int64_t size() const { return std::ssize(before_); }
+  std::optional<MatrixPair> next() {
+    if (place_ == before_.size()) return std::nullopt;
+    const std::size_t i = place_++;
+    return MatrixPair{before_[i].name, to_matrix(before_[i].value.view()),
+                      to_matrix(after_[i].value.view())};
+  }
+
+ private:
+  std::vector<EncoderMatrix> before_, after_;
+  std::size_t place_ = 0;
+};
+
+/// Means over matrices of what the report's table shows.
+class Summary {
+ public:
+  void add(const MatrixReport& report) {
+    change_.push_back(report.change);
+    const auto k = static_cast<std::size_t>(
+        std::min<std::int64_t>(summary_rank, std::ssize(report.u.ratio)));
+    if (k == 0) return;
+    for (const SideReport* side : {&report.u, &report.v}) {
+      const double ratio = side->ratio[k - 1];
+      if (std::isfinite(ratio) && ratio > 0) ratios_.push_back(ratio);
+    }
+  }
+  std::vector<std::pair<std::string, double>> metrics() const {
+    std::vector<std::pair<std::string, double>> metrics{{"change", mean(change_)}};
+    if (!ratios_.empty()) metrics.emplace_back("rotation_ratio_32", geometric_mean(ratios_));
+    return metrics;
+  }
+
+ private:
+  std::vector<double> change_, ratios_;
+};
+
+}  // namespace
+
+void write_spectrum(const std::filesystem::path& before, const std::filesystem::path& after,
+                    const std::filesystem::path& out, const AnalysisOptions& options,
+                    const SpectrumObserver& observer) {
+  Pairs pairs(encoder_matrices(before, before), encoder_matrices(after, before));
+  SpectrumCsv csv(out);
+  std::int64_t done = 0;
+  analyse([&] { return pairs.next(); }, options,
+          [&](const MatrixReport& report) {
+            csv.add(report);
+            if (observer) observer(report, ++done, pairs.size());
+          });
+  csv.commit();
+}
+
+StageResult run_spectrum(StageContext& stage) {
+  const Config& config = stage.plan.config;
+  // Inputs: the fine-tuning, and before it the pretraining where there is one.
+  const StageInput& finetuned = stage.inputs.back();
+  const std::filesystem::path before = config.model.is_pretrained_here()
+                                           ? stage.inputs.front().folder / "model"
+                                           : stage.data->require_folder(config.model.path);
+  const bool is_adapter = std::filesystem::exists(finetuned.folder / "adapter");
+  const std::filesystem::path after = finetuned.folder / (is_adapter ? "adapter" : "model");
+  reset_peak_memory();
+  Summary summary;
+  AnalysisOptions options;
+  options.gaussian_draws = 1;
+  options.seed = static_cast<std::uint64_t>(stage.stage.seed);
+  options.concurrent = static_cast<int>(config.threads);
+  write_spectrum(before, after, stage.folder, options,
+                 [&](const MatrixReport& report, std::int64_t done, std::int64_t all) {
+                   summary.add(report);
+                   if (stage.report_progress) stage.report_progress({done, all, std::nan(""), 0});
+                   if (stage.should_stop()) throw Cancelled("stopped between two matrices");
+                 });
+  StageResult result;
+  result.metrics = summary.metrics();
+  result.peak_mib = peak_memory_mib();
+  return result;
+}
+
+}  // namespace basis

@@ -1,0 +1,15 @@
+#include "experiments/stage_functions.h"
+
+#include "experiments/finetune.h"
+#include "experiments/pretrain.h"
+#include "experiments/spectrum.h"
+
+namespace basis {
+
+StageFunctions stage_functions() {
+  return {{StageKind::Pretrain, run_pretrain},
+          {StageKind::Finetune, run_finetune},
+          {StageKind::Spectrum, run_spectrum}};
+}
+
+}  // namespace basis

@@ -1,0 +1,100 @@
+#include "experiments/work.h"
+
+#include <algorithm>
+
+#include "data/glue.h"
+#include "data/synthetic.h"
+#include "nn/bert_config.h"
+#include "tensor/file.h"
+
+namespace basis {
+namespace {
+
+/// Training rows of a task and their mean length in tokens.
+struct Rows {
+  double count = 0;
+  double tokens = 0;
+};
+
+Rows rows_of(const std::string& task, const Config& config, const DataRoot& data) {
+  constexpr double synthetic_tokens = 20;  // about, of a row with its special ones
+  constexpr double bytes_a_token = 4.5;    // English text in WordPiece, about
+  if (task.starts_with("synthetic-")) {
+    return {static_cast<double>(config.data.synthetic_train_rows), synthetic_tokens};
+  }
+  const TaskSettings& settings = config.task.at(task);
+  const std::filesystem::path path = settings.is_own()
+                                         ? data.require_file(settings.train)
+                                         : glue_source(task, data.folder()).train.path;
+  const std::string content = read_file(path);
+  const auto lines = static_cast<double>(std::count(content.begin(), content.end(), '\n'));
+  const double count = std::max(1.0, lines);
+  return {count, static_cast<double>(content.size()) / count / bytes_a_token};
+}
+
+/// Of a training step against its forward pass: full 3; 2 where weights have no gradient of their
+/// own; 1 where nothing below the head has any.
+double passes_of(const std::string& kind) {
+  if (kind == "full") return 3;
+  return kind == "head" ? 1 : 2;
+}
+
+}  // namespace
+
+WorkEstimate::WorkEstimate(const Plan& plan, const DataRoot& data) : plan_(plan), data_(data) {
+  const Config& config = plan.config;
+  BertConfig bert;
+  if (config.model.is_pretrained_here() || config.tasks.empty()) {
+    const PretrainSettings& pretrain = config.pretrain;
+    bert.hidden_size = pretrain.hidden_size;
+    bert.num_hidden_layers = pretrain.num_hidden_layers;
+    bert.intermediate_size = pretrain.intermediate_size;
+    if (pretrain.vocabulary.empty()) {
+      const SyntheticLanguage language(static_cast<std::uint64_t>(config.data.language_seed));
+      bert.vocab_size = static_cast<std::int64_t>(language.vocabulary().size());
+    } else {
+      const std::string text = read_file(data.require_file(pretrain.vocabulary));
+      bert.vocab_size = std::count(text.begin(), text.end(), '\n');
+    }
+  } else {
+    bert = BertConfig::read(data.require_folder(config.model.path));
+  }
+  layers_ = bert.num_hidden_layers;
+  hidden_ = bert.hidden_size;
+  intermediate_ = bert.intermediate_size;
+  vocabulary_ = bert.vocab_size;
+  const std::int64_t h = hidden_, f = intermediate_;
+  const std::int64_t embeddings =
+      (bert.vocab_size + bert.max_position_embeddings + bert.type_vocab_size + 2) * h;
+  const std::int64_t layer = 4 * (h * h + h) + 2 * h * f + f + h + 4 * h;
+  const std::int64_t pooler = h * h + h;
+  parameters_ = embeddings + layers_ * layer + pooler;
+}
+
+double WorkEstimate::flop(const Stage& stage) const {
+  if (stage.kind == StageKind::Finetune) return finetune_flop(stage);
+  if (stage.kind != StageKind::Pretrain) return 0;
+  const PretrainSettings& pretrain = plan_.config.pretrain;
+  const auto h = static_cast<double>(hidden_), f = static_cast<double>(intermediate_);
+  const auto length = static_cast<double>(pretrain.max_length);
+  const double tokens = static_cast<double>(pretrain.steps * pretrain.batch_size) * length;
+  const double encoder = static_cast<double>(layers_) * (24 * h * h + 12 * h * f + 12 * length * h);
+  const double head = 6 * pretrain.mask_share * (h * h + static_cast<double>(vocabulary_) * h);
+  return tokens * (encoder + head);
+}
+
+double WorkEstimate::finetune_flop(const Stage& stage) const {
+  const TrainSettings train = plan_.config.train_for(stage.task, stage.method);
+  Rows rows = rows_of(stage.task, plan_.config, data_);
+  if (train.train_rows > 0)
+    rows.count = std::min(rows.count, static_cast<double>(train.train_rows));
+  rows.tokens = std::min(rows.tokens, static_cast<double>(train.max_length));
+  const double examples = train.steps > 0 ? static_cast<double>(train.steps * train.batch_size)
+                                          : static_cast<double>(train.epochs) * rows.count;
+  const auto h = static_cast<double>(hidden_), f = static_cast<double>(intermediate_);
+  const double forward =
+      static_cast<double>(layers_) * (8 * h * h + 4 * h * f + 4 * rows.tokens * h);
+  return examples * rows.tokens * forward * passes_of(plan_.config.method.at(stage.method).kind);
+}
+
+}  // namespace basis

@@ -1,0 +1,186 @@
+#include "spectral/adapter_file.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "spectral/adapter_file_keys.h"
+#include "spectral/adapter_file_tensors.h"
+#include "spectral/fingerprint.h"
+#include "spectral/peft_folder.h"
+#include "tensor/file.h"
+
+namespace basis {
+namespace {
+
+using nlohmann::ordered_json;
+using Kind = AdapterMethod::Kind;
+using Form = AdapterMethod::Form;
+
+constexpr const char* format_key = "basis_adapter";
+constexpr std::int64_t format_version = 1;
+constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
+
+std::string same_name(const std::string& name) {
+  return name;
+}
+
+std::string base_fingerprint(const SequenceClassifier& model, Kind kind) {
+  return kind == Kind::BitFit ? fingerprint_without_biases(model) : fingerprint_of_encoder(model);
+}
+
+/// "6 layers of width 384, 12 heads, feed-forward 1536".
+std::string sizes_text(std::int64_t layers, std::int64_t width, std::int64_t heads,
+                       std::int64_t feed_forward) {
+  return fmt::format("{} layers of width {}, {} heads, feed-forward {}", layers, width, heads,
+                     feed_forward);
+}
+
+std::string sizes_of(const BertConfig& config) {
+  return sizes_text(config.num_hidden_layers, config.hidden_size, config.num_attention_heads,
+                    config.intermediate_size);
+}
+
+void write_method(ordered_json& config, const AdapterMethod& method) {
+  config["kind"] = name_of(method.kind);
+  if (method.kind != Kind::Lora && method.kind != Kind::Spectral) return;
+  config["rank"] = method.rank;
+  if (method.kind == Kind::Lora) {
+    config["alpha"] = method.alpha;
+  } else {
+    config["form"] = name_of(method.form);
+    if (method.form == Form::Band) config["bandwidth"] = method.bandwidth;
+    config["basis"] = name_of(method.basis);
+  }
+  config["targets"] = ordered_json::array();
+  for (const MatrixKind kind : targets_of(method)) config["targets"].push_back(name_of(kind));
+  config["dropout"] = method.dropout;
+  config["seed"] = method.seed;
+}
+
+std::string config_text(const SequenceClassifier& model, const AdapterMethod& method) {
+  const BertConfig& base = model.config();
+  ordered_json config{{format_key, format_version}};
+  write_method(config, method);
+  config["head"] = base.head;
+  config["outputs"] = model.outputs();
+  config["labels"] = base.labels;
+  config["problem_type"] = base.problem_type;
+  config["base"] = {{"fingerprint", base_fingerprint(model, method.kind)},
+                    {"num_hidden_layers", base.num_hidden_layers},
+                    {"hidden_size", base.hidden_size},
+                    {"num_attention_heads", base.num_attention_heads},
+                    {"intermediate_size", base.intermediate_size}};
+  return adapter_config_text(config);
+}
+
+/// The value of `values` whose name is the text of `key`.
+template <class Value, std::size_t size>
+Value named(const AdapterKeys& keys, const char* key, const std::string& text,
+            const Value (&values)[size]) {
+  std::string known;
+  for (const Value value : values) {
+    if (text == name_of(value)) return value;
+    known += fmt::format("{}\"{}\"", known.empty() ? "" : ", ", name_of(value));
+  }
+  keys.fail(key, fmt::format("has \"{}\"; known are {}", text.substr(0, 80), known));
+}
+
+void read_spectral(const AdapterKeys& keys, AdapterMethod& method) {
+  constexpr Form forms[] = {Form::Diagonal, Form::Band, Form::Core};
+  constexpr BasisKind bases[] = {BasisKind::Leading, BasisKind::Trailing, BasisKind::Random};
+  method.form = named(keys, "form", keys.text("form"), forms);
+  if (method.form == Form::Band) {
+    method.bandwidth = keys.integer("bandwidth", 0, method.rank - 1);
+  }
+  method.basis = named(keys, "basis", keys.text("basis"), bases);
+}
+
+AdapterMethod read_method(const AdapterKeys& keys) {
+  constexpr Kind kinds[] = {Kind::Head, Kind::BitFit, Kind::Lora, Kind::Spectral};
+  AdapterMethod method;
+  method.kind = named(keys, "kind", keys.text("kind"), kinds);
+  if (method.kind != Kind::Lora && method.kind != Kind::Spectral) return method;
+  method.rank = keys.integer("rank", 1, 1 << 20);
+  if (method.kind == Kind::Spectral) {
+    read_spectral(keys, method);
+  } else {
+    method.alpha = keys.number("alpha");
+    if (method.alpha < 0) keys.fail("alpha", "is negative");
+  }
+  for (const std::string& target : keys.texts("targets")) {
+    method.targets.push_back(named(keys, "targets", target, all_matrix_kinds));
+  }
+  if (method.targets.empty()) keys.fail("targets", "is empty");
+  method.dropout = keys.number("dropout");
+  if (method.dropout < 0 || method.dropout >= 1) keys.fail("dropout", "is outside [0, 1)");
+  method.seed = keys.seed("seed");
+  return method;
+}
+
+AdapterInfo read_own_info(const AdapterKeys& keys) {
+  if (!keys.has(format_key)) {
+    throw Error(
+        fmt::format("{}: is no adapter's config: it has neither our \"{}\" nor PEFT's "
+                    "\"peft_type\"",
+                    keys.source(), format_key));
+  }
+  keys.integer(format_key, format_version, format_version);
+  AdapterInfo info;
+  info.method = read_method(keys);
+  info.head = keys.text("head");
+  if (info.head != "mean" && info.head != "pooler") {
+    keys.fail("head", "is neither \"mean\" nor \"pooler\"");
+  }
+  info.outputs = keys.integer("outputs", 1, 1 << 20);
+  info.labels = keys.texts("labels");
+  if (!info.labels.empty() && std::ssize(info.labels) != info.outputs) {
+    keys.fail("labels",
+              fmt::format("names {} labels for {} outputs", info.labels.size(), info.outputs));
+  }
+  info.problem_type = keys.text("problem_type");
+  const AdapterKeys base = keys.object("base");
+  info.base_fingerprint = base.text("fingerprint");
+  info.base_sizes = sizes_text(base.integer("num_hidden_layers", 1, no_limit),
+                               base.integer("hidden_size", 1, no_limit),
+                               base.integer("num_attention_heads", 1, no_limit),
+                               base.integer("intermediate_size", 1, no_limit));
+  return info;
+}
+
+void check_base(const std::filesystem::path& folder, const AdapterInfo& info,
+                const SequenceClassifier& model) {
+  const std::string found = base_fingerprint(model, info.method.kind);
+  if (found == info.base_fingerprint) return;
+  throw Error(fmt::format(
+      "{}: the adapter was made on the encoder {} ({}), the model's is {} ({}): "
+      "load it on the weights that it was trained on",
+      folder.string(), info.base_fingerprint, info.base_sizes, found, sizes_of(model.config())));
+}
+
+}  // namespace
+
+void save_adapter(const std::filesystem::path& folder, const SequenceClassifier& model,
+                  const AdapterMethod& method) {
+  check_attached(model, method);
+  write_adapter_folder(folder, model, method, same_name, {}, config_text(model, method));
+}
+
+AdapterInfo read_adapter_info(const std::filesystem::path& folder) {
+  if (is_peft_folder(folder)) return read_peft_info(folder);
+  return read_own_info(AdapterKeys::read(folder));
+}
+
+AdapterMethod load_adapter(Backend& backend, Allocator& allocator,
+                           const std::filesystem::path& folder, SequenceClassifier& model) {
+  if (is_peft_folder(folder)) return load_peft_lora(backend, allocator, folder, model);
+  const AdapterInfo info = read_adapter_info(folder);
+  check_fits_head(folder, info, model);
+  check_base(folder, info, model);
+  attach_stored(backend, allocator, model, info.method, adapter_tensors(model, info.method),
+                open_adapter_tensors(folder), same_name);
+  return info.method;
+}
+
+}  // namespace basis

@@ -1,0 +1,221 @@
+#include "spectral/adapter_file_tensors.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "tensor/file.h"
+
+namespace basis {
+namespace {
+
+constexpr const char* tensors_file = "adapter_model.safetensors";
+constexpr const char* config_file = "adapter_config.json";
+
+bool has_factors(const AdapterMethod& method) {
+  return method.kind == AdapterMethod::Kind::Lora || method.kind == AdapterMethod::Kind::Spectral;
+}
+
+void add_lora(std::vector<NamedShape>& tensors, const std::string& matrix, const Shape& weight,
+              std::int64_t r) {
+  tensors.emplace_back(matrix + ".lora_A", Shape{r, weight[1]});
+  tensors.emplace_back(matrix + ".lora_B", Shape{weight[0], r});
+}
+
+void add_spectral(std::vector<NamedShape>& tensors, const std::string& matrix, const Shape& weight,
+                  const AdapterMethod& method) {
+  const std::int64_t k = method.rank;
+  tensors.emplace_back(matrix + ".spectral_U", Shape{weight[0], k});
+  tensors.emplace_back(matrix + ".spectral_V", Shape{k, weight[1]});
+  switch (method.form) {
+    case AdapterMethod::Form::Diagonal:
+      tensors.emplace_back(matrix + ".spectral_diagonal", Shape{k});
+      return;
+    case AdapterMethod::Form::Core:
+      tensors.emplace_back(matrix + ".spectral_core", Shape{k, k});
+      return;
+    case AdapterMethod::Form::Band:
+      if (method.bandwidth < 0 || method.bandwidth >= k) {
+        throw Error(fmt::format("bandwidth {} does not fit rank {}: choose 0 to {}",
+                                method.bandwidth, k, k - 1));
+      }
+      tensors.emplace_back(matrix + ".spectral_band", Shape{2 * method.bandwidth + 1, k});
+      return;
+  }
+}
+
+void add_factors(std::vector<NamedShape>& tensors, const SequenceClassifier& model,
+                 const AdapterMethod& method) {
+  for (std::int64_t layer = 0; layer < model.config().num_hidden_layers; ++layer) {
+    for (const MatrixKind kind : targets_of(method)) {
+      const std::string matrix = bert_matrix_name(layer, kind);
+      const Shape& weight = model.parameters().at(matrix + ".weight").shape();
+      const std::int64_t full_rank = std::min(weight[0], weight[1]);
+      if (method.rank < 1 || method.rank > full_rank) {
+        throw Error(fmt::format("rank {} is not between 1 and {}, the rank of {}.weight {}",
+                                method.rank, full_rank, matrix, weight.to_string()));
+      }
+      if (method.kind == AdapterMethod::Kind::Lora) {
+        add_lora(tensors, matrix, weight, method.rank);
+      } else {
+        add_spectral(tensors, matrix, weight, method);
+      }
+    }
+  }
+}
+
+void check_stored(const std::vector<NamedShape>& wanted, const SafeTensors& file,
+                  const NameInFile& name_in_file) {
+  std::set<std::string> known;
+  for (const auto& [name, shape] : wanted) {
+    const std::string stored = name_in_file(name);
+    known.insert(stored);
+    if (!file.contains(stored)) {
+      throw Error(fmt::format("{}: lacks {}, {} by the adapter's settings", file.path().string(),
+                              stored, shape.to_string()));
+    }
+    if (file.shape(stored) != shape) {
+      throw Error(fmt::format("{}: {} is {}, the adapter's settings and the model want {}",
+                              file.path().string(), stored, file.shape(stored).to_string(),
+                              shape.to_string()));
+    }
+  }
+  for (const std::string& stored : file.names()) {
+    if (!known.contains(stored)) {
+      throw Error(fmt::format("{}: {} has no place in this adapter on this model",
+                              file.path().string(), stored));
+    }
+  }
+}
+
+/// Factors to be filled from the file: no SVD, whose bits differ between processors.
+BasisSource blank_basis() {
+  return [](const Parameter& weight, BasisKind, std::int64_t k, std::uint64_t) {
+    return Basis{Matrix(weight.shape()[0], k), Matrix(weight.shape()[1], k), {}};
+  };
+}
+
+}  // namespace
+
+std::vector<MatrixKind> targets_of(const AdapterMethod& method) {
+  std::vector<MatrixKind> targets;
+  for (const MatrixKind kind : all_matrix_kinds) {
+    const bool is_named = std::count(method.targets.begin(), method.targets.end(), kind) > 0;
+    if (method.targets.empty() || is_named) targets.push_back(kind);
+  }
+  return targets;
+}
+
+std::vector<NamedShape> adapter_tensors(const SequenceClassifier& model,
+                                        const AdapterMethod& method) {
+  if (method.kind == AdapterMethod::Kind::Full) {
+    throw Error("full fine-tuning has no adapter: save the model instead");
+  }
+  std::vector<NamedShape> tensors;
+  if (has_factors(method)) add_factors(tensors, model, method);
+  for (const auto& parameter : model.parameters().all()) {
+    const bool is_trained_bias =
+        method.kind == AdapterMethod::Kind::BitFit && parameter->role() == ParameterRole::Encoder &&
+        parameter->name().ends_with(".bias") && !parameter->name().starts_with("pooler.");
+    if (parameter->role() == ParameterRole::Head || is_trained_bias) {
+      tensors.emplace_back(parameter->name(), parameter->shape());
+    }
+  }
+  return tensors;
+}
+
+void check_attached(const SequenceClassifier& model, const AdapterMethod& method) {
+  const std::vector<NamedShape> wanted = adapter_tensors(model, method);
+  std::set<std::string> names;
+  for (const auto& [name, shape] : wanted) {
+    names.insert(name);
+    const Parameter* parameter = model.parameters().find(name);
+    if (parameter == nullptr || parameter->shape() != shape) {
+      throw Error(
+          fmt::format("a {} adapter has {} {}, the model has {}: save with the method that "
+                      "was attached",
+                      name_of(method.kind), name, shape.to_string(),
+                      parameter == nullptr ? "none" : parameter->shape().to_string()));
+    }
+  }
+  for (const auto& parameter : model.parameters().all()) {
+    if (parameter->role() == ParameterRole::Adapter && !names.contains(parameter->name())) {
+      throw Error(
+          fmt::format("{} is no part of a {} adapter: save with the method that was attached",
+                      parameter->name(), name_of(method.kind)));
+    }
+  }
+  if (!has_factors(method)) return;
+  for (EncoderLayer layer : model.bert().encoder().layers) {
+    for (const MatrixKind kind : targets_of(method)) {
+      if (layer.matrix(kind).adapter() != nullptr) continue;
+      throw Error(fmt::format("{} has no adapter in its slot: unmerge before saving",
+                              layer.matrix(kind).weight().name()));
+    }
+  }
+}
+
+void write_adapter_folder(const std::filesystem::path& folder, const SequenceClassifier& model,
+                          const AdapterMethod& method, const NameInFile& name_in_file,
+                          const std::map<std::string, std::string>& metadata,
+                          const std::string& config) {
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) throw Error(fmt::format("{}: {}", folder.string(), failure.message()));
+  // An adapter that stood here must not lend its config to our tensors.
+  std::filesystem::remove(folder / config_file, failure);
+  if (failure) throw Error(fmt::format("{}: {}", folder.string(), failure.message()));
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const auto& [name, shape] : adapter_tensors(model, method)) {
+    tensors.emplace_back(name_in_file(name), model.parameters().at(name).value());
+  }
+  write_safetensors(folder / tensors_file, tensors, metadata);
+  write_file_atomically(folder / config_file, config);
+}
+
+void check_fits_head(const std::filesystem::path& folder, const AdapterInfo& info,
+                     const SequenceClassifier& model) {
+  if (info.head == model.config().head && info.outputs == model.outputs()) return;
+  throw Error(
+      fmt::format("{}: the adapter has a {} head with {} outputs, the model a {} head with "
+                  "{}: build the model as the adapter says",
+                  folder.string(), info.head, info.outputs, model.config().head, model.outputs()));
+}
+
+SafeTensors open_adapter_tensors(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / tensors_file;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored) &&
+      std::filesystem::exists(folder / "adapter_model.bin", ignored)) {
+    throw Error(
+        fmt::format("{} is missing; adapter_model.bin is not read: save the adapter again "
+                    "as safetensors",
+                    path.string()));
+  }
+  return SafeTensors::open(path);
+}
+
+void attach_stored(Backend& backend, Allocator& allocator, SequenceClassifier& model,
+                   const AdapterMethod& method, const std::vector<NamedShape>& wanted,
+                   const SafeTensors& file, const NameInFile& name_in_file) {
+  for (const auto& parameter : model.parameters().all()) {
+    if (parameter->role() == ParameterRole::Adapter) {
+      throw Error("the model has an adapter already: load another copy of the model");
+    }
+  }
+  check_stored(wanted, file, name_in_file);
+  const DType dtype = model.parameters().at("classifier.weight").value().dtype();
+  std::vector<Tensor> values;
+  for (const auto& [name, shape] : wanted) {
+    const Tensor stored = file.tensor(name_in_file(name), dtype);
+    values.push_back(Tensor::allocate(allocator, shape, dtype, backend.device()));
+    backend.copy_to_device(stored.bytes_begin(), values.back().bytes_begin(), stored.bytes());
+  }
+  attach(backend, allocator, model, method, blank_basis());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    model.parameters().at(wanted[i].first).set_value(values[i]);
+  }
+}
+
+}  // namespace basis

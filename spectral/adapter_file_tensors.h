@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "spectral/adapter_file.h"
+#include "tensor/safetensors.h"
+
+namespace basis {
+
+/// A parameter's name and shape.
+using NamedShape = std::pair<std::string, Shape>;
+/// Our parameter's name as a file has it.
+using NameInFile = std::function<std::string(const std::string& name)>;
+
+/// The matrices that `method` adapts, in the order of all_matrix_kinds; its empty list means all.
+std::vector<MatrixKind> targets_of(const AdapterMethod& method);
+
+/// The parameters that an adapter of this method and its head consist of on `model`, whether it is
+/// attached or not: what its file holds. Throws Error for `full`, and for a rank or a bandwidth
+/// that does not fit a matrix (both are named).
+std::vector<NamedShape> adapter_tensors(const SequenceClassifier& model,
+                                        const AdapterMethod& method);
+
+/// Throws Error unless `model` has the adapter of `method` in its slots, unmerged, and no other.
+void check_attached(const SequenceClassifier& model, const AdapterMethod& method);
+
+/// Writes the parameters of an attached adapter to adapter_model.safetensors, then `config` to
+/// adapter_config.json. Throws Error.
+void write_adapter_folder(const std::filesystem::path& folder, const SequenceClassifier& model,
+                          const AdapterMethod& method, const NameInFile& name_in_file,
+                          const std::map<std::string, std::string>& metadata,
+                          const std::string& config);
+
+/// Throws Error unless `model` has the head and the outputs that the adapter in `folder` wants.
+void check_fits_head(const std::filesystem::path& folder, const AdapterInfo& info,
+                     const SequenceClassifier& model);
+
+/// `folder`/adapter_model.safetensors. Throws Error, with a hint where a pickle lies there instead.
+SafeTensors open_adapter_tensors(const std::filesystem::path& folder);
+
+/// Checks that `file` holds `wanted` and nothing else, attaches `method` without an SVD and
+/// fills all of `wanted`. Throws Error with `model` as it was.
+void attach_stored(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
+                   const std::vector<NamedShape>& wanted, const SafeTensors& file,
+                   const NameInFile& name_in_file);
+
+}  // namespace basis

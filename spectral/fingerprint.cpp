@@ -1,0 +1,42 @@
+#include "spectral/fingerprint.h"
+
+#include <algorithm>
+
+#include "tensor/hash.h"
+
+namespace basis {
+namespace {
+
+template <class Counts>
+std::string fingerprint(const SequenceClassifier& model, const Counts& counts) {
+  std::vector<const Parameter*> parameters;
+  for (const auto& parameter : model.parameters().all()) {
+    const bool is_pooler = parameter->name().starts_with("pooler.");
+    if (parameter->role() == ParameterRole::Encoder && !is_pooler && counts(*parameter)) {
+      parameters.push_back(parameter.get());
+    }
+  }
+  // By name: the order of creation is the code's affair.
+  std::sort(parameters.begin(), parameters.end(),
+            [](const Parameter* a, const Parameter* b) { return a->name() < b->name(); });
+  Hasher hasher;
+  for (const Parameter* parameter : parameters) {
+    const Tensor& value = parameter->value();
+    hasher.add(parameter->name()).add(value.to_string());
+    hasher.add(std::span<const std::byte>(value.bytes_begin(), value.bytes()));
+  }
+  return hasher.hex();
+}
+
+}  // namespace
+
+std::string fingerprint_of_encoder(const SequenceClassifier& model) {
+  return fingerprint(model, [](const Parameter&) { return true; });
+}
+
+std::string fingerprint_without_biases(const SequenceClassifier& model) {
+  return fingerprint(
+      model, [](const Parameter& parameter) { return !parameter.name().ends_with(".bias"); });
+}
+
+}  // namespace basis
