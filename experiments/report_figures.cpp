@@ -102,9 +102,9 @@ Figure score_figure(const ReportData& data, const ScoreTable& table) {
   figure.title = "Scores on dev";
   figure.caption =
       "The primary metric of every task by method. Large dots are means over seeds, bars the "
-      "95 % t-interval over seeds (the range for two), small dots single seeds. Methods whose "
-      "bars lie apart differ by more than the seed explains; where bars overlap, this run does "
-      "not tell them apart.";
+      "95 % t-interval over seeds (the range for two), small dots single seeds. Bars that "
+      "lie apart differ by more than the seed explains; bars that overlap do not prove two "
+      "methods equal.";
   if (table.is_empty()) return figure;
   for (std::size_t task = 0; task < table.tasks.size(); ++task) {
     Plot panel = score_panel(data, table, task);
