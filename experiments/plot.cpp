@@ -116,6 +116,26 @@ std::vector<std::pair<double, std::string>> log_ticks(double low, double high) {
   return ticks;
 }
 
+/// 1, 2 or 5 times a power of ten: about five ticks.
+double linear_step(double low, double high) {
+  const double wanted = high > low ? (high - low) / 5 : std::max(1.0, std::abs(low) / 10);
+  const double decade = std::pow(10.0, std::floor(std::log10(wanted)));
+  for (const int digit : {1, 2, 5}) {
+    if (digit * decade >= wanted * 0.999) return digit * decade;
+  }
+  return 10 * decade;
+}
+
+std::vector<std::pair<double, std::string>> linear_ticks(double low, double high, double step) {
+  std::vector<std::pair<double, std::string>> ticks;
+  const double last = std::floor(high / step + 1e-6);
+  for (double i = std::ceil(low / step - 1e-6); i <= last && ticks.size() < 20; ++i) {
+    const double value = i == 0 ? 0 : i * step;  // no "-0"
+    ticks.emplace_back(value, fmt::format("{:.6g}", value));
+  }
+  return ticks;
+}
+
 std::string axis_script(const char* name, const PlotAxis& axis, Range range) {
   std::string script = fmt::format("set {}label {}\n", name, gnuplot_string(axis.label));
   auto ticks = axis.ticks;
@@ -128,25 +148,18 @@ std::string axis_script(const char* name, const PlotAxis& axis, Range range) {
     if (ticks.empty()) ticks = log_ticks(range.low, range.high);
   } else {
     if (range.is_empty()) range = {0, 1};
-    // One value alone would make an empty range.
-    const double margin = range.high > range.low ? 0 : std::max(0.5, std::abs(range.low) * 0.05);
-    const std::string low = axis.low     ? fmt::format("{}", *axis.low)
-                            : margin > 0 ? fmt::format("{}", range.low - margin)
-                                         : "*";
-    const std::string high = axis.high    ? fmt::format("{}", *axis.high)
-                             : margin > 0 ? fmt::format("{}", range.high + margin)
-                                          : "*";
-    script += fmt::format("set {}range [{}:{}]\n", name, low, high);
+    const double step = linear_step(axis.low.value_or(range.low), axis.high.value_or(range.high));
+    range.low = axis.low.value_or(std::floor(range.low / step) * step);
+    range.high = axis.high.value_or(std::ceil(range.high / step) * step);
+    if (range.high <= range.low) range = {range.low - step, range.low + step};
+    script += fmt::format("set {}range [{}:{}]\n", name, range.low, range.high);
+    if (ticks.empty()) ticks = linear_ticks(range.low, range.high, step);
   }
-  if (ticks.empty()) {
-    script += fmt::format("set {}tics autofreq\n", name);
-  } else {
-    std::string list;
-    for (const auto& [value, label] : ticks) {
-      list += fmt::format("{}{} {}", list.empty() ? "" : ", ", gnuplot_string(label), value);
-    }
-    script += fmt::format("set {}tics ({})\n", name, list);
+  std::string list;
+  for (const auto& [value, label] : ticks) {
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", gnuplot_string(label), value);
   }
+  script += fmt::format("set {}tics ({})\n", name, list);
   return script;
 }
 
@@ -211,14 +224,12 @@ std::string plot_script(const Plot& plot, std::size_t place) {
       "reset\nset encoding utf8\nset terminal svg size {},{} dynamic noenhanced "
       "font 'sans-serif,12'\nset output 'p{}.svg'\n"
       "set border 3 lw 0.8 lc rgb '{}'\nset tics nomirror out scale 0.5,0 textcolor rgb '{}'\n"
-      "set grid xtics ytics lt 1 lw 0.6 lc rgb '{}'\nset format '%g'\nset key off\n"
+      "set grid xtics ytics lt 1 lw 0.6 lc rgb '{}'\nset key off\n"
       "set pointintervalbox 1\nset bars 0\nset xtics offset 0,0.3\nset xlabel offset 0,0.4\n"
-      "set rmargin 2\n",
+      "set tmargin 0.6\nset bmargin 3.1\nset rmargin 2\n",
       plot.width, plot.height, place, plot_color(plot_muted), plot_color(plot_ink),
       plot_grid_color);
-  if (!plot.title.empty())
-    script += fmt::format("set title {} offset 0,-0.5\n", gnuplot_string(plot.title));
-  if (plot.left_margin > 0) script += fmt::format("set lmargin {}\n", plot.left_margin);
+  script += fmt::format("set lmargin {}\n", plot.left_margin);
   script += axis_script("x", plot.x, range_of(plot, true));
   script += axis_script("y", plot.y, range_of(plot, false));
   std::string parts;

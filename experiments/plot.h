@@ -36,14 +36,14 @@ struct PlotAxis {
 /// One panel. Points that are not finite, or not positive on a logarithmic axis, are left out and
 /// break a line.
 struct Plot {
-  std::string title;
+  std::string title;        // stands above it in the page
   std::string description;  // for readers who do not see it
   PlotAxis x;
   PlotAxis y;
   std::vector<PlotSeries> series;
   double width = 360;  // the shape of the panel and the size of its text relative to it
   double height = 264;
-  double left_margin = 0;  // in letters; 0: as the ticks need
+  double left_margin = 8;  // in letters
 };
 
 /// Draws every plot by one gnuplot process and returns an <svg> element each, ready to stand in one

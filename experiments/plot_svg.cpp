@@ -1,5 +1,6 @@
 #include "experiments/plot_svg.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -80,6 +81,24 @@ void remove_empty_groups(std::string& text) {
   }
 }
 
+/// gnuplot defines every mark it knows; only the filled circle is used (and is made of the empty
+/// one). One definition a line.
+void remove_unused_marks(std::string& text) {
+  const std::size_t begin = text.find("<defs>");
+  const std::size_t end = text.find("</defs>");
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return;
+  const std::string all = text.substr(begin, end - begin);
+  std::string kept = "<defs>\n";
+  for (std::size_t line = 0, next = 0; line < all.size(); line = next + 1) {
+    next = std::min(all.find('\n', line), all.size());
+    const std::string_view one(all.data() + line, next - line);
+    const bool is_used = one.find("id='gpPt5'") != std::string_view::npos ||
+                         one.find("id='gpPt6'") != std::string_view::npos;
+    if (is_used) kept.append(one).append("\n");
+  }
+  text.replace(begin, end - begin, kept);
+}
+
 /// Lines without what only indents them.
 std::string without_indents(const std::string& text) {
   std::string kept;
@@ -116,7 +135,8 @@ std::string clean_svg(std::string_view file, const std::string& prefix,
   remove_all(text, "xmlns:xlink=\"", "\"");
   replace_all(text, "xlink:href", "href");
   remove_all(text, "<rect x=\"0\" y=\"0\"", "/>");  // the background
-  for (const char* name : {"gpDot", "gpPt", "gnuplot_canvas", "gnuplot_plot"}) {
+  remove_unused_marks(text);
+  for (const char* name : {"gpPt", "gnuplot_canvas", "gnuplot_plot"}) {
     replace_all(text, fmt::format("id='{}", name), fmt::format("id='{}-{}", prefix, name));
     replace_all(text, fmt::format("id=\"{}", name), fmt::format("id=\"{}-{}", prefix, name));
     replace_all(text, fmt::format("href='#{}", name), fmt::format("href='#{}-{}", prefix, name));

@@ -85,7 +85,7 @@ Plot score_panel(const ReportData& data, const ScoreTable& table, std::size_t ta
   plot.y.low = 0.4;
   plot.y.high = static_cast<double>(count) + 0.6;
   plot.left_margin = static_cast<double>(longest) + 2;
-  plot.height = 84 + 24 * static_cast<double>(count);
+  plot.height = 62 + 24 * static_cast<double>(count);
   plot.description = fmt::format("Scores of every method on {}", table.tasks[task]);
   return plot;
 }
@@ -102,9 +102,9 @@ Figure score_figure(const ReportData& data, const ScoreTable& table) {
   figure.title = "Scores on dev";
   figure.caption =
       "The primary metric of every task by method. Large dots are means over seeds, bars the "
-      "95 % t-interval over seeds (the range for two), small dots single seeds. Methods whose "
-      "bars lie apart differ by more than the seed explains; where bars overlap, this run does "
-      "not tell them apart.";
+      "95 % t-interval over seeds (the range for two), small dots single seeds. Bars that "
+      "lie apart differ by more than the seed explains; bars that overlap do not prove two "
+      "methods equal.";
   if (table.is_empty()) return figure;
   for (std::size_t task = 0; task < table.tasks.size(); ++task) {
     Plot panel = score_panel(data, table, task);
@@ -140,6 +140,7 @@ Figure loss_figure(const ReportData& data) {
       if (curves.empty()) continue;
       means.push_back(line(color, smoothed(mean_curve(curves), 4), 1.9));
     }
+    plot.x.low = 0;
     plot.series.insert(plot.series.end(), means.begin(), means.end());
     if (!plot.series.empty()) figure.panels.push_back(std::move(plot));
   }
@@ -159,6 +160,7 @@ Figure dev_figure(const ReportData& data, const ScoreTable& table) {
     plot.title = table.tasks[task];
     plot.description = fmt::format("Dev score during training on {}", table.tasks[task]);
     plot.x.label = "step";
+    plot.x.low = 0;
     for (std::size_t method = 0; method < table.methods.size(); ++method) {
       const MethodScores& cell = table.cells[method][task];
       if (cell.scores.empty()) continue;
@@ -191,7 +193,8 @@ Figure pretraining_figure(const ReportData& data) {
       "step; the dashed line is what a unigram model scores on the same positions. Held-out loss "
       "below it means that the model reads context; at it, that it only learned how frequent "
       "words are. Right: the share of held-out positions where the most probable token is right.";
-  figure.legend = {{"held-out", 0, false}, {"training", 5, false}, {"unigram", plot_muted, true}};
+  figure.legend = {
+      {"held-out", plot_ink, false}, {"training", plot_muted, false}, {"unigram", plot_ink, true}};
   figure.is_wide = true;
   Plot losses;
   losses.x.label = "step";
@@ -203,28 +206,29 @@ Figure pretraining_figure(const ReportData& data) {
   accuracy.description = "Held-out accuracy of pretraining";
   for (const ReportRun& run : data.pretrainings) {
     if (const ReportCurve* loss = run.curve("loss")) {
-      losses.series.push_back(line(5, binned(*loss, 2 * points_of_a_curve), 0.8, 0.8));
+      losses.series.push_back(line(plot_muted, binned(*loss, 2 * points_of_a_curve), 1));
     }
     if (const ReportCurve* held_out = run.curve("held_out_loss")) {
-      losses.series.push_back(line(0, *held_out, 2));
+      losses.series.push_back(line(plot_ink, *held_out, 2));
     }
     const ReportCurve* unigram = run.curve("unigram_loss");
     const ReportCurve* loss = run.curve("loss");
     if (unigram != nullptr && loss != nullptr && !unigram->is_empty() && !loss->is_empty()) {
       const double level = unigram->y.back();
       PlotSeries reference =
-          line(plot_muted, {{loss->x.front(), loss->x.back()}, {level, level}}, 1.5);
+          line(plot_ink, {{loss->x.front(), loss->x.back()}, {level, level}}, 1.5);
       reference.is_dashed = true;
       losses.series.push_back(std::move(reference));
     }
     if (const ReportCurve* held_out = run.curve("held_out_accuracy")) {
       ReportCurve scaled = *held_out;
       for (double& value : scaled.y) value *= percent;
-      accuracy.series.push_back(line(0, std::move(scaled), 2));
+      accuracy.series.push_back(line(plot_ink, std::move(scaled), 2));
     }
   }
   for (Plot* plot : {&losses, &accuracy}) {
     plot->width = 480;
+    plot->x.low = 0;
     if (!plot->series.empty()) figure.panels.push_back(std::move(*plot));
   }
   return figure;

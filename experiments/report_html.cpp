@@ -33,7 +33,12 @@ std::string figure_html(const Figure& figure, int number,
   std::string html =
       fmt::format("<figure>\n<h3>{}</h3>\n{}<div class=\"panels{}\">\n", html_escape(figure.title),
                   legend_html(figure.legend), figure.is_wide ? " wide" : "");
-  for (std::size_t i = 0; i < figure.panels.size(); ++i) html += *next++ + "\n";
+  for (std::size_t i = 0; i < figure.panels.size(); ++i) {
+    const std::string& title = figure.panels[i].title;
+    html += "<div>";
+    if (!title.empty()) html += fmt::format("<h4>{}</h4>\n", html_escape(title));
+    html += *next++ + "</div>\n";
+  }
   html += fmt::format("</div>\n<figcaption><b>Figure {}.</b> {}</figcaption>\n</figure>\n", number,
                       html_escape(figure.caption));
   return html;

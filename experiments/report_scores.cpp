@@ -52,18 +52,22 @@ MethodScores scores_of_cell(const std::vector<const ReportRun*>& runs) {
   return cell;
 }
 
-/// The mean over all tasks for every seed that has them all.
+/// The mean over the tasks that are not weak for every seed that has them all.
 Spread mean_over_tasks(const ScoreTable& table, const std::vector<ReportRun>& runs,
                        const std::string& method) {
   std::map<std::int64_t, std::vector<double>> by_seed;
   for (const ReportRun& run : runs) {
-    if (run.method != method) continue;
+    const auto task = std::find(table.tasks.begin(), table.tasks.end(), run.task);
+    if (run.method != method || task == table.tasks.end()) continue;
+    if (table.is_weak[static_cast<std::size_t>(task - table.tasks.begin())]) continue;
     const double value = metric_of_run(run, primary_metric(run));
     if (std::isfinite(value)) by_seed[run.seed].push_back(value);
   }
+  const auto tasks =
+      static_cast<std::size_t>(std::count(table.is_weak.begin(), table.is_weak.end(), false));
   std::vector<double> means;
   for (const auto& [seed, values] : by_seed) {
-    if (values.size() == table.tasks.size()) means.push_back(mean(values));
+    if (values.size() == tasks) means.push_back(mean(values));
   }
   return spread_of(std::move(means));
 }
@@ -150,7 +154,6 @@ ScoreTable score_table(const Config& config, const std::vector<ReportRun>& runs)
       row.push_back(scores_of_cell(runs_of(runs, task, method)));
     }
     table.cells.push_back(std::move(row));
-    table.means.push_back(mean_over_tasks(table, runs, method));
   }
   for (std::size_t task = 0; task < table.tasks.size(); ++task) {
     MethodScores* best = nullptr;
@@ -163,6 +166,9 @@ ScoreTable score_table(const Config& config, const std::vector<ReportRun>& runs)
     }
     if (finished > 1) best->is_best = true;
     table.is_weak.push_back(is_task_weak(config, table, runs, task));
+  }
+  for (const std::string& method : table.methods) {
+    table.means.push_back(mean_over_tasks(table, runs, method));
   }
   return table;
 }

@@ -39,7 +39,7 @@ struct ScoreTable {
   std::vector<std::string> tasks;
   std::vector<std::string> methods;
   std::vector<std::vector<MethodScores>> cells;  // [method][task]
-  std::vector<Spread> means;  // [method] of the mean over all tasks of each seed; count 0: not all
+  std::vector<Spread> means;  // [method] over seeds of the mean of the tasks that are not weak
   std::vector<bool> is_weak;  // [task]: full is known not to be above the majority class
 
   bool is_empty() const;

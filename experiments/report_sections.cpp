@@ -89,13 +89,15 @@ std::string ratio_cell(const std::vector<const ReportSpectrum*>& spectra, std::s
 std::string ratio_table(const ReportData& data) {
   static constexpr std::size_t ranks[] = {1, 8, 32, 128};
   std::string head =
-      "<th scope=\"col\">Task</th><th scope=\"col\">Method</th><th scope=\"col\">Runs</th>"
+      "<th scope=\"col\">Task</th><th scope=\"col\" class=\"name\">Method</th><th "
+      "scope=\"col\">Runs</th>"
       "<th scope=\"col\">‖ΔW‖ / ‖W₀‖<small>%</small></th>";
   for (const std::size_t k : ranks) {
     head += fmt::format("<th scope=\"col\">ρ<small>k = {}</small></th>", k);
   }
   std::string body;
   for (const std::string& task : data.config.tasks) {
+    bool is_first = true;  // its rows stand under one name
     for (const std::string& method : data.config.methods) {
       std::vector<const ReportSpectrum*> spectra;
       std::vector<double> changes;
@@ -106,9 +108,11 @@ std::string ratio_table(const ReportData& data) {
       }
       if (spectra.empty()) continue;
       const Spread change = spread_of(changes);
-      body += fmt::format("<tr><td>{}</td>{}<td>{}</td><td>{}</td>", html_escape(task),
-                          method_cell(data.config, method), spectra.size(),
-                          change.count > 0 ? significant_text(100 * change.mean, 3) : "—");
+      body +=
+          fmt::format("<tr><td>{}</td>{}<td>{}</td><td>{}</td>", is_first ? html_escape(task) : "",
+                      method_cell(data.config, method), spectra.size(),
+                      change.count > 0 ? significant_text(100 * change.mean, 3) : "—");
+      is_first = false;
       for (const std::size_t k : ranks) body += ratio_cell(spectra, k);
       body += "</tr>\n";
     }
@@ -147,7 +151,8 @@ Section scores_section(const ReportData& data, const ScoreTable& table) {
     section.blocks.push_back({paragraph("No fine-tuning has finished yet."), {}});
     return section;
   }
-  std::string head = "<th scope=\"col\">Method</th><th scope=\"col\">Trained<small>%</small></th>";
+  std::string head =
+      "<th scope=\"col\" class=\"name\">Method</th><th scope=\"col\">Trained<small>%</small></th>";
   bool is_any_weak = false;
   for (std::size_t task = 0; task < table.tasks.size(); ++task) {
     is_any_weak = is_any_weak || table.is_weak[task];
@@ -157,7 +162,9 @@ Section scores_section(const ReportData& data, const ScoreTable& table) {
                     html_escape(primary_metric_of(table, task)));
   }
   const bool shows_means = has_means(table);
-  if (shows_means) head += "<th scope=\"col\">Mean<small>over tasks</small></th>";
+  if (shows_means) head += "<th scope=\"col\">Mean<small>";
+  if (shows_means)
+    head += is_any_weak ? "over tasks not greyed</small></th>" : "over tasks</small></th>";
   const std::vector<MethodCost> costs = method_costs(data.config, data.runs);
   std::string body;
   for (std::size_t method = 0; method < table.methods.size(); ++method) {
@@ -194,7 +201,8 @@ Section costs_section(const ReportData& data) {
   const std::vector<MethodCost> costs = method_costs(data.config, data.runs);
   if (costs.empty()) return section;
   const std::string head =
-      "<th scope=\"col\">Method</th><th scope=\"col\">Trained<small>parameters</small></th>"
+      "<th scope=\"col\" class=\"name\">Method</th><th "
+      "scope=\"col\">Trained<small>parameters</small></th>"
       "<th scope=\"col\">Share<small>of the encoder, %</small></th>"
       "<th scope=\"col\">Share<small>of adapted matrices, %</small></th>"
       "<th scope=\"col\">Head<small>parameters</small></th>"

@@ -48,19 +48,19 @@ nav { font: .85rem/1.9 var(--sans); } nav a { text-decoration: none; margin-righ
 .warning { border-left: 4px solid var(--c1); background: var(--wash); padding: .7rem 1rem;
   font: .9rem/1.5 var(--sans); max-width: 52rem; }
 .scroll { overflow-x: auto; margin: 1.2rem 0 0; }
-table { border-collapse: collapse; font: .9rem/1.35 var(--sans);
+table { border-collapse: separate; border-spacing: 0; font: .9rem/1.35 var(--sans);
   font-variant-numeric: tabular-nums lining-nums; border-top: 2px solid var(--ink);
   border-bottom: 2px solid var(--ink); }
-th, td { padding: .5rem .95rem .5rem 0; text-align: right; vertical-align: top;
+th, td { padding: .5rem .95rem .5rem 0; text-align: right; vertical-align: baseline;
   white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
   background: var(--paper); padding-right: 1.3rem; }
 thead th { font-weight: 600; border-bottom: 1px solid var(--ink); vertical-align: bottom; }
 thead small { display: block; font-weight: 400; color: var(--soft); }
-tbody th { font-weight: 500; }
+tbody th { font-weight: 500; text-align: left; } th.name { text-align: left; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
-td .value { font-size: 1.12rem; } td .spread { color: var(--soft); font-size: .82rem; }
-td small { display: block; color: var(--soft); font-size: .74rem; line-height: 1.35; }
+td .value { font-size: 1.24em; } td .spread { color: var(--soft); font-size: .92em; }
+td small { display: block; color: var(--soft); font-size: .82em; line-height: 1.35; }
 td.best .value { font-weight: 700; } td.best .value::before { content: "▸ "; font-size: .8em;
   color: var(--accent); }
 .weak { opacity: .5; }
@@ -80,6 +80,7 @@ figure h3 { font: 600 1rem/1.3 var(--sans); margin: 0 0 .3rem; }
 .panels { display: grid; gap: .6rem 1.4rem;
   grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); }
 .panels.wide { grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); }
+.panels h4 { font: 600 .84rem/1.3 var(--sans); color: var(--soft); margin: .3rem 0 .1rem; }
 .panels svg { display: block; width: 100%; height: auto; max-width: 34rem; overflow: visible; }
 .panels svg text { font-family: var(--sans); }
 figcaption, .caption { font: .86rem/1.5 var(--sans); color: var(--soft); max-width: 52rem;
@@ -106,10 +107,10 @@ footer { margin-top: 4rem; border-top: 1px solid var(--line); padding-top: .8rem
   body { font-size: 10pt; } main { max-width: none; padding: 0; }
   nav { display: none; } h2 { break-after: avoid; margin-top: 1.6rem; }
   figure h3, .legend { break-after: avoid; } figcaption { break-before: avoid; }
-  .panels { grid-template-columns: repeat(3, 1fr); gap: .3rem .8rem; }
-  .panels.wide { grid-template-columns: repeat(2, 1fr); }
-  .panels svg, tr, .warning, li { break-inside: avoid; }
-  .scroll { overflow: visible; } table { font-size: 8pt; }
+  .panels, .panels.wide { grid-template-columns: repeat(2, 1fr); gap: .3rem .8rem; }
+  .panels > div, tr, .warning, li { break-inside: avoid; }
+  .scroll { overflow: visible; } table { font-size: 7.5pt; }
+  td .spread { display: block; } th, td { padding-right: 7pt; }
   th:first-child, td:first-child { position: static; } pre { white-space: pre-wrap; font-size: 7pt; }
   a { color: inherit; text-decoration: none; }
 }
