@@ -67,7 +67,7 @@ class StepBench {
     result_.tokens_per_s = median(rates_);
     result_.peak_mib = peak_memory_mib();
     for (const auto& [name, value] : compute_.backend().description()) {
-      if (name == "instruction set") result_.isa = value;
+      if (name == "kernels") result_.isa = value;
     }
     return result_;
   }

@@ -189,6 +189,10 @@ class Finetune {
   StageResult evaluate(MetricsLog& log) {
     StageResult result;
     result.metrics = score_dev(log, total_steps());
+    for (const auto& [name, value] : majority_scores(data_.dev, data_.task)) {
+      result.metrics.emplace_back("majority_" + name, value);
+    }
+    result.metrics.emplace_back("dev_rows", static_cast<double>(data_.dev.size()));
     const TrainableCount count = count_trainable(*model_);
     result.trainable = count.trained;
     result.trainable_share = count.share();

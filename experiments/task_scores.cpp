@@ -1,5 +1,7 @@
 #include "experiments/task_scores.h"
 
+#include <algorithm>
+
 #include "data/batch_plan.h"
 #include "data/metrics.h"
 
@@ -35,16 +37,36 @@ std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier
   return outputs;
 }
 
-std::vector<std::pair<std::string, double>> scores_of(const std::vector<float>& outputs,
-                                                      const std::vector<Example>& rows,
-                                                      const Task& task) {
-  const Answers predicted = answers_of(outputs, task);
+namespace {
+
+std::vector<std::pair<std::string, double>> scores_of_answers(const Answers& predicted,
+                                                              const std::vector<Example>& rows,
+                                                              const Task& task) {
   const Answers expected = answers_of(rows, task);
   std::vector<std::pair<std::string, double>> scores;
   for (const Metric metric : task.metrics) {
     scores.emplace_back(name_of(metric), score(metric, predicted, expected));
   }
   return scores;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, double>> scores_of(const std::vector<float>& outputs,
+                                                      const std::vector<Example>& rows,
+                                                      const Task& task) {
+  return scores_of_answers(answers_of(outputs, task), rows, task);
+}
+
+std::vector<std::pair<std::string, double>> majority_scores(const std::vector<Example>& rows,
+                                                            const Task& task) {
+  if (task.is_regression) return {};
+  std::vector<std::int64_t> counts(task.labels.size(), 0);
+  for (const Example& row : rows) ++counts[static_cast<std::size_t>(row.label)];
+  const auto largest = std::max_element(counts.begin(), counts.end()) - counts.begin();
+  Answers majority;
+  majority.classes.assign(rows.size(), static_cast<std::int32_t>(largest));
+  return scores_of_answers(majority, rows, task);
 }
 
 }  // namespace basis

@@ -29,4 +29,9 @@ std::vector<std::pair<std::string, double>> scores_of(const std::vector<float>& 
                                                       const std::vector<Example>& rows,
                                                       const Task& task);
 
+/// The same of an answer that is the most frequent class for every row: what a task's scores must
+/// beat. Nothing for a regression, whose correlations have the floor 0.
+std::vector<std::pair<std::string, double>> majority_scores(const std::vector<Example>& rows,
+                                                            const Task& task);
+
 }  // namespace basis

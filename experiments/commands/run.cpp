@@ -11,6 +11,7 @@
 #include "experiments/progress.h"
 #include "experiments/recorder.h"
 #include "experiments/stage_functions.h"
+#include "experiments/table.h"
 #include "experiments/work.h"
 #include "tensor/cpu/cpu_backend.h"
 #include "tensor/error.h"
@@ -91,7 +92,8 @@ void check_functions(const Plan& plan, const std::vector<std::size_t>& selected,
   }
 }
 
-void print_end(const RunSummary& summary, const RunOptions& options, const StageStore& store) {
+void print_end(const RunSummary& summary, const RunOptions& options, const StageStore& store,
+               const Plan& plan) {
   const std::filesystem::path& out = store.run_folder();
   if (summary.count(StageOutcome::Interrupted) > 0) {
     print(fmt::format("stopped; go on with\n  {}\n", command_of(options, out)));
@@ -104,6 +106,7 @@ void print_end(const RunSummary& summary, const RunOptions& options, const Stage
                       summary.count(StageOutcome::Failed),
                       missing - summary.count(StageOutcome::Failed)));
   }
+  print(results_table(store, plan));
   print(fmt::format("results: {}\n", (out / "results.csv").string()));
   std::error_code error;
   if (std::filesystem::exists(out / "report.html", error)) {
@@ -141,7 +144,7 @@ int run_command(const RunOptions& options) {
   services.observer = &printer;
   services.stop_flag = &interrupt.flag();
   const RunSummary summary = run_stages(plan, selected, store, functions, services);
-  print_end(summary, options, store);
+  print_end(summary, options, store, plan);
   return summary.exit_status();
 }
 
