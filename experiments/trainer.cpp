@@ -97,6 +97,7 @@ std::vector<std::int64_t> Trainer::checkpoints() const {
 
 void Trainer::save(std::int64_t steps_done) {
   if (options_.folder.empty()) return;
+  std::filesystem::create_directories(options_.folder);
   const std::vector<std::int64_t> older = checkpoints();
   write_safetensors(checkpoint_path(steps_done), optimizer_.state(),
                     {{"steps_done", std::to_string(steps_done)}});
