@@ -9,6 +9,7 @@
 namespace basis {
 
 void restart_for_openblas(char** arguments) {
+  // Once: a second start that finds the same answer goes on.
   constexpr const char* guard = "BASIS_RESTARTED";
   if (std::getenv(guard) != nullptr) {
     unsetenv(guard);  // programs that this one starts are not its second start

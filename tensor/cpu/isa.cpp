@@ -90,16 +90,35 @@ std::string processor_name() {
 #endif
 }
 
-std::optional<std::string> preferred_openblas_core() {
-  if (std::getenv("OPENBLAS_CORETYPE") != nullptr || chosen_isa() < Isa::Avx512)
-    return std::nullopt;
-  const std::string_view core = openblas_get_corename();
-  for (std::string_view good : {"SkylakeX", "Cooperlake", "Sapphirerapids"}) {
-    if (core.size() == good.size() && strncasecmp(core.data(), good.data(), good.size()) == 0) {
-      return std::nullopt;
+namespace {
+
+bool is_one_of(std::string_view core, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    if (core.size() == name.size() && strncasecmp(core.data(), name.data(), name.size()) == 0) {
+      return true;
     }
   }
-  return "SkylakeX";
+  return false;
+}
+
+}  // namespace
+
+std::optional<std::string> preferred_openblas_core() {
+  const std::string_view core = openblas_get_corename();
+  if (const char* wanted = std::getenv("BASIS_OPENBLAS_CORE")) {
+    return is_one_of(core, {wanted}) ? std::nullopt : std::optional<std::string>(wanted);
+  }
+  switch (chosen_isa()) {
+    case Isa::Avx512:
+      if (is_one_of(core, {"SkylakeX", "Cooperlake", "Sapphirerapids"})) return std::nullopt;
+      return "SkylakeX";
+    case Isa::Avx2:
+      if (is_one_of(core, {"Haswell", "Zen"})) return std::nullopt;
+      return "Haswell";
+    case Isa::Baseline:
+      return is_one_of(core, {"Nehalem"}) ? std::nullopt : std::optional<std::string>("Nehalem");
+  }
+  return std::nullopt;
 }
 
 }  // namespace basis
