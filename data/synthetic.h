@@ -15,7 +15,7 @@ struct Lexicon;
 
 struct SyntheticOptions {
   std::uint64_t seed = 0;
-  std::int64_t train_rows = 1000;
+  std::int64_t train_rows = 2000;
   std::int64_t dev_rows = 1000;
 };
 
@@ -33,7 +33,7 @@ class SyntheticLanguage {
   /// WordPiece entries in order of ids: [PAD] [UNK] [CLS] [SEP] [MASK], letters, pieces, words.
   std::vector<std::string> vocabulary() const;
 
-  /// The index-th document: two paragraphs of four sentences on one topic, a line each, about 62
+  /// The index-th document: two paragraphs of four sentences on one topic, a line each, about 70
   /// tokens. A pure function of (seed, index): a range of indices is a split.
   std::string document(std::uint64_t index) const;
 

@@ -54,6 +54,9 @@ constexpr int category_of_noun(int noun) {
 constexpr int topic_of_noun(int noun) {
   return noun / (group_size * categories_per_topic);
 }
+constexpr int topic_of_verb(int verb) {
+  return verb / group_size;
+}
 constexpr int antonym_of(int adjective) {
   return adjective ^ 1;
 }

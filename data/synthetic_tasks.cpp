@@ -5,6 +5,8 @@
 namespace basis::synthetic {
 namespace {
 
+constexpr int near_miss_share = 40;  // percentage of wrong words that are close to the right one
+
 /// Draws until the meaning is another one.
 template <typename Draw>
 int another(int meaning, Draw draw) {
@@ -14,17 +16,26 @@ int another(int meaning, Draw draw) {
   }
 }
 
-int another_noun(Drawer& draw, int noun) {
-  const int category = category_of_noun(noun);
-  const int topic = topic_of_noun(noun);
-  const bool is_near_miss = draw.chance(50);
-  return another(noun, [&] {
-    return is_near_miss ? draw.noun_of_category(category) : draw.noun_of_topic(topic);
-  });
+int another_topic(Drawer& draw, int topic) {
+  return another(topic, [&] { return draw.topic(); });
 }
 
+/// One of the same category, or of another topic.
+int another_noun(Drawer& draw, int noun) {
+  if (draw.chance(near_miss_share)) {
+    const int category = category_of_noun(noun);
+    return another(noun, [&] { return draw.noun_of_category(category); });
+  }
+  return draw.noun_of_topic(another_topic(draw, topic_of_noun(noun)));
+}
+
+/// One of the same topic, or of another.
 int another_verb(Drawer& draw, int verb) {
-  return another(verb, [&] { return draw.verb_of_topic(verb / group_size); });
+  const int topic = topic_of_verb(verb);
+  if (draw.chance(near_miss_share)) {
+    return another(verb, [&] { return draw.verb_of_topic(topic); });
+  }
+  return draw.verb_of_topic(another_topic(draw, topic));
 }
 
 void to_synonym(Noun& noun) {
@@ -60,6 +71,29 @@ void weaken(Drawer& draw, Noun& noun) {
   } else if (way < 85) {
     to_synonym(noun);
   }
+}
+
+/// Points of similarity: 4 for the same meaning (mostly by a synonym), 2 for the category, 1 for
+/// the topic.
+int retell_noun(Drawer& draw, Noun& noun, bool is_kept) {
+  if (is_kept) {
+    if (draw.chance(75)) to_synonym(noun);
+    return 4;
+  }
+  const int old = noun.meaning;
+  noun.meaning = another(old, [&] { return draw.noun_of_topic(topic_of_noun(old)); });
+  noun.form = draw.below(synonym_count);
+  return category_of_noun(noun.meaning) == category_of_noun(old) ? 2 : 1;
+}
+
+int retell_verb(Drawer& draw, Word& verb, bool is_kept) {
+  if (is_kept) {
+    if (draw.chance(75)) to_synonym(verb);
+    return 4;
+  }
+  const int old = verb.meaning;
+  verb = draw.word(another(old, [&] { return draw.verb_of_topic(topic_of_verb(old)); }));
+  return 1;
 }
 
 enum class Relation : std::uint8_t { Entailment, Neutral, Contradiction };
@@ -104,11 +138,20 @@ void leave_open(Drawer& draw, Clause& clause, bool is_premise_general) {
     clause.verb->meaning = another_verb(draw, clause.verb->meaning);
     return;
   }
+  const int topic = topic_of_noun(clause.subject.meaning);
   const int pair = clause.quality.meaning / 2;
-  const int topic = clause.quality.meaning / (group_size * adjective_groups_per_topic);
   while (clause.quality.meaning / 2 == pair) {
     clause.quality.meaning = draw.adjective_of_topic(topic);
   }
+}
+
+/// Words of another topic in the places of the clause's own.
+void change_subject(Drawer& draw, Clause& clause) {
+  const int topic = another_topic(draw, topic_of_noun(clause.subject.meaning));
+  clause.subject.meaning = draw.noun_of_topic(topic);
+  clause.object.meaning = draw.noun_of_topic(topic);
+  if (clause.verb) clause.verb->meaning = draw.verb_of_topic(topic);
+  clause.quality.meaning = draw.adjective_of_topic(topic);
 }
 
 }  // namespace
@@ -195,41 +238,26 @@ Example make_paraphrase(Drawer& draw, std::int64_t turn) {
 }
 
 Example make_similarity(Drawer& draw, std::int64_t turn) {
-  const int closeness = static_cast<int>(turn % 6);
+  const int grade = static_cast<int>(turn % 6);
   const int topic = draw.topic();
-  const int away = another(topic, [&] { return draw.topic(); });
   const Clause first = deed_of_topic(draw, topic);
   Clause second = first;
-  int points = 0;
-  // A noun: 4 for the same meaning, 2 for the category, 1 for the topic. A verb: 4, 1 for the
-  // topic.
-  const auto noun_points = [&](Noun& noun) {
-    if (draw.below(5) < closeness) {
-      if (draw.chance(75)) to_synonym(noun);
-      return 4;
-    }
-    const int old = noun.meaning;
-    const int way = draw.below(3);
-    noun =
-        draw.noun(way == 0   ? another(old, [&] { return draw.noun_of_category(old / group_size); })
-                  : way == 1 ? another(old, [&] { return draw.noun_of_topic(topic); })
-                             : draw.noun_of_topic(away));
-    if (way == 2) return 0;
-    return category_of_noun(noun.meaning) == category_of_noun(old) ? 2 : 1;
-  };
-  points += noun_points(second.subject);
-  points += noun_points(second.object);
-  if (draw.below(5) < closeness) {
-    if (draw.chance(75)) to_synonym(*second.verb);
-    points += 4;
-  } else {
-    const bool is_near = draw.chance(50);
-    const int verb = first.verb->meaning;
-    second.verb = draw.word(is_near ? another_verb(draw, verb) : draw.verb_of_topic(away));
-    points += is_near ? 1 : 0;
-  }
   second.subject.is_near = draw.chance(40);
   second.object.is_near = draw.chance(40);
+  int points = 0;
+  if (grade < 2) {
+    change_subject(draw, second);
+  } else {
+    // Grade 2 keeps none of the three meanings, 3 one, 4 two, 5 all.
+    const int start = draw.below(3);
+    for (int i = 0; i < 3; ++i) {
+      const bool is_kept = i < grade - 2;
+      const int slot = (start + i) % 3;
+      if (slot == 0) points += retell_noun(draw, second.subject, is_kept);
+      if (slot == 1) points += retell_verb(draw, *second.verb, is_kept);
+      if (slot == 2) points += retell_noun(draw, second.object, is_kept);
+    }
+  }
   Example row = pair_of(draw.lexicon(), first, second);
   row.target = 5.0 * points / 12.0;
   return row;
@@ -249,7 +277,11 @@ Example make_entailment(Drawer& draw, std::int64_t turn) {
   if (draw.chance(20)) draw.add_neighbour(premise, topic);
   weaken(draw, hypothesis.subject);
   if (relation == Relation::Neutral) {
-    leave_open(draw, hypothesis, premise.subject.form == general_form);
+    if (draw.chance(50)) {
+      change_subject(draw, hypothesis);
+    } else {
+      leave_open(draw, hypothesis, premise.subject.form == general_form);
+    }
   }
   if (hypothesis.verb) {
     conclude_deed(draw, hypothesis, relation);

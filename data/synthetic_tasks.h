@@ -27,7 +27,8 @@ Example make_sentiment(Drawer& draw, std::int64_t turn);
 /// 0 "different", 1 "paraphrase". Two or three of subject, verb and object are other words in both
 /// classes: synonyms throughout, or not; some differ only in who does it to whom.
 Example make_paraphrase(Drawer& draw, std::int64_t turn);
-/// Target 0..5: how close subject, verb and object are in meaning (5 = synonyms throughout).
+/// Target 0..5: how close subject, verb and object are in meaning: 0 for another topic, 5 for
+/// synonyms throughout.
 Example make_similarity(Drawer& draw, std::int64_t turn);
 /// 0 "entailment", 1 "neutral", 2 "contradiction", by synonyms, hypernyms, antonyms and negation.
 /// In each class every count of negations is as likely. "the" thing of the second sentence is the

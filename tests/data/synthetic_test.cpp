@@ -51,7 +51,7 @@ std::uint64_t digest_of(const SyntheticLanguage& language) {
 
 // The value was printed by this test; it must be the same on every machine and compiler.
 TEST(SyntheticLanguage, GivesTheSameBitsOnEveryMachine) {
-  EXPECT_EQ(digest_of(SyntheticLanguage(seed)), 5851139426019495891u);
+  EXPECT_EQ(digest_of(SyntheticLanguage(seed)), 15574314188273573336u);
 }
 
 TEST(SyntheticLanguage, DependsOnItsSeedAndOnTheTasksOwn) {
@@ -271,7 +271,7 @@ TEST(SyntheticTasks, CannotBeSolvedByCountingTheWordsOfTheTrainingRows) {
   const std::map<std::string, double> bounds = {{"synthetic-acceptability", 0.56},
                                                 {"synthetic-sentiment", 0.66},
                                                 {"synthetic-paraphrase", 0.56},
-                                                {"synthetic-entailment", 0.46}};
+                                                {"synthetic-entailment", 0.44}};
   const SyntheticLanguage language(seed);
   for (const auto& [name, bound] : bounds) {
     const TaskData data = language.task(name, {1, 2000, 2000});
