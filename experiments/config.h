@@ -41,6 +41,7 @@ struct PretrainSettings {
   std::int64_t num_attention_heads = 2;
   std::int64_t intermediate_size = 512;
   std::string hidden_act = "gelu";
+  double initializer_range = 0.02;
   std::int64_t max_length = 128;
   std::int64_t steps = 1000;
   std::int64_t batch_size = 32;

@@ -162,6 +162,7 @@ class Pretrain {
     config.max_position_embeddings = std::max<std::int64_t>(settings_.max_length, 128);
     config.hidden_act = activation_named(settings_.hidden_act);
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = settings_.dropout;
+    config.initializer_range = settings_.initializer_range;
     config.pad_token_id = tokenizer_->pad_id();
     config.validate("[pretrain]");
     model_ = std::make_unique<MaskedLanguageModel>(
