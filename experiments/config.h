@@ -130,6 +130,7 @@ struct MethodSettings {
   std::vector<std::string> targets;
   std::string apply = "auto";
   double adapter_dropout = 0;
+  std::int64_t max_seeds = 0;
   TrainOverrides overrides;
   bool operator==(const MethodSettings&) const = default;
 };

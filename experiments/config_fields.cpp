@@ -241,6 +241,7 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
       {"targets", &M::targets, one_of(targets), "matrices of each layer that get an adapter"},
       {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: by counted cost"},
       {"adapter_dropout", &M::adapter_dropout, number_from(0, 1), "on the side path's input; forbids the merged form"},
+      {"max_seeds", &M::max_seeds, at_least(0), "only so many of the config's first seeds; 0: all", Counts::No},
   };
   return table;
 }
@@ -295,7 +296,7 @@ template struct Field<ReportSettings>;
 bool method_has(const MethodSettings& method, std::string_view key) {
   const bool is_lora = method.kind == "lora";
   const bool is_spectral = method.kind == "spectral";
-  if (key == "kind" || key == "start") return true;
+  if (key == "kind" || key == "start" || key == "max_seeds") return true;
   if (key == "alpha") return is_lora;
   if (key == "form" || key == "basis") return is_spectral;
   if (key == "bandwidth") return is_spectral && method.form == "band";

@@ -223,9 +223,13 @@ Plan Planner::make() {
   const Config& config = plan_.config;
   if (config.has_pretrain) add_pretrain();
   // Seeds outside: an experiment that is stopped early has whole rounds of all tasks and methods.
-  for (const std::int64_t seed : config.seeds) {
+  for (std::int64_t i = 0; i < std::ssize(config.seeds); ++i) {
     for (const std::string& task : config.tasks) {
-      for (const std::string& method : config.methods) add_finetune(task, method, seed);
+      for (const std::string& method : config.methods) {
+        const std::int64_t most = config.method.at(method).max_seeds;
+        if (most > 0 && i >= most) continue;
+        add_finetune(task, method, config.seeds[static_cast<std::size_t>(i)]);
+      }
     }
   }
   if (config.report.enabled) add_report();
