@@ -7,13 +7,12 @@
 
 #include "autograd/losses.h"
 #include "data/batch.h"
-#include "data/batch_plan.h"
+#include "data/epochs.h"
 #include "experiments/basis_cache.h"
 #include "experiments/compute.h"
-#include "experiments/metrics_log.h"
+#include "experiments/stage_training.h"
 #include "experiments/task_data.h"
 #include "experiments/task_scores.h"
-#include "experiments/trainer.h"
 #include "experiments/training_settings.h"
 #include "spectral/adapter_file.h"
 #include "tensor/safetensors.h"
@@ -28,6 +27,10 @@ std::filesystem::path model_folder(const StageContext& stage) {
   return stage.data->require_folder(model.path);
 }
 
+BatchOptions batch_options(const TrainSettings& train) {
+  return {train.batch_size, train.tokens_per_batch, train.micro_batch, true, train.grouped};
+}
+
 /// One fine-tuning from its settings to its result.
 class Finetune {
  public:
@@ -40,39 +43,29 @@ class Finetune {
         tokenizer_(WordPieceTokenizer::load(folder_)),
         data_(load_task(config_, stage.stage.task, train_, *stage.data)),
         train_set_(tokenize(data_.train)),
+        epochs_(train_set_, batch_options(train_), static_cast<std::uint64_t>(stage.stage.seed)),
         compute_(config_.device, config_.threads),
         dtype_(parse_dtype(config_.dtype)) {
-    plan_epoch(0);
     make_model();
   }
 
   StageResult run() {
-    const TrainingTask task = training_task();
-    Optimizer optimizer(compute_.backend(), compute_.memory(), model_->parameters().trainable(),
-                        learning_rate_group, optimizer_options(train_));
-    Trainer trainer(compute_.backend(), compute_.arena(), optimizer, task, trainer_options());
-    const std::int64_t resumed = trainer.resume();
-    MetricsLog log(stage_.folder, resumed);
-    trainer.run([&](const StepReport& report) { on_step(log, report); },
-                [&] { return stage_.should_stop(); });
-    StageResult result = evaluate(log);
+    StageTraining training;
+    training.task = training_task();
+    training.parameters = model_->parameters().trainable();
+    training.group_of = learning_rate_group;
+    training.optimizer = optimizer_options(train_);
+    training.trainer = trainer_options();
+    training.evaluate_every = train_.evaluate_every;
+    training.evaluate = [this](MetricsLog& log, std::int64_t step) { score_dev(log, step); };
+    const double tokens_per_s = train_in_stage(stage_, compute_, training);
     save();
-    return result;
+    return result(tokens_per_s);
   }
 
  private:
   EncodedDataset tokenize(const std::vector<Example>& rows) {
     return tokenize_rows(rows, data_.task, tokenizer_, train_.max_length, stage_.cache);
-  }
-
-  void plan_epoch(std::int64_t epoch) {
-    if (plan_ != nullptr && epoch == epoch_) return;
-    epoch_ = epoch;
-    const BatchOptions options{train_.batch_size, train_.tokens_per_batch, train_.micro_batch, true,
-                               train_.grouped};
-    plan_ = std::make_unique<BatchPlan>(train_set_, options,
-                                        static_cast<std::uint64_t>(stage_.stage.seed),
-                                        static_cast<std::uint64_t>(epoch));
   }
 
   void make_model() {
@@ -94,8 +87,7 @@ class Finetune {
     model_ = std::make_unique<SequenceClassifier>(
         compute_.backend(), compute_.memory(), bert, data_.task.outputs(),
         checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_});
-    const std::int64_t tokens_per_step =
-        train_set_.token_count() / std::max<std::int64_t>(1, plan_->size());
+    const std::int64_t tokens_per_step = train_set_.token_count() / epochs_.steps_of(1);
     adapter_ = adapter_method(method_, stage_.stage.seed, tokens_per_step);
     attach(compute_.backend(), compute_.memory(), *model_, adapter_, cached_basis(stage_.cache));
   }
@@ -112,21 +104,13 @@ class Finetune {
   }
 
   std::int64_t total_steps() {
-    if (train_.steps > 0) return train_.steps;
-    std::int64_t steps = 0;
-    for (std::int64_t epoch = 0; epoch < train_.epochs; ++epoch) {
-      plan_epoch(epoch);
-      steps += plan_->size();
-    }
-    return steps;
+    return train_.steps > 0 ? train_.steps : epochs_.steps_of(train_.epochs);
   }
 
   TrainingTask::Step begin_step(std::int64_t step) {
-    std::int64_t batch = step, epoch = 0;
-    for (plan_epoch(0); batch >= plan_->size(); plan_epoch(++epoch)) batch -= plan_->size();
     batches_.clear();
     TrainingTask::Step result;
-    for (const MicroBatch& micro : plan_->micro_batches(batch)) {
+    for (const MicroBatch& micro : epochs_.micro_batches(step)) {
       batches_.push_back(make_batch(compute_.backend(), compute_.memory(), train_set_,
                                     micro.examples, micro.first_example, dtype_));
       result.loss_count += batches_.back().loss_count;
@@ -152,43 +136,29 @@ class Finetune {
         train_.head_learning_rate > 0 ? train_.head_learning_rate : train_.learning_rate;
     options.learning_rates = {train_.learning_rate, head_rate};
     options.checkpoint_every = train_.checkpoint_every;
-    options.folder = stage_.checkpoint_folder();
     return options;
   }
 
-  void on_step(MetricsLog& log, const StepReport& report) {
-    seconds_ += report.seconds;
-    tokens_ += report.tokens;
-    log.write(report.step, metrics_of(report));
-    if (stage_.report_progress) {
-      stage_.report_progress(
-          {report.step, report.steps, report.loss, static_cast<double>(tokens_) / seconds_});
-    }
-    const bool is_due = train_.evaluate_every > 0 && report.step % train_.evaluate_every == 0;
-    if (is_due && report.step < report.steps) score_dev(log, report.step);
-  }
-
-  /// Dev scores into the log and as (name, value), primary first.
-  std::vector<std::pair<std::string, double>> score_dev(MetricsLog& log, std::int64_t step) {
+  /// Scores dev into the log and keeps logits and scores, primary first.
+  void score_dev(MetricsLog& log, std::int64_t step) {
     const EncodedDataset dev = tokenize(data_.dev);
     logits_ = classifier_outputs(compute_, *model_, dev, dtype_);
-    auto scores = scores_of(logits_, data_.dev, data_.task);
+    scores_ = scores_of(logits_, data_.dev, data_.task);
     if (!data_.dev_mismatched.empty()) {
       const EncodedDataset other = tokenize(data_.dev_mismatched);
       const std::vector<float> outputs = classifier_outputs(compute_, *model_, other, dtype_);
       for (const auto& [name, value] : scores_of(outputs, data_.dev_mismatched, data_.task)) {
-        scores.emplace_back(name + "_mismatched", value);
+        scores_.emplace_back(name + "_mismatched", value);
       }
     }
     MetricValues line;
-    for (const auto& [name, value] : scores) line.emplace_back("dev_" + name, value);
+    for (const auto& [name, value] : scores_) line.emplace_back("dev_" + name, value);
     log.write(step, line);
-    return scores;
   }
 
-  StageResult evaluate(MetricsLog& log) {
+  StageResult result(double tokens_per_s) {
     StageResult result;
-    result.metrics = score_dev(log, total_steps());
+    result.metrics = scores_;
     for (const auto& [name, value] : majority_scores(data_.dev, data_.task)) {
       result.metrics.emplace_back("majority_" + name, value);
     }
@@ -198,7 +168,7 @@ class Finetune {
     result.trainable_share = count.share();
     result.adapted_share = count.adapted_share();
     result.head_parameters = count.head;
-    result.tokens_per_s = seconds_ > 0 ? static_cast<double>(tokens_) / seconds_ : 0;
+    result.tokens_per_s = tokens_per_s;
     result.peak_mib = peak_memory_mib();
     return result;
   }
@@ -229,16 +199,14 @@ class Finetune {
   WordPieceTokenizer tokenizer_;
   TaskData data_;
   EncodedDataset train_set_;
+  Epochs epochs_;
   Compute compute_;
   DType dtype_;
   std::unique_ptr<SequenceClassifier> model_;
   AdapterMethod adapter_;
-  std::unique_ptr<BatchPlan> plan_;
-  std::int64_t epoch_ = -1;
-  std::vector<Batch> batches_;  // of the current step
-  std::vector<float> logits_;   // of dev, after training
-  double seconds_ = 0;
-  std::int64_t tokens_ = 0;
+  std::vector<Batch> batches_;                          // of the current step
+  std::vector<float> logits_;                           // of dev, after training
+  std::vector<std::pair<std::string, double>> scores_;  // from the same
 };
 
 }  // namespace

@@ -4,16 +4,15 @@
 #include <cmath>
 
 #include "autograd/losses.h"
-#include "data/batch_plan.h"
 #include "data/corpus_packing.h"
+#include "data/epochs.h"
 #include "data/masking.h"
 #include "data/synthetic.h"
 #include "data/wordpiece.h"
 #include "experiments/compute.h"
 #include "experiments/data_root.h"
-#include "experiments/metrics_log.h"
+#include "experiments/stage_training.h"
 #include "experiments/task_scores.h"
-#include "experiments/trainer.h"
 #include "experiments/training_settings.h"
 #include "nn/masked_language_model.h"
 #include "tensor/file.h"
@@ -68,22 +67,25 @@ class Pretrain {
         compute_(stage.plan.config.device, stage.plan.config.threads) {
     make_corpus();
     unigram_ = std::make_unique<UnigramModel>(corpus_.train, special_);
+    const BatchOptions cut{settings_.batch_size, 0, settings_.micro_batch, true, false};
+    epochs_ =
+        std::make_unique<Epochs>(corpus_.train, cut, static_cast<std::uint64_t>(settings_.seed));
     make_model();
   }
 
   StageResult run() {
-    const TrainingTask task = training_task();
-    Optimizer optimizer(
-        compute_.backend(), compute_.memory(), model_->parameters().trainable(),
-        [](const Parameter&) { return 0; }, optimizer_options());
-    Trainer trainer(compute_.backend(), compute_.arena(), optimizer, task, trainer_options());
-    const std::int64_t resumed = trainer.resume();
-    MetricsLog log(stage_.folder, resumed);
-    trainer.run([&](const StepReport& report) { on_step(log, report); },
-                [&] { return stage_.should_stop(); });
+    StageTraining training;
+    training.task = training_task();
+    training.parameters = model_->parameters().trainable();
+    training.group_of = [](const Parameter&) { return 0; };
+    training.optimizer = optimizer_options();
+    training.trainer = trainer_options();
+    training.evaluate_every = settings_.evaluate_every;
+    training.evaluate = [this](MetricsLog& log, std::int64_t step) { score_held_out(log, step); };
+    const double tokens_per_s = train_in_stage(stage_, compute_, training);
     StageResult result;
-    result.metrics = score_held_out(log, settings_.steps);
-    result.tokens_per_s = seconds_ > 0 ? static_cast<double>(tokens_) / seconds_ : 0;
+    result.metrics = scores_;
+    result.tokens_per_s = tokens_per_s;
     result.peak_mib = peak_memory_mib();
     for (const Parameter* parameter : model_->parameters().trainable()) {
       result.trainable += parameter->count();
@@ -189,22 +191,10 @@ class Pretrain {
     return task;
   }
 
-  void plan_epoch(std::int64_t epoch) {
-    if (plan_ != nullptr && epoch == epoch_) return;
-    epoch_ = epoch;
-    const BatchOptions options{settings_.batch_size, 0, settings_.micro_batch, true, false};
-    plan_ = std::make_unique<BatchPlan>(corpus_.train, options,
-                                        static_cast<std::uint64_t>(settings_.seed),
-                                        static_cast<std::uint64_t>(epoch));
-  }
-
   TrainingTask::Step begin_step(std::int64_t step) {
-    plan_epoch(0);
-    const std::int64_t per_epoch = plan_->size();  // the number of batches is every epoch's
-    plan_epoch(step / per_epoch);
     batches_.clear();
     TrainingTask::Step result;
-    for (const MicroBatch& micro : plan_->micro_batches(step % per_epoch)) {
+    for (const MicroBatch& micro : epochs_->micro_batches(step)) {
       batches_.push_back(mask(corpus_.train, micro.examples, micro.first_example,
                               static_cast<std::uint32_t>(step)));
       result.loss_count += batches_.back().labels.element_count();
@@ -242,24 +232,11 @@ class Pretrain {
     options.schedule = schedule_of(settings_.schedule, settings_.warmup_share, settings_.steps);
     options.learning_rates = {settings_.learning_rate};
     options.checkpoint_every = settings_.checkpoint_every;
-    options.folder = stage_.checkpoint_folder();
     return options;
   }
 
-  void on_step(MetricsLog& log, const StepReport& report) {
-    seconds_ += report.seconds;
-    tokens_ += report.tokens;
-    log.write(report.step, metrics_of(report));
-    if (stage_.report_progress) {
-      stage_.report_progress(
-          {report.step, report.steps, report.loss, static_cast<double>(tokens_) / seconds_});
-    }
-    const bool is_due = settings_.evaluate_every > 0 && report.step % settings_.evaluate_every == 0;
-    if (is_due && report.step < report.steps) score_held_out(log, report.step);
-  }
-
   /// Loss and top-1 accuracy on the held-out text, beside what token frequencies alone reach there.
-  std::vector<std::pair<std::string, double>> score_held_out(MetricsLog& log, std::int64_t step) {
+  void score_held_out(MetricsLog& log, std::int64_t step) {
     const BatchPlan plan(corpus_.held_out, BatchOptions{settings_.batch_size, 0, 0, false, false},
                          0, 0);
     double loss = 0, correct = 0;
@@ -275,12 +252,10 @@ class Pretrain {
       labels.insert(labels.end(), wanted.begin(), wanted.end());
     }
     const auto count = static_cast<double>(labels.size());
-    const std::vector<std::pair<std::string, double>> scores{
-        {"held_out_loss", loss / count},
-        {"held_out_accuracy", correct / count},
-        {"unigram_loss", unigram_->loss(labels)}};
-    log.write(step, {scores.begin(), scores.end()});
-    return scores;
+    scores_ = {{"held_out_loss", loss / count},
+               {"held_out_accuracy", correct / count},
+               {"unigram_loss", unigram_->loss(labels)}};
+    log.write(step, {scores_.begin(), scores_.end()});
   }
 
   static double count_correct(const std::vector<float>& logits,
@@ -305,11 +280,9 @@ class Pretrain {
   Corpus corpus_;
   std::unique_ptr<UnigramModel> unigram_;
   std::unique_ptr<MaskedLanguageModel> model_;
-  std::unique_ptr<BatchPlan> plan_;
-  std::int64_t epoch_ = -1;
+  std::unique_ptr<Epochs> epochs_;
   std::vector<MaskedBatch> batches_;  // of the current step
-  double seconds_ = 0;
-  std::int64_t tokens_ = 0;
+  std::vector<std::pair<std::string, double>> scores_;
 };
 
 }  // namespace

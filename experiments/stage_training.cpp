@@ -1,0 +1,33 @@
+#include "experiments/stage_training.h"
+
+#include "experiments/training_settings.h"
+
+namespace basis {
+
+double train_in_stage(StageContext& stage, Compute& compute, const StageTraining& training) {
+  Optimizer optimizer(compute.backend(), compute.memory(), training.parameters, training.group_of,
+                      training.optimizer);
+  TrainerOptions options = training.trainer;
+  options.folder = stage.checkpoint_folder();
+  Trainer trainer(compute.backend(), compute.arena(), optimizer, training.task, options);
+  MetricsLog log(stage.folder, trainer.resume());
+
+  double seconds = 0;
+  std::int64_t tokens = 0;
+  auto on_step = [&](const StepReport& report) {
+    seconds += report.seconds;
+    tokens += report.tokens;
+    log.write(report.step, metrics_of(report));
+    if (stage.report_progress) {
+      stage.report_progress(
+          {report.step, report.steps, report.loss, static_cast<double>(tokens) / seconds});
+    }
+    const bool is_due = training.evaluate_every > 0 && report.step % training.evaluate_every == 0;
+    if (is_due && report.step < report.steps) training.evaluate(log, report.step);
+  };
+  trainer.run(on_step, [&] { return stage.should_stop(); });
+  training.evaluate(log, training.task.steps);
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
+}
+
+}  // namespace basis
