@@ -1,5 +1,5 @@
 // A run that is killed, stopped or broken, and started again, leaves the files of one that was not.
-#include <chrono>
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <random>
@@ -46,45 +46,68 @@ class Interrupted : public FolderTest {
     return stage_files(folder_ / "undisturbed");
   }
 
-  int checkpoints_in(const std::string& run) const {
-    int count = 0;
-    if (!std::filesystem::exists(folder_ / run)) return 0;
+  /// Is there a checkpoint in a run of which no process works?
+  bool has_checkpoint(const std::string& run) const {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / run)) {
-      count += entry.path().filename().string().starts_with("step-") ? 1 : 0;
+      if (entry.path().filename().string().starts_with("step-")) return true;
     }
-    return count;
+    return false;
+  }
+
+  /// Lines of all metrics.jsonl of a run, whose process may be at work.
+  std::int64_t steps_logged(const std::string& run) const {
+    std::int64_t lines = 0;
+    std::error_code error;
+    for (const auto& stage : std::filesystem::directory_iterator(folder_ / run / "stages", error)) {
+      const std::filesystem::path path = stage.path() / "metrics.jsonl";
+      if (!std::filesystem::exists(path, error)) continue;
+      const std::string content = read_file(path);
+      lines += std::count(content.begin(), content.end(), '\n');
+    }
+    return lines;
+  }
+
+  /// Waits until the child has logged so many steps. False when it has ended before.
+  bool wait_for_steps(Child& child, const std::string& run, std::int64_t steps) const {
+    constexpr double look_again = 0.001;  // seconds
+    std::int64_t before = steps_logged(run), seen = 0;
+    while (seen < steps) {
+      if (child.wait_at_most(look_again)) return false;
+      const std::int64_t now = steps_logged(run);
+      seen += std::max<std::int64_t>(0, now - before);  // fewer: it takes up a checkpoint
+      before = now;
+    }
+    return true;
   }
 };
 
-// The moments are random: a delay drawn from the length of a whole run. The seed is printed and
-// taken from BASIS_TEST_SEED, so that a failure can be looked for again; on another machine the
-// same delays hit other steps, which is why no step may matter.
+// The moments are random: some steps after the start, and up to two milliseconds more, within which
+// files are written. The seed is printed, and taken from BASIS_TEST_SEED.
 TEST_F(Interrupted, KilledAtRandomMomentsItEndsWithTheSameBytes) {
   const char* chosen = std::getenv("BASIS_TEST_SEED");
   const auto seed = chosen != nullptr ? std::stoul(chosen) : std::random_device{}();
   std::cout << "BASIS_TEST_SEED=" << seed << "\n";
   std::mt19937 random(static_cast<std::mt19937::result_type>(seed));
+  // 315 steps are logged in all; a checkpoint stands at every seventh of a stage.
+  std::uniform_int_distribution<std::int64_t> steps(1, 45);
+  std::uniform_real_distribution<double> more_seconds(0, 0.002);
 
-  const auto before = std::chrono::steady_clock::now();
   const auto expected = undisturbed();
-  const std::chrono::duration<double> whole = std::chrono::steady_clock::now() - before;
-
-  // Short delays come often, so that no kill leaves the next ones nothing to hit.
-  std::uniform_real_distribution<double> delay(0, 0.3 * whole.count());
-  int kills = 0, kills_after_a_checkpoint = 0;
-  for (int i = 0; i < 12; ++i) {
+  int kills = 0, kills_with_a_checkpoint = 0;
+  for (int i = 0; i < 10; ++i) {
     const auto child = start_run("killed");
-    if (child->wait_at_most(delay(random))) {
+    if (!wait_for_steps(*child, "killed", steps(random)) ||
+        child->wait_at_most(more_seconds(random))) {
       EXPECT_EQ(child->finish(), 0) << child->output();
       break;
     }
     child->send(SIGKILL);
-    child->finish();
+    EXPECT_EQ(child->finish(), -SIGKILL);
     ++kills;
-    kills_after_a_checkpoint += checkpoints_in("killed") > 0 ? 1 : 0;
+    kills_with_a_checkpoint += has_checkpoint("killed") ? 1 : 0;
   }
-  std::cout << kills << " kills, " << kills_after_a_checkpoint << " with a checkpoint there\n";
-  EXPECT_GT(kills, 0);
+  std::cout << kills << " kills, " << kills_with_a_checkpoint << " with a checkpoint there\n";
+  EXPECT_GE(kills, 5);
   const auto last = start_run("killed");
   EXPECT_EQ(last->finish(), 0) << last->output();
   expect_same_files(expected, stage_files(folder_ / "killed"));

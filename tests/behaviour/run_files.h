@@ -9,6 +9,7 @@ namespace basis::behaviour {
 /// A run of ten stages: a BERT of width 32 pretrained for 40 steps, two tasks,
 /// three methods, checkpoints every 7 steps, dropout on.
 inline constexpr const char* tiny_run = R"(
+threads = 2
 tasks = ["synthetic-sentiment", "synthetic-similarity"]
 methods = ["full", "lora", "spectral-core"]
 [model]

@@ -41,7 +41,7 @@ EncodedDataset make_rows() {
 
 }  // namespace
 
-Machine::Machine() : backend(make_cpu_backend()), memory(*backend), arena(*backend, arena_bytes) {}
+Machine::Machine() : backend(make_cpu_backend(1)), memory(*backend), arena(*backend, arena_bytes) {}
 
 const EncodedDataset& tiny_rows() {
   static const EncodedDataset rows = make_rows();

@@ -18,7 +18,7 @@
 
 namespace basis::behaviour {
 
-/// A device whose memory can be counted.
+/// A processor, one thread of it, whose memory can be counted.
 struct Machine {
   Machine();
 
