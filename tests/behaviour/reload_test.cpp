@@ -1,0 +1,80 @@
+// What was trained is what is merged, saved and loaded.
+#include <cmath>
+
+#include "experiments/model_folder.h"
+#include "spectral/adapter_file.h"
+#include "tests/behaviour/tiny.h"
+#include "tests/experiments/fixture.h"
+
+namespace basis::behaviour {
+namespace {
+
+class Reload : public FolderTest, public testing::WithParamInterface<NamedMethod> {
+ protected:
+  void SetUp() override {
+    FolderTest::SetUp();
+    model_ = tiny_model(machine_);
+    for (const char* name : {"base", "model"}) std::filesystem::create_directories(folder_ / name);
+    save_model(folder_ / "base", *model_);
+    attach(*machine_.backend, machine_.memory, *model_, method());
+    TinyTraining training(machine_, *model_);
+    training.trainer().run(nullptr);
+  }
+
+  static const AdapterMethod& method() { return GetParam().method; }
+  static bool has_factors() {
+    return method().kind == AdapterMethod::Kind::Lora ||
+           method().kind == AdapterMethod::Kind::Spectral;
+  }
+
+  Machine machine_;
+  std::unique_ptr<SequenceClassifier> model_;
+};
+
+void expect_near(const std::vector<float>& some, const std::vector<float>& other,
+                 double tolerance) {
+  ASSERT_EQ(some.size(), other.size());
+  for (std::size_t i = 0; i < some.size(); ++i) EXPECT_NEAR(some[i], other[i], tolerance) << i;
+}
+
+TEST_P(Reload, MergedAnswersAsUnmerged) {
+  const std::vector<float> before = logits_of(machine_, *model_);
+  const auto values = values_of(*model_);
+  MergedAdapters merged(*machine_.backend, machine_.memory, *model_);
+  EXPECT_EQ(values_of(*model_) != values, has_factors());
+  // Roundings of W + F₁ ⋯ Fₙ, 6e-8 relative, through 2 layers, in logits below 10.
+  expect_near(logits_of(machine_, *model_), before, 1e-5);
+  merged.unmerge();
+  EXPECT_EQ(values_of(*model_), values);
+  EXPECT_EQ(logits_of(machine_, *model_), before);
+}
+
+TEST_P(Reload, TheModelFolderGivesTheSameBits) {
+  const MergedAdapters merged(*machine_.backend, machine_.memory, *model_);
+  save_model(folder_ / "model", *model_);
+  Compute compute;
+  const auto loaded = load_classifier(compute, folder_ / "model", std::nullopt);
+  for (const auto& [name, value] : values_of(*loaded)) {
+    EXPECT_EQ(value, values_of(*model_).at(name)) << name;
+  }
+  EXPECT_EQ(logits_of(machine_, *loaded), logits_of(machine_, *model_));
+}
+
+TEST_P(Reload, TheAdapterFolderGivesTheSameBits) {
+  if (method().kind == AdapterMethod::Kind::Full) GTEST_SKIP() << "full has no adapter folder";
+  save_adapter(folder_ / "adapter", *model_, method());
+  Compute compute;
+  const auto loaded = load_classifier(compute, folder_ / "base", folder_ / "adapter");
+  EXPECT_EQ(values_of(*loaded), values_of(*model_));
+  const std::vector<float> logits = logits_of(machine_, *loaded);
+  if (method().apply == AdapterMethod::Apply::Merged) {
+    expect_near(logits, logits_of(machine_, *model_), 1e-5);  // loaded as a side path; as above
+  } else {
+    EXPECT_EQ(logits, logits_of(machine_, *model_));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, Reload, testing::ValuesIn(all_methods()), name_of_method);
+
+}  // namespace
+}  // namespace basis::behaviour

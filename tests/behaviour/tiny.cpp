@@ -1,0 +1,168 @@
+#include "tests/behaviour/tiny.h"
+
+#include <numeric>
+
+#include "autograd/losses.h"
+#include "data/synthetic.h"
+#include "experiments/training_settings.h"
+#include "tensor/cpu/cpu_backend.h"
+
+namespace basis::behaviour {
+
+namespace {
+
+constexpr std::size_t arena_bytes = std::size_t{1} << 30;  // of address space
+constexpr std::int64_t classes = 3;
+constexpr std::int64_t longest = 40;
+
+BertInputs inputs_of(const Batch& batch) {
+  return {batch.layout, batch.ids, batch.positions, batch.types};
+}
+
+const SyntheticLanguage& language() {
+  static const SyntheticLanguage one(0);
+  return one;
+}
+
+EncodedDataset make_rows() {
+  const WordPieceTokenizer tokenizer(language().vocabulary(), WordPieceOptions{},
+                                     "synthetic vocabulary");
+  SyntheticOptions options;
+  options.train_rows = 48;
+  options.dev_rows = 3;
+  const TaskData data = language().task("synthetic-entailment", options);
+  // Every fourth row has its first text alone: more lengths, both token types in every batch.
+  std::size_t row = 0;
+  return encode(data.train, false, [&](const Example& example) {
+    return row++ % 4 == 0 ? tokenizer.encode(example.first, longest)
+                          : tokenizer.encode_pair(example.first, example.second, longest);
+  });
+}
+
+}  // namespace
+
+Machine::Machine() : backend(make_cpu_backend(1)), memory(*backend), arena(*backend, arena_bytes) {}
+
+const EncodedDataset& tiny_rows() {
+  static const EncodedDataset rows = make_rows();
+  return rows;
+}
+
+std::unique_ptr<SequenceClassifier> tiny_model(Machine& machine, const TinyModelOptions& options) {
+  BertConfig config;
+  config.vocab_size = std::ssize(language().vocabulary());
+  config.hidden_size = 32;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 2;
+  config.intermediate_size = 48;
+  config.max_position_embeddings = longest;
+  config.hidden_dropout_prob = config.attention_probs_dropout_prob = options.dropout;
+  config.initializer_range = 0.1;
+  config.head = options.head;
+  config.labels = {"no", "maybe", "yes"};
+  config.problem_type = "single_label_classification";
+  return std::make_unique<SequenceClassifier>(*machine.backend, machine.memory, config, classes,
+                                              nullptr, ModelOptions{7, options.dtype});
+}
+
+std::vector<NamedMethod> all_methods() {
+  using Kind = AdapterMethod::Kind;
+  using Form = AdapterMethod::Form;
+  using Apply = AdapterMethod::Apply;
+  std::vector<NamedMethod> methods;
+  for (const Kind kind : {Kind::Full, Kind::Head, Kind::BitFit}) {
+    methods.push_back({name_of(kind), {}});
+    methods.back().method.kind = kind;
+  }
+  const auto add = [&](const std::string& name, Kind kind, Form form, Apply apply) {
+    NamedMethod one{name + (apply == Apply::Merged ? "_merged" : "_side"), {}};
+    one.method.kind = kind;
+    one.method.form = form;
+    one.method.apply = apply;
+    one.method.rank = 4;
+    one.method.seed = 5;
+    methods.push_back(one);
+  };
+  for (const Apply apply : {Apply::SidePath, Apply::Merged}) {
+    add("lora", Kind::Lora, Form::Core, apply);
+    for (const Form form : {Form::Diagonal, Form::Band, Form::Core}) {
+      add(std::string("spectral_") + name_of(form), Kind::Spectral, form, apply);
+    }
+  }
+  return methods;
+}
+
+void PrintTo(const NamedMethod& method, std::ostream* out) {
+  *out << method.name;
+}
+
+std::string name_of_method(const testing::TestParamInfo<NamedMethod>& info) {
+  return info.param.name;
+}
+
+TinyTraining::TinyTraining(Machine& machine, SequenceClassifier& model,
+                           const TinyTrainingOptions& options)
+    : machine_(machine),
+      model_(model),
+      options_(options),
+      plan_(tiny_rows(), BatchOptions{options.batch, 0, options.micro_batch, true, false}, 3, 0) {
+  task_.steps = options.steps;
+  task_.begin_step = [this](std::int64_t step) { return begin_step(step); };
+  task_.loss = [this](Context& context, std::int64_t i, double scale) {
+    return loss(context, i, scale);
+  };
+  OptimizerOptions optimizer;
+  optimizer.clip_norm = options.clip_norm;
+  optimizer.weight_decay = 0;  // what moves, moves by its gradient
+  optimizer_ =
+      std::make_unique<Optimizer>(*machine.backend, machine.memory, model.parameters().trainable(),
+                                  learning_rate_group, optimizer);
+  TrainerOptions trainer;
+  trainer.seed = 11;
+  trainer.dtype = options.dtype;
+  trainer.schedule.kind = Schedule::Kind::Constant;
+  trainer.learning_rates = {options.learning_rate, options.learning_rate};
+  trainer.checkpoint_every = options.checkpoint_every;
+  trainer.folder = options.folder;
+  trainer_ =
+      std::make_unique<Trainer>(*machine.backend, machine.arena, *optimizer_, task_, trainer);
+}
+
+TrainingTask::Step TinyTraining::begin_step(std::int64_t step) {
+  batches_.clear();
+  TrainingTask::Step result;
+  for (const MicroBatch& micro : plan_.micro_batches(step % plan_.size())) {
+    batches_.push_back(make_batch(*machine_.backend, machine_.memory, tiny_rows(), micro.examples,
+                                  micro.first_example, options_.dtype));
+    result.loss_count += batches_.back().loss_count;
+    result.tokens += batches_.back().layout.tokens();
+  }
+  result.micro_batches = std::ssize(batches_);
+  return result;
+}
+
+Variable TinyTraining::loss(Context& context, std::int64_t micro_batch, double scale) {
+  const Batch& batch = batches_[static_cast<std::size_t>(micro_batch)];
+  return cross_entropy(context, model_.logits(context, inputs_of(batch)), batch.labels,
+                       scale * gradient_scale);
+}
+
+std::map<std::string, std::string> values_of(const SequenceClassifier& model) {
+  std::map<std::string, std::string> values;
+  for (const auto& parameter : model.parameters().all()) {
+    const Tensor& value = parameter->value();
+    values[parameter->name()].assign(reinterpret_cast<const char*>(value.bytes_begin()),
+                                     value.bytes());
+  }
+  return values;
+}
+
+std::vector<float> logits_of(Machine& machine, const SequenceClassifier& model) {
+  std::vector<std::int32_t> all(static_cast<std::size_t>(tiny_rows().size()));
+  std::iota(all.begin(), all.end(), 0);
+  const Batch batch = make_batch(*machine.backend, machine.memory, tiny_rows(), all, 0);
+  Context context{*machine.backend, machine.arena, nullptr, false, nullptr, DType::F32};
+  return to_host<float>(*machine.backend, model.logits(context, inputs_of(batch)).value);
+}
+
+}  // namespace basis::behaviour
