@@ -11,8 +11,8 @@ namespace {
 std::string key_of(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
   const Tensor& value = weight.value();
   Hasher hasher;
-  hasher.add("basis 1").add(name_of(kind)).add(k);
-  hasher.add(kind == BasisKind::Random ? static_cast<std::int64_t>(seed) : 0);
+  hasher.add("basis 2").add(name_of(kind)).add(k);
+  if (kind == BasisKind::Random) hasher.add(seed).add(weight.name());
   hasher.add(value.to_string());
   hasher.add(std::span(value.bytes_begin(), value.bytes()));
   return hasher.hex();

@@ -139,7 +139,7 @@ struct MethodSettings {
 struct SpectrumSettings {
   bool enabled = true;
   std::vector<std::string> methods;
-  std::vector<std::int64_t> ranks = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+  std::vector<std::int64_t> ranks = {8, 32};
   bool operator==(const SpectrumSettings&) const = default;
 };
 

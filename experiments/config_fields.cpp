@@ -139,7 +139,7 @@ const std::vector<Field<PretrainSettings>>& fields<PretrainSettings>() {
       {"corpus", &P::corpus, not_empty(), "\"synthetic\", or a file under the data root such as corpora/wikipedia.txt.zst", Counts::No},
       {"vocabulary", &P::vocabulary, anything(), "vocab.txt under the data root; empty: the synthetic language's own", Counts::No},
       {"documents", &P::documents, at_least(1), "of the corpus that are read or made for training"},
-      {"held_out_documents", &P::held_out_documents, at_least(1), "after those, for the held-out loss"},
+      {"held_out_documents", &P::held_out_documents, at_least(1), "of the synthetic corpus, kept for the held-out loss; a corpus file keeps 1 % of its own"},
       {"seed", &P::seed, at_least(0), "of the initial weights, the order and the masks"},
       {"hidden_size", &P::hidden_size, between(1, 65536), "H"},
       {"num_hidden_layers", &P::num_hidden_layers, between(1, 1024), "N"},
@@ -203,7 +203,7 @@ const std::vector<Field<TrainSettings>>& fields<TrainSettings>() {
       {"weight_decay", &T::weight_decay, not_negative(), "none on biases, layer norms and adapters"},
       {"clip_norm", &T::clip_norm, not_negative(), "of the whole gradient; 0: not clipped"},
       {"dropout", &T::dropout, share_or_inherited(), "of hidden states, attention and head; -1: as the model's config says"},
-      {"evaluate_every", &T::evaluate_every, at_least(0), "steps between scores on dev; 0: at the end of each epoch"},
+      {"evaluate_every", &T::evaluate_every, at_least(0), "steps between scores on dev; 0: after the last step only"},
       {"checkpoint_every", &T::checkpoint_every, at_least(1), "steps", Counts::No},
   };
   return table;
@@ -252,7 +252,7 @@ const std::vector<Field<SpectrumSettings>>& fields<SpectrumSettings>() {
   static const std::vector<Field<S>> table = {
       {"enabled", &S::enabled, anything(), "compare weights before and after fine-tuning", Counts::No},
       {"methods", &S::methods, file_name(), "whose results are compared; empty: those of kind full", Counts::No},
-      {"ranks", &S::ranks, between(1, 65536), "k at which quantities are computed; those above a matrix's rank are left out"},
+      {"ranks", &S::ranks, between(1, 65536), "k at which principal angles are found; all else is a curve over every k"},
   };
   return table;
 }

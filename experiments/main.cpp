@@ -9,7 +9,7 @@
 /// Ctrl-C.
 int main(int count, char** arguments) {
   try {
-    basis::restart_for_openblas(arguments);
+    basis::restart_for_libraries(arguments);
     return basis::run_command_line(count, arguments);
   } catch (const basis::Error& error) {
     std::fprintf(stderr, "basis: %s\n", error.what());

@@ -8,7 +8,7 @@
 
 namespace basis {
 
-void restart_for_openblas(char** arguments) {
+void restart_for_libraries(char** arguments) {
   // Once: a second start that finds the same answer goes on.
   constexpr const char* guard = "BASIS_RESTARTED";
   if (std::getenv(guard) != nullptr) {
@@ -16,8 +16,11 @@ void restart_for_openblas(char** arguments) {
     return;
   }
   const auto core = preferred_openblas_core();
-  if (!core) return;
-  setenv("OPENBLAS_CORETYPE", core->c_str(), 1);
+  const bool waits_by_default =
+      std::getenv("OMP_WAIT_POLICY") == nullptr && std::getenv("GOMP_SPINCOUNT") == nullptr;
+  if (!core && !waits_by_default) return;
+  if (core) setenv("OPENBLAS_CORETYPE", core->c_str(), 1);
+  if (waits_by_default) setenv("OMP_WAIT_POLICY", "passive", 1);
   setenv(guard, "1", 1);
   execv("/proc/self/exe", arguments);
   unsetenv(guard);

@@ -104,6 +104,7 @@ StageResult run_spectrum(StageContext& stage) {
   Summary summary;
   AnalysisOptions options;
   options.gaussian_draws = 1;
+  options.angle_ranks = config.spectrum.ranks;
   options.seed = static_cast<std::uint64_t>(stage.stage.seed);
   options.concurrent = static_cast<int>(config.threads);
   write_spectrum(before, after, stage.folder, options,

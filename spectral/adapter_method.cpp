@@ -39,7 +39,12 @@ const char* name_of(AdapterMethod::Form form) {
 }
 
 Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
-  return select_basis(svd(to_matrix(weight.value().view())), kind, k, seed);
+  // Random directions of matrices of one shape must not be the same: the name goes into the seed.
+  std::uint64_t own_seed = seed ^ 0xcbf29ce484222325u;  // FNV-1a
+  for (const char c : weight.name()) {
+    own_seed = (own_seed ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  return select_basis(svd(to_matrix(weight.value().view())), kind, k, own_seed);
 }
 
 bool merged_costs_less(std::int64_t tokens, std::int64_t out, std::int64_t in, std::int64_t k) {

@@ -27,11 +27,11 @@ int chosen_threads();
 /// Marketing name of the processor, "" where unknown.
 std::string processor_name();
 
-/// What OPENBLAS_CORETYPE should be, where OpenBLAS has other kernels loaded than chosen_isa() says:
-/// OpenBLAS 0.3.21 does not know Zen 4 and later and takes AVX2 kernels for them, half as fast as its
-/// AVX-512 ones. A value that stands in OPENBLAS_CORETYPE already does not count: Basis chooses its
-/// libraries' instruction sets with its own. BASIS_OPENBLAS_CORE=NAME forces one. OpenBLAS reads the
-/// variable as it is loaded, so the program starts itself again.
+/// What OPENBLAS_CORETYPE should be, where OpenBLAS has other kernels loaded than chosen_isa()
+/// says: OpenBLAS 0.3.21 does not know Zen 4 and later and takes AVX2 kernels for them, half as
+/// fast as its AVX-512 ones. A value that stands in OPENBLAS_CORETYPE already does not count: Basis
+/// chooses its libraries' instruction sets with its own. BASIS_OPENBLAS_CORE=NAME forces one.
+/// OpenBLAS reads the variable as it is loaded, so the program starts itself again.
 std::optional<std::string> preferred_openblas_core();
 
 }  // namespace basis

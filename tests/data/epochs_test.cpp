@@ -31,8 +31,7 @@ TEST(Epochs, StepsAreThoseOfEachEpochsPlanInOrder) {
     const BatchPlan plan(dataset, options, 3, epoch);
     for (std::int64_t batch = 0; batch < plan.size(); ++batch, ++step) {
       const auto wanted = plan.examples(batch);
-      EXPECT_EQ(examples_of(epochs, step),
-                std::vector<std::int32_t>(wanted.begin(), wanted.end()))
+      EXPECT_EQ(examples_of(epochs, step), std::vector<std::int32_t>(wanted.begin(), wanted.end()))
           << "epoch " << epoch << " batch " << batch;
     }
     EXPECT_EQ(epochs.steps_of(static_cast<std::int64_t>(epoch) + 1), step);
