@@ -50,7 +50,7 @@ struct Plot {
 /// HTML page: ids differ between them (and between calls of another `prefix`), the text is in the
 /// page's font, the size follows the page, and colours are the page's variables --c0 to --c7,
 /// --muted, --grid, --paper with the text's own colour for the rest.
-/// Throws Error when gnuplot is not installed (with the name of its package) or fails (with what it
+/// Throws Error when gnuplot is missing (with the name of its package) or fails (with what it
 /// said). `program` is looked up in PATH.
 std::vector<std::string> render_plots(const std::vector<Plot>& plots,
                                       const std::string& prefix = "p",
