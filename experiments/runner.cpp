@@ -64,7 +64,10 @@ RunSummary Runner::run(const std::vector<std::size_t>& selected) {
 
 Ended Runner::run_stage(const Stage& stage) {
   try {
-    if (auto result = store_.result_of(stage)) return {StageOutcome::Reused, *result, ""};
+    if (auto result = store_.result_of(stage)) {
+      store_.remove_checkpoints(stage);  // of a process killed just before it did
+      return {StageOutcome::Reused, *result, ""};
+    }
     const bool is_report = stage.kind == StageKind::Report;
     std::string missing;
     std::vector<StageInput> inputs = inputs_of(stage, missing);
@@ -75,11 +78,11 @@ Ended Runner::run_stage(const Stage& stage) {
     if (!lock) return {StageOutcome::Busy, {}, "another process works on it; run again later"};
     // It may have been finished between the look and the lock.
     if (auto result = store_.result_of(stage)) return {StageOutcome::Reused, *result, ""};
+    store_.remove_partial_files(stage);
     StageResult result = compute(stage, std::move(inputs));
     if (missing.empty()) {
       store_.finish(stage, result);
-      std::error_code ignored;  // they only take room now
-      std::filesystem::remove_all(store_.folder_of(stage) / "checkpoints", ignored);
+      store_.remove_checkpoints(stage);
     }
     return {StageOutcome::Computed, result, ""};
   } catch (const Cancelled&) {

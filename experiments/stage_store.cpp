@@ -4,6 +4,7 @@
 #include <cstring>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -129,6 +130,24 @@ void StageStore::write_progress(const Stage& stage, const StageProgress& progres
 
 void StageStore::finish(const Stage& stage, const StageResult& result) const {
   write_result(folder_of(stage) / result_name, stage, result);
+}
+
+void StageStore::remove_partial_files(const Stage& stage) const {
+  std::error_code error;
+  std::vector<std::filesystem::path> partial;
+  std::filesystem::recursive_directory_iterator entry(folder_of(stage), error);
+  for (; !error && entry != std::filesystem::recursive_directory_iterator();
+       entry.increment(error)) {
+    if (entry->path().filename().string().find(".part-") != std::string::npos) {
+      partial.push_back(entry->path());
+    }
+  }
+  for (const std::filesystem::path& path : partial) std::filesystem::remove(path, error);
+}
+
+void StageStore::remove_checkpoints(const Stage& stage) const {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_of(stage) / "checkpoints", ignored);
 }
 
 }  // namespace basis

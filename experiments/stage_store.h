@@ -57,6 +57,13 @@ class StageStore {
   void write_progress(const Stage& stage, const StageProgress& progress) const;
   void finish(const Stage& stage, const StageResult& result) const;
 
+  // Both only save room: a file that cannot be removed is left.
+
+  /// What a killed process was writing (AtomicFile's temporaries). Only for who holds the lock.
+  void remove_partial_files(const Stage& stage) const;
+  /// Of a finished stage.
+  void remove_checkpoints(const Stage& stage) const;
+
  private:
   std::filesystem::path run_folder_;
 };

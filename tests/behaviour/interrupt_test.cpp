@@ -125,6 +125,7 @@ std::vector<std::string> command_in(const std::string& output) {
 
 TEST_F(Interrupted, ByControlCItSaysHowToGoOnAndDoesSo) {
   const auto expected = undisturbed();
+  std::vector<std::string> next;
   // A line comes when a stage has ended: the signal finds one of the next, long before the last.
   for (const char* reached : {"[1/10] pretrain", "[2/10] finetune", "[4/10] finetune"}) {
     const auto child = start_run("stopped");
@@ -134,10 +135,10 @@ TEST_F(Interrupted, ByControlCItSaysHowToGoOnAndDoesSo) {
     EXPECT_THAT(child->output(),
                 AllOf(HasSubstr("stopping after a checkpoint"),
                       HasSubstr("stopped; go on with\n  basis run tiny.toml --out stopped\n")));
-    const auto next = command_in(child->output());
-    ASSERT_EQ(next.size(), 5u);
+    next = command_in(child->output());
+    ASSERT_GE(next.size(), 2u);
   }
-  const auto last = start({"basis", "run", "tiny.toml", "--out", "stopped"});
+  const auto last = start(next);
   EXPECT_EQ(last->finish(), 0) << last->output();
   expect_same_files(expected, stage_files(folder_ / "stopped"));
 }
