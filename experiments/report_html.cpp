@@ -60,7 +60,7 @@ std::vector<std::string> pictures_of(const std::vector<Section>& sections,
                                      const std::string& gnuplot) {
   std::vector<Plot> plots;
   for (const Section& section : sections) {
-    for (const Block& block : section.blocks) {
+    for (const ReportBlock& block : section.blocks) {
       plots.insert(plots.end(), block.figure.panels.begin(), block.figure.panels.end());
     }
   }
@@ -96,7 +96,7 @@ std::string report_html(const ReportData& data, const std::string& gnuplot) {
   for (const Section& section : sections) {
     html +=
         fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n", section.id, html_escape(section.title));
-    for (const Block& block : section.blocks) {
+    for (const ReportBlock& block : section.blocks) {
       html += block.html;
       if (!block.figure.panels.empty()) html += figure_html(block.figure, ++number, next);
     }

@@ -8,7 +8,7 @@
 namespace basis {
 
 /// A part of a page: HTML, then perhaps a figure.
-struct Block {
+struct ReportBlock {
   std::string html;
   Figure figure;
 };
@@ -17,7 +17,7 @@ struct Block {
 struct Section {
   std::string id;  // of its anchor
   std::string title;
-  std::vector<Block> blocks;
+  std::vector<ReportBlock> blocks;
 };
 
 /// Title, question, what was run, and what is missing.
