@@ -125,7 +125,9 @@ TEST_P(ParityOfRows, ResidualLayerNorm) {
         const Matrix residual = random(rows, columns);
         const Matrix gamma = random(1, columns), beta = random(1, columns);
         const ConstMatrixView added = has_residual ? residual.view() : ConstMatrixView{};
-        const double units = columns < 10 ? 200 : 32;
+        // A mean of H terms of one sign, summed one by one, is off by up to 3 sqrt(H) units; 16 for
+        // the rest. Of few columns the variance may be a small difference.
+        const double units = columns < 10 ? 200 : 16 + 3 * std::sqrt(static_cast<double>(columns));
         const std::string what = std::to_string(columns) + " p " + std::to_string(probability) +
                                  (has_residual ? " with residual" : " without");
         for (bool is_composed : {false, true}) {
