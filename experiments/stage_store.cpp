@@ -138,7 +138,7 @@ void StageStore::remove_partial_files(const Stage& stage) const {
   std::filesystem::recursive_directory_iterator entry(folder_of(stage), error);
   for (; !error && entry != std::filesystem::recursive_directory_iterator();
        entry.increment(error)) {
-    if (entry->path().filename().string().find(".part-") != std::string::npos) {
+    if (entry->path().filename().string().find(AtomicFile::temporary_mark) != std::string::npos) {
       partial.push_back(entry->path());
     }
   }

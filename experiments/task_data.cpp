@@ -21,13 +21,6 @@ TaskFile file_of(const DataRoot& data, const std::string& path, bool is_required
   return file;
 }
 
-TableFormat format_named(const std::string& name) {
-  for (const TableFormat format : {TableFormat::Tsv, TableFormat::Csv, TableFormat::Jsonl}) {
-    if (name == name_of(format)) return format;
-  }
-  throw Error("format \"" + name + "\": choose tsv, csv or jsonl");
-}
-
 /// A task that the config describes itself.
 TaskSource own_source(const TaskSettings& settings, const DataRoot& data) {
   TaskSource source;
@@ -36,7 +29,7 @@ TaskSource own_source(const TaskSettings& settings, const DataRoot& data) {
   source.task.is_regression = settings.regression;
   source.task.labels = settings.labels;
   for (const std::string& name : settings.metrics) source.task.metrics.push_back(metric_of(name));
-  source.format = format_named(settings.format);
+  source.format = table_format_named(settings.format);
   source.first_column = settings.first;
   source.second_column = settings.second;
   source.label_column = settings.label;

@@ -8,9 +8,7 @@ namespace {
 
 /// A stream of its own for each name, whatever the order of creation.
 std::uint64_t purpose_of(const std::string& name) {
-  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash & 0x7fffffffffffffffu;
+  return hash_of_name(name) & 0x7fffffffffffffffu;
 }
 
 }  // namespace

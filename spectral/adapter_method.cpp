@@ -40,10 +40,7 @@ const char* name_of(AdapterMethod::Form form) {
 
 Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
   // Random directions of matrices of one shape must not be the same: the name goes into the seed.
-  std::uint64_t own_seed = seed ^ 0xcbf29ce484222325u;  // FNV-1a
-  for (const char c : weight.name()) {
-    own_seed = (own_seed ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
+  const std::uint64_t own_seed = hash_of_name(weight.name(), seed);
   return select_basis(svd(to_matrix(weight.value().view())), kind, k, own_seed);
 }
 

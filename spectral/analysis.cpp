@@ -10,16 +10,14 @@
 
 #include "spectral/matrix_parallel.h"
 #include "tensor/error.h"
+#include "tensor/philox.h"
 
 namespace basis {
 namespace {
 
-/// FNV-1a over the name, in 48 bits: every matrix draws its own control, whatever its place.
+/// Every matrix draws its own control, whatever its place; in 48 bits.
 std::uint64_t purpose_of(const std::string& name) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char letter : name) {
-    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-  }
+  const std::uint64_t hash = hash_of_name(name);
   return (hash ^ (hash >> 48)) & 0xffff'ffff'ffff;
 }
 

@@ -110,7 +110,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   static std::atomic<unsigned> count{0};
   do {
     temporary_ = path_;
-    temporary_ += ".part-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+    temporary_ += temporary_mark + std::to_string(::getpid()) + "-" + std::to_string(count++);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (descriptor_ < 0 && errno == EEXIST);
   if (descriptor_ < 0) detail::throw_file_error("write", path_, errno);

@@ -29,6 +29,9 @@ void append_line(const std::filesystem::path& path, std::string_view line);
 ///     file.commit();
 class AtomicFile {
  public:
+  /// In the name of every temporary file: what a killed process may leave behind.
+  static constexpr const char* temporary_mark = ".part-";
+
   /// Throws Error when `path` is a folder or its folder is missing or cannot be written.
   explicit AtomicFile(std::filesystem::path path);
   ~AtomicFile();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "tensor/host_device.h"
 
@@ -69,6 +70,13 @@ struct Dropout {
 
 /// p in [0, 1); throws Error otherwise.
 Dropout make_dropout(double probability, std::uint32_t site);
+
+/// FNV-1a over a name: gives each weight a stream of its own, whatever its place.
+constexpr std::uint64_t hash_of_name(std::string_view name, std::uint64_t seed = 0) {
+  std::uint64_t hash = seed ^ 0xcbf29ce484222325u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
 
 /// A stream of random numbers for initialisers, shuffles and synthetic data: Philox in order.
 /// Two streams differ when their (seed, purpose) differ.
