@@ -62,8 +62,8 @@ TEST(WordPieceFuzz, AgreesWithThePlainVersionOnEveryCodePoint) {
     for (char32_t value = 0; value < 0x110000; ++value) {
       if (value >= 0x30000 && value < 0xE0000) continue;  // unassigned
       if (value >= 0xD800 && value < 0xE000) continue;
-      char bytes[4];
-      const std::string_view c(bytes, static_cast<std::size_t>(unicode::encode(value, bytes)));
+      std::string c(4, '\0');
+      c.resize(static_cast<std::size_t>(unicode::encode(value, c.data())));
       std::string text = "a";
       text.append(c).append("b ").append(c).append("\u302e").append(c).append("\U0001d165");
       std::vector<std::int32_t> ids;
