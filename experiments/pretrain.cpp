@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "autograd/losses.h"
 #include "data/corpus_packing.h"
 #include "data/epochs.h"
@@ -255,6 +257,12 @@ class Pretrain {
     scores_ = {{"held_out_loss", loss / count},
                {"held_out_accuracy", correct / count},
                {"unigram_loss", unigram_->loss(labels)}};
+    if (!std::isfinite(loss)) {
+      throw Error(
+          fmt::format("step {}: the held-out loss is not finite; stopped. A smaller "
+                      "learning rate usually helps.",
+                      step));
+    }
     log.write(step, {scores_.begin(), scores_.end()});
   }
 

@@ -23,7 +23,9 @@ double train_in_stage(StageContext& stage, Compute& compute, const StageTraining
           {report.step, report.steps, report.loss, static_cast<double>(tokens) / seconds});
     }
     const bool is_due = training.evaluate_every > 0 && report.step % training.evaluate_every == 0;
-    if (is_due && report.step < report.steps) training.evaluate(log, report.step);
+    if (!is_due || report.step == report.steps) return;
+    trainer.check_last_step();
+    training.evaluate(log, report.step);
   };
   trainer.run(on_step, [&] { return stage.should_stop(); });
   training.evaluate(log, training.task.steps);

@@ -155,5 +155,16 @@ TEST_F(Interrupted, AnAbsurdLearningRateFailsItsStageAlone) {
   EXPECT_THAT(child->output(), testing::Not(HasSubstr("lora seed 0  FAILED")));
 }
 
+// It breaks the last update of all: no later step sees its loss.
+TEST_F(Interrupted, AnAbsurdLearningRateInTheLastStepIsNamedWithIt) {
+  const auto child = start_run("absurd", {"--only", "finetune synthetic-sentiment full", "--set",
+                                          "method.full.learning_rate=1e30", "--set",
+                                          "train.schedule=constant", "--set", "train.steps=1"});
+  EXPECT_EQ(child->finish(), 2);
+  EXPECT_THAT(child->output(), AllOf(HasSubstr("FAILED: step 1: the loss after its update is not "
+                                               "finite (the largest values are those of "),
+                                     HasSubstr("There is no checkpoint yet")));
+}
+
 }  // namespace
 }  // namespace basis::behaviour
