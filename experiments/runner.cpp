@@ -115,8 +115,8 @@ StageResult Runner::compute(const Stage& stage, std::vector<StageInput> inputs) 
   const double seconds_before = store_.progress_of(stage).seconds;
   double written = start;
   StageContext context{
-      plan_,          stage,           store_,  store_.folder_of(stage), std::move(inputs),
-      services_.data, services_.cache, nullptr, services_.stop_flag};
+      plan_,           stage,   store_,  store_.folder_of(stage), std::move(inputs), services_.data,
+      services_.cache, nullptr, nullptr, services_.stop_flag};
   StageProgress last;
   context.report_progress = [&](const Progress& progress) {
     const double now = services_.clock();
@@ -128,6 +128,9 @@ StageResult Runner::compute(const Stage& stage, std::vector<StageInput> inputs) 
     if (services_.observer != nullptr) {
       services_.observer->stage_progressed(stage, progress, now - start);
     }
+  };
+  context.report_remark = [&](const std::string& remark) {
+    if (services_.observer != nullptr) services_.observer->stage_remarked(stage, remark);
   };
   try {
     StageResult result = function->second(context);

@@ -14,7 +14,12 @@ namespace basis {
 
 Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const TrainingTask& task,
                  const TrainerOptions& options)
-    : backend_(backend), arena_(arena), optimizer_(optimizer), task_(task), options_(options) {
+    : backend_(backend),
+      arena_(arena),
+      optimizer_(optimizer),
+      task_(task),
+      options_(options),
+      circumstances_(circumstances_of(backend)) {
   state_.seed = options.seed;
 }
 
@@ -112,8 +117,9 @@ void Trainer::save(std::int64_t steps_done) {
   if (options_.folder.empty()) return;
   std::filesystem::create_directories(options_.folder);
   const std::vector<std::int64_t> older = checkpoints();
-  write_safetensors(checkpoint_path(steps_done), optimizer_.state(),
-                    {{"steps_done", std::to_string(steps_done)}});
+  std::map<std::string, std::string> metadata = circumstances_;
+  metadata["steps_done"] = std::to_string(steps_done);
+  write_safetensors(checkpoint_path(steps_done), optimizer_.state(), metadata);
   for (const std::int64_t step : older) {
     if (step != steps_done) std::filesystem::remove(checkpoint_path(step));
   }
@@ -134,6 +140,10 @@ std::int64_t Trainer::resume() {
     backend_.copy_to_device(stored.bytes_begin(), tensor.bytes_begin(), tensor.bytes());
   }
   optimizer_.state_was_loaded();
+  Circumstances began = file.metadata();
+  began.erase("steps_done");
+  resume_remark_ = difference(began, circumstances_);
+  circumstances_ = continued(began, circumstances_);
   steps_done_ = steps.back();
   return steps_done_;
 }

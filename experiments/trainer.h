@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "autograd/context.h"
+#include "experiments/circumstances.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "tensor/arena.h"
@@ -59,6 +60,9 @@ class Trainer {
 
   /// Continues from the last checkpoint in the folder, if there is one; returns its step count.
   std::int64_t resume();
+  /// After `resume`: whether other threads, kernels or another processor go on than began, in one
+  /// line for the user; empty where none do.
+  const std::string& resume_remark() const { return resume_remark_; }
 
   /// Runs all remaining steps. `on_step` sees every step and may evaluate between steps, after
   /// check_last_step(); `is_cancelled` is asked after each. Throws Error when a loss or a gradient
@@ -91,6 +95,8 @@ class Trainer {
   StepState state_;
   std::int64_t steps_done_ = 0;
   TrainingTask::Step last_plan_{0, 0, 0};  // of the last step, whose batches the task still has
+  Circumstances circumstances_;            // of all that has been computed so far
+  std::string resume_remark_;
 };
 
 }  // namespace basis
