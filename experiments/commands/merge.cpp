@@ -11,7 +11,7 @@
 namespace basis {
 
 int merge_command(const MergeOptions& options) {
-  const WordPieceTokenizer tokenizer = WordPieceTokenizer::load(options.model);
+  const WordPieceTokenizer tokenizer = load_tokenizer(options.model);
   Compute compute;
   const auto model = load_classifier(compute, options.model, options.adapter);
   const MergedAdapters merged(compute.backend(), compute.memory(), *model);
