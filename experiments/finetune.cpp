@@ -80,7 +80,11 @@ class Finetune {
     bert.problem_type = data_.task.is_regression ? "regression" : "single_label_classification";
     const auto seed = static_cast<std::uint64_t>(stage_.stage.seed);
     std::optional<Checkpoint> checkpoint;
-    if (method_.start == "pretrained") checkpoint.emplace(folder_);
+    if (method_.start == "pretrained") {
+      checkpoint.emplace(folder_);
+    } else {
+      expect_memory_to_train(bert.parameter_count(), dtype_, (folder_ / "config.json").string());
+    }
     model_ = std::make_unique<SequenceClassifier>(
         compute_.backend(), compute_.memory(), bert, data_.task.outputs(),
         checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_});

@@ -137,6 +137,12 @@ class Pretrain {
     constexpr double held_out_share = 0.01;
     options.held_out_share = held_out_share;
     PackedCorpus packed = pack([&] { return reader.next(); }, options);
+    if (packed.held_out.size() == 0) {
+      throw Error(
+          fmt::format("{}: {} documents are too few to hold {:.0f} % of them out for "
+                      "scoring; an empty line begins a document",
+                      settings_.corpus, packed.documents, 100 * held_out_share));
+    }
     corpus_ = {std::move(packed.train), std::move(packed.held_out)};
   }
 
@@ -169,6 +175,7 @@ class Pretrain {
     config.initializer_range = settings_.initializer_range;
     config.pad_token_id = tokenizer_->pad_id();
     config.validate("[pretrain]");
+    expect_memory_to_train(config.parameter_count(), dtype_, "[pretrain]");
     model_ = std::make_unique<MaskedLanguageModel>(
         compute_.backend(), compute_.memory(), config, nullptr,
         ModelOptions{static_cast<std::uint64_t>(settings_.seed), dtype_});
