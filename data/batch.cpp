@@ -59,6 +59,10 @@ Batch to_device(Backend& backend, Allocator& allocator, const HostBatch& host, D
   batch.labels =
       to_device<std::int32_t>(backend, allocator, host.labels, {std::ssize(host.labels)});
   batch.targets = targets_of(backend, allocator, host.targets, compute);
+  if (!host.ids.empty()) {
+    batch.largest_id = *std::max_element(host.ids.begin(), host.ids.end());
+    batch.largest_type = *std::max_element(host.types.begin(), host.types.end());
+  }
   batch.first_example = host.first_example;
   batch.loss_count = host.targets.empty() ? std::count_if(host.labels.begin(), host.labels.end(),
                                                           [](std::int32_t l) { return l >= 0; })

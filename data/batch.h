@@ -29,6 +29,8 @@ struct Batch {
   Tensor types;      // (rows) i32
   Tensor labels;     // (B) i32
   Tensor targets;    // (B, 1) of the accumulation dtype; empty unless a regression
+  std::int32_t largest_id = 0;
+  std::int32_t largest_type = 0;
   std::int64_t first_example = 0;
   std::int64_t loss_count = 0;  // rows that the loss counts: labels that are known, or all targets
   std::vector<std::int32_t> example_indices;

@@ -76,6 +76,7 @@ struct WordPieceTokenizer::Tables {
     return found->second;
   }
 
+  std::string source;  // of the vocabulary, for messages
   std::vector<std::string> vocabulary;
   WordPieceOptions options;
   std::unordered_map<std::string_view, std::int32_t> ids;  // views into vocabulary
@@ -91,7 +92,8 @@ struct WordPieceTokenizer::Tables {
 
 WordPieceTokenizer::Tables::Tables(std::vector<std::string> tokens, const WordPieceOptions& chosen,
                                    const std::string& source_name)
-    : vocabulary((check_vocabulary(tokens, source_name), std::move(tokens))),
+    : source(source_name),
+      vocabulary((check_vocabulary(tokens, source_name), std::move(tokens))),
       options((check_options(chosen, source_name), chosen)),
       splitter(options.lowercase, options.strip_accents.value_or(options.lowercase),
                options.split_chinese),
@@ -303,14 +305,14 @@ std::int32_t WordPieceTokenizer::sep_id() const {
 
 std::int32_t WordPieceTokenizer::pad_id() const {
   if (const auto id = id_of(options().pad)) return *id;
-  throw Error(
-      fmt::format("tokenizer: the vocabulary has no token \"{}\" for padding", options().pad));
+  throw Error(fmt::format("{}: the vocabulary has no token \"{}\" for padding", tables_->source,
+                          options().pad));
 }
 
 std::int32_t WordPieceTokenizer::mask_id() const {
   if (const auto id = id_of(options().mask)) return *id;
-  throw Error(
-      fmt::format("tokenizer: the vocabulary has no token \"{}\" for masking", options().mask));
+  throw Error(fmt::format("{}: the vocabulary has no token \"{}\" for masking", tables_->source,
+                          options().mask));
 }
 
 }  // namespace basis

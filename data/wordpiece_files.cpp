@@ -178,18 +178,19 @@ class OptionsReader {
 }  // namespace
 
 WordPieceTokenizer WordPieceTokenizer::load(const fs::path& folder) {
-  if (!fs::is_directory(folder)) {
+  std::error_code ignored;  // what is odd about a file, reading it will say
+  if (!fs::is_directory(folder, ignored)) {
     throw Error(fmt::format("{}: no such folder; expected one with vocab.txt", folder.string()));
   }
   WordPieceOptions options;
   const fs::path config_path = folder / "tokenizer_config.json";
-  if (fs::exists(config_path)) {
+  if (fs::exists(config_path, ignored)) {
     const json config = parse_json(read_file(config_path), config_path.string());
     options = OptionsReader(config, config_path.string()).read();
   }
   const fs::path json_path = folder / "tokenizer.json";
   const fs::path vocabulary_path = folder / "vocab.txt";
-  if (!fs::exists(vocabulary_path) && fs::exists(json_path)) {
+  if (!fs::exists(vocabulary_path, ignored) && fs::exists(json_path, ignored)) {
     return {read_tokenizer_json(json_path), options, json_path.string()};
   }
   return {read_vocabulary(vocabulary_path), options, vocabulary_path.string()};

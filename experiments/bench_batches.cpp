@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -25,6 +26,10 @@ HostBatch parse_batch(const std::string& line, const std::string& place, bool is
     if (sequence.empty() || sequence.size() != sequence_types.size()) {
       throw Error(fmt::format("{}: sequence {} has {} ids and {} types", place, b, sequence.size(),
                               sequence_types.size()));
+    }
+    if (*std::min_element(sequence.begin(), sequence.end()) < 0 ||
+        *std::min_element(sequence_types.begin(), sequence_types.end()) < 0) {
+      throw Error(fmt::format("{}: sequence {} has a negative id or type", place, b));
     }
     batch.lengths.push_back(static_cast<std::int32_t>(sequence.size()));
     batch.ids.insert(batch.ids.end(), sequence.begin(), sequence.end());

@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "tensor/cpu/cpu_backend.h"
@@ -32,6 +33,19 @@ DType parse_dtype(const std::string& name) {
   if (name == "f32") return DType::F32;
   if (name == "f64") return DType::F64;
   throw Error("dtype = \"" + name + "\": this build trains in \"f32\" or \"f64\"");
+}
+
+void expect_memory_to_train(std::int64_t parameters, DType dtype, const std::string& source) {
+  constexpr double copies = 4;  // values, gradients and AdamW's two moments
+  constexpr double gib = 1 << 30;
+  const double needed =
+      copies * static_cast<double>(parameters) * static_cast<double>(size_of(dtype));
+  const auto there = static_cast<double>(physical_memory());
+  if (needed <= there) return;
+  throw Error(
+      fmt::format("{}: a model of {} parameters takes {:.0f} GiB to train, and this machine "
+                  "has {:.0f} GiB of memory: choose smaller sizes",
+                  source, parameters, needed / gib, there / gib));
 }
 
 double peak_memory_mib() {

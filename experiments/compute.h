@@ -30,6 +30,10 @@ class Compute {
 /// The DType of a config's "f32" or "f64". Throws Error for others.
 DType parse_dtype(const std::string& name);
 
+/// Throws Error, beginning with `source`, where the values, gradients and moments of a model with
+/// so many parameters are more than this machine's memory.
+void expect_memory_to_train(std::int64_t parameters, DType dtype, const std::string& source);
+
 /// The process's largest resident set since the last reset, in MiB.
 double peak_memory_mib();
 /// Starts the measurement anew where the system allows it.

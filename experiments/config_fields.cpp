@@ -145,7 +145,7 @@ const std::vector<Field<PretrainSettings>>& fields<PretrainSettings>() {
       {"num_hidden_layers", &P::num_hidden_layers, between(1, 1024), "N"},
       {"num_attention_heads", &P::num_attention_heads, between(1, 4096), "A, a divisor of H"},
       {"intermediate_size", &P::intermediate_size, between(1, 262144), "F"},
-      {"hidden_act", &P::hidden_act, one_of({"gelu", "gelu_new", "relu", "tanh"}), "activation, by Hugging Face's names"},
+      {"hidden_act", &P::hidden_act, one_of({"gelu", "gelu_new", "relu"}), "activation, by Hugging Face's names"},
       {"initializer_range", &P::initializer_range, positive(), "standard deviation of the first weights"},
       {"max_length", &P::max_length, between(8, 512), "tokens of a packed sequence"},
       {"steps", &P::steps, at_least(1), "optimiser steps"},

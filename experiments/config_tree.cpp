@@ -2,6 +2,7 @@
 
 #include "experiments/config_read.h"
 #include "experiments/nearest.h"
+#include "experiments/toml_keys.h"
 #include "tensor/error.h"
 
 namespace basis {
@@ -56,6 +57,9 @@ void find_tables(std::string_view key, const char* table, std::string& found) {
 ConfigTree::ConfigTree(std::string_view text, const std::string& file,
                        std::span<const std::string> overrides)
     : file_(file) {
+  if (const auto line = find_endless_key(text)) {
+    throw Error(fmt::format("{}:{}: a key of more than {} parts", file, *line, most_key_parts));
+  }
   try {
     root_ = toml::parse(text, file);
   } catch (const toml::parse_error& error) {
@@ -69,6 +73,9 @@ void ConfigTree::apply_override(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
     throw Error(fmt::format("{}: expected key=value, such as train.epochs=1", place_name));
+  }
+  if (find_endless_key(text)) {
+    throw Error(fmt::format("{}: a key of more than {} parts", place_name, most_key_parts));
   }
   const std::string key = text.substr(0, equals);
   const std::string value = text.substr(equals + 1);

@@ -10,6 +10,7 @@
 #include "data/epochs.h"
 #include "experiments/basis_cache.h"
 #include "experiments/compute.h"
+#include "experiments/model_folder.h"
 #include "experiments/stage_training.h"
 #include "experiments/task_data.h"
 #include "experiments/task_scores.h"
@@ -40,7 +41,7 @@ class Finetune {
         method_(config_.method.at(stage.stage.method)),
         train_(config_.train_for(stage.stage.task, stage.stage.method)),
         folder_(model_folder(stage)),
-        tokenizer_(WordPieceTokenizer::load(folder_)),
+        tokenizer_(load_tokenizer(folder_)),
         data_(load_task(config_, stage.stage.task, train_, *stage.data)),
         train_set_(tokenize(data_.train)),
         epochs_(train_set_, batch_options(train_), static_cast<std::uint64_t>(stage.stage.seed)),
@@ -70,10 +71,6 @@ class Finetune {
 
   void make_model() {
     BertConfig bert = BertConfig::read(folder_);
-    if (tokenizer_.vocabulary_size() > bert.vocab_size) {
-      throw Error(fmt::format("{}: the vocabulary has {} entries, the model's word embeddings {}",
-                              folder_.string(), tokenizer_.vocabulary_size(), bert.vocab_size));
-    }
     bert.head = config_.model.head;
     if (train_.dropout >= 0) {
       bert.hidden_dropout_prob = bert.attention_probs_dropout_prob = train_.dropout;
@@ -83,7 +80,11 @@ class Finetune {
     bert.problem_type = data_.task.is_regression ? "regression" : "single_label_classification";
     const auto seed = static_cast<std::uint64_t>(stage_.stage.seed);
     std::optional<Checkpoint> checkpoint;
-    if (method_.start == "pretrained") checkpoint.emplace(folder_);
+    if (method_.start == "pretrained") {
+      checkpoint.emplace(folder_);
+    } else {
+      expect_memory_to_train(bert.parameter_count(), dtype_, (folder_ / "config.json").string());
+    }
     model_ = std::make_unique<SequenceClassifier>(
         compute_.backend(), compute_.memory(), bert, data_.task.outputs(),
         checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_});

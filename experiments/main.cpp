@@ -1,5 +1,7 @@
 #include <cstdio>
 #include <exception>
+#include <new>
+#include <system_error>
 
 #include "experiments/commands/commands.h"
 #include "experiments/restart.h"
@@ -10,9 +12,19 @@
 int main(int count, char** arguments) {
   try {
     basis::restart_for_libraries(arguments);
-    return basis::run_command_line(count, arguments);
+    const int status = basis::run_command_line(count, arguments);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      throw basis::Error("standard output: cannot be written");
+    }
+    return status;
   } catch (const basis::Error& error) {
     std::fprintf(stderr, "basis: %s\n", error.what());
+    return 2;
+  } catch (const std::system_error& error) {  // a disk that is full, a folder that is locked
+    std::fprintf(stderr, "basis: %s\n", error.what());
+    return 2;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "basis: there is not enough memory\n");
     return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr,

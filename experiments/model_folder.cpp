@@ -15,7 +15,29 @@ std::int64_t outputs_in(const std::filesystem::path& folder) {
   return checkpoint.contains("classifier.weight") ? checkpoint.shape("classifier.weight")[0] : 0;
 }
 
+void expect_labels_fit(const std::filesystem::path& folder, const BertConfig& config,
+                       std::int64_t outputs) {
+  if (config.labels.empty() || std::ssize(config.labels) == outputs) return;
+  throw Error(
+      fmt::format("{}: config.json names {} labels (id2label), classifier.weight in "
+                  "model.safetensors has {} rows: the two files do not belong together",
+                  folder.string(), config.labels.size(), outputs));
+}
+
 }  // namespace
+
+WordPieceTokenizer load_tokenizer(const std::filesystem::path& model) {
+  constexpr std::int64_t most_padding = 1024;  // Megatron's: a multiple of 128 on 8 devices
+  WordPieceTokenizer tokenizer = WordPieceTokenizer::load(model);
+  const std::int64_t tokens = tokenizer.vocabulary_size();
+  const std::int64_t embeddings = BertConfig::read(model).vocab_size;
+  if (tokens <= embeddings && embeddings - tokens < most_padding) return tokenizer;
+  throw Error(
+      fmt::format("{}: the vocabulary has {} tokens, config.json says {} word embeddings "
+                  "(vocab_size): {}",
+                  model.string(), tokens, embeddings,
+                  tokens < embeddings ? "it is cut, or another model's" : "it is another model's"));
+}
 
 std::unique_ptr<SequenceClassifier> load_classifier(
     Compute& compute, const std::filesystem::path& model,
@@ -29,6 +51,7 @@ std::unique_ptr<SequenceClassifier> load_classifier(
     outputs = info.outputs;
   } else if (const std::int64_t own = outputs_in(model); own > 0) {
     outputs = own;
+    expect_labels_fit(model, config, outputs);
   }
   if (outputs <= 0) {
     throw Error(
@@ -45,7 +68,8 @@ std::unique_ptr<SequenceClassifier> load_classifier(
 
 std::vector<EncoderMatrix> encoder_matrices(const std::filesystem::path& folder,
                                             const std::filesystem::path& base) {
-  const bool is_adapter = std::filesystem::exists(folder / "adapter_config.json");
+  std::error_code ignored;
+  const bool is_adapter = std::filesystem::exists(folder / "adapter_config.json", ignored);
   Compute compute;
   const auto model = is_adapter ? load_classifier(compute, base, folder)
                                 : load_classifier(compute, folder, std::nullopt, 1);

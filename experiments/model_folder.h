@@ -5,15 +5,21 @@
 #include <optional>
 #include <vector>
 
+#include "data/wordpiece.h"
 #include "experiments/compute.h"
 #include "nn/sequence_classifier.h"
 
 namespace basis {
 
+/// The tokenizer of a model folder. Throws Error where files are missing or bad, or where the
+/// vocabulary does not fit the word embeddings that config.json tells of: it may be shorter by what
+/// rounds their number up, never longer.
+WordPieceTokenizer load_tokenizer(const std::filesystem::path& model);
+
 /// A classifier from a model folder, and from an adapter folder on it where one is given. The
 /// number of outputs and the head are the adapter's, else the folder's own classifier's, else
-/// `outputs`. Throws Error where a file is missing or bad, or where nothing says how many outputs
-/// there are.
+/// `outputs`. Throws Error where a file is missing or bad, where nothing says how many outputs
+/// there are, or config.json names another number of labels than the classifier has rows.
 std::unique_ptr<SequenceClassifier> load_classifier(
     Compute& compute, const std::filesystem::path& model,
     const std::optional<std::filesystem::path>& adapter, std::int64_t outputs = 0);

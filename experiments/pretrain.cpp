@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "autograd/losses.h"
 #include "data/corpus_packing.h"
 #include "data/epochs.h"
@@ -135,6 +137,12 @@ class Pretrain {
     constexpr double held_out_share = 0.01;
     options.held_out_share = held_out_share;
     PackedCorpus packed = pack([&] { return reader.next(); }, options);
+    if (packed.held_out.size() == 0) {
+      throw Error(
+          fmt::format("{}: {} documents are too few to hold {:.0f} % of them out for "
+                      "scoring; an empty line begins a document",
+                      settings_.corpus, packed.documents, 100 * held_out_share));
+    }
     corpus_ = {std::move(packed.train), std::move(packed.held_out)};
   }
 
@@ -167,6 +175,7 @@ class Pretrain {
     config.initializer_range = settings_.initializer_range;
     config.pad_token_id = tokenizer_->pad_id();
     config.validate("[pretrain]");
+    expect_memory_to_train(config.parameter_count(), dtype_, "[pretrain]");
     model_ = std::make_unique<MaskedLanguageModel>(
         compute_.backend(), compute_.memory(), config, nullptr,
         ModelOptions{static_cast<std::uint64_t>(settings_.seed), dtype_});
@@ -255,6 +264,12 @@ class Pretrain {
     scores_ = {{"held_out_loss", loss / count},
                {"held_out_accuracy", correct / count},
                {"unigram_loss", unigram_->loss(labels)}};
+    if (!std::isfinite(loss)) {
+      throw Error(
+          fmt::format("step {}: the held-out loss is not finite; stopped. A smaller "
+                      "learning rate usually helps.",
+                      step));
+    }
     log.write(step, {scores_.begin(), scores_.end()});
   }
 

@@ -69,6 +69,10 @@ void ProgressPrinter::stage_progressed(const Stage&, const Progress& progress, d
   write_(is_terminal_ ? fmt::format("{}{}", clear_line, line) : fmt::format("{}\n", line));
 }
 
+void ProgressPrinter::stage_remarked(const Stage&, const std::string& remark) {
+  write_(fmt::format("{}{}  {}\n", is_terminal_ ? clear_line : "", heading_, remark));
+}
+
 void ProgressPrinter::stage_ended(const Stage&, StageOutcome outcome, const StageResult& result,
                                   const std::string& message) {
   std::string line = heading_;

@@ -17,6 +17,7 @@ std::string format_count(double value);
 /// least 10 seconds and 5 % apart:
 ///
 ///     [3/12] finetune mrpc lora seed 0  step 120/345  loss 0.512  1,606 tokens/s  0:42 left
+///     [3/12] finetune mrpc lora seed 0  resumes with 1 thread what began with 2 threads: ...
 ///     [3/12] finetune mrpc lora seed 0  accuracy 0.843  f1 0.887  1:05
 class ProgressPrinter : public RunObserver {
  public:
@@ -26,6 +27,7 @@ class ProgressPrinter : public RunObserver {
 
   void stage_started(const Stage&, std::size_t place, std::size_t count) override;
   void stage_progressed(const Stage&, const Progress&, double seconds) override;
+  void stage_remarked(const Stage&, const std::string& remark) override;
   void stage_ended(const Stage&, StageOutcome, const StageResult&,
                    const std::string& message) override;
 

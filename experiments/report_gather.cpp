@@ -111,7 +111,7 @@ ReportData gather_report(const std::filesystem::path& run_folder, const Plan& pl
 }
 
 ReportData gather_report(const std::filesystem::path& run_folder) {
-  Plan plan = read_plan(run_folder / "plan.json");
+  Plan plan = read_plan(run_folder);
   plan.config = load_config(run_folder / "config.toml");
   const StageStore store(run_folder);
   std::vector<StageInput> inputs;

@@ -70,13 +70,7 @@ bool RunStatus::is_estimate_complete() const {
 }
 
 RunStatus read_status(const std::filesystem::path& run_folder) {
-  const std::filesystem::path plan_path = run_folder / "plan.json";
-  std::error_code error;
-  if (!std::filesystem::exists(plan_path, error)) {
-    throw Error(
-        fmt::format("{}: not the folder of a run: it holds no plan.json", run_folder.string()));
-  }
-  const Plan plan = read_plan(plan_path);
+  const Plan plan = read_plan(run_folder);
   const StageStore store(run_folder);
   RunStatus status;
   status.name = plan.config.name;

@@ -1,5 +1,8 @@
 #include "experiments/runner.h"
 
+#include <new>
+#include <system_error>
+
 #include <fmt/format.h>
 
 #include "experiments/interrupt.h"
@@ -89,6 +92,10 @@ Ended Runner::run_stage(const Stage& stage) {
     return {StageOutcome::Interrupted, {}, ""};
   } catch (const Error& error) {
     return {StageOutcome::Failed, {}, error.what()};
+  } catch (const std::system_error& error) {  // a disk that is full, a folder that is locked
+    return {StageOutcome::Failed, {}, error.what()};
+  } catch (const std::bad_alloc&) {
+    return {StageOutcome::Failed, {}, "there is not enough memory"};
   } catch (const std::exception& error) {
     summary_.had_internal_error = true;
     return {StageOutcome::Failed, {}, fmt::format("internal error: {}", error.what())};
@@ -115,8 +122,8 @@ StageResult Runner::compute(const Stage& stage, std::vector<StageInput> inputs) 
   const double seconds_before = store_.progress_of(stage).seconds;
   double written = start;
   StageContext context{
-      plan_,          stage,           store_,  store_.folder_of(stage), std::move(inputs),
-      services_.data, services_.cache, nullptr, services_.stop_flag};
+      plan_,           stage,   store_,  store_.folder_of(stage), std::move(inputs), services_.data,
+      services_.cache, nullptr, nullptr, services_.stop_flag};
   StageProgress last;
   context.report_progress = [&](const Progress& progress) {
     const double now = services_.clock();
@@ -128,6 +135,9 @@ StageResult Runner::compute(const Stage& stage, std::vector<StageInput> inputs) 
     if (services_.observer != nullptr) {
       services_.observer->stage_progressed(stage, progress, now - start);
     }
+  };
+  context.report_remark = [&](const std::string& remark) {
+    if (services_.observer != nullptr) services_.observer->stage_remarked(stage, remark);
   };
   try {
     StageResult result = function->second(context);

@@ -41,6 +41,8 @@ struct StageContext {
   const DataRoot* data = nullptr;
   Cache* cache = nullptr;
   std::function<void(const Progress&)> report_progress = nullptr;
+  /// A line that the user should see though nothing failed.
+  std::function<void(const std::string&)> report_remark = nullptr;
   const std::atomic<bool>* stop_flag = nullptr;
 
   /// Checkpoints go here; the runner removes it once the stage's result stands.
@@ -62,6 +64,8 @@ class RunObserver {
   virtual ~RunObserver() = default;
   virtual void stage_started(const Stage&, std::size_t place, std::size_t count) = 0;
   virtual void stage_progressed(const Stage&, const Progress&, double seconds) = 0;
+  /// Something that the user should know, in one line; the stage goes on.
+  virtual void stage_remarked(const Stage&, const std::string& remark) = 0;
   /// `message`: what failed, or which input is missing.
   virtual void stage_ended(const Stage&, StageOutcome, const StageResult&,
                            const std::string& message) = 0;

@@ -8,6 +8,7 @@
 #include "experiments/compute.h"
 #include "experiments/data_root.h"
 #include "experiments/model_folder.h"
+#include "experiments/stage_store.h"
 #include "experiments/trainer.h"
 #include "spectral/spectrum_csv.h"
 #include "spectral/statistics.h"
@@ -81,6 +82,7 @@ void write_spectrum(const std::filesystem::path& before, const std::filesystem::
                     const std::filesystem::path& out, const AnalysisOptions& options,
                     const SpectrumObserver& observer) {
   Pairs pairs(encoder_matrices(before, before), encoder_matrices(after, before));
+  make_folder(out);
   SpectrumCsv csv(out);
   std::int64_t done = 0;
   analyse([&] { return pairs.next(); }, options,

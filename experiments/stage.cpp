@@ -296,7 +296,13 @@ void write_plan(const std::filesystem::path& path, const Plan& plan) {
   write_file_atomically(path, json.dump(1) + "\n");
 }
 
-Plan read_plan(const std::filesystem::path& path) {
+Plan read_plan(const std::filesystem::path& run_folder) {
+  const std::filesystem::path path = run_folder / "plan.json";
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    throw Error(
+        fmt::format("{}: not the folder of a run: it holds no plan.json", run_folder.string()));
+  }
   const nlohmann::json json = parse_json(read_file(path), path.string());
   Plan plan;
   try {
@@ -320,8 +326,8 @@ Plan read_plan(const std::filesystem::path& path) {
       }
       plan.stages.push_back(std::move(stage));
     }
-  } catch (const std::exception& error) {
-    throw Error(fmt::format("{}: not a plan of `basis run`: {}", path.string(), error.what()));
+  } catch (const std::exception& reason) {
+    throw Error(fmt::format("{}: not a plan of `basis run`: {}", path.string(), reason.what()));
   }
   return plan;
 }

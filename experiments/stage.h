@@ -57,7 +57,8 @@ std::vector<std::size_t> select_stages(const Plan& plan, const std::string& patt
 /// RUN/plan.json, from which `basis status` tells what is done and left.
 void write_plan(const std::filesystem::path& path, const Plan& plan);
 
-/// The stages of a plan.json; its Config stays empty. Throws Error with the path.
-Plan read_plan(const std::filesystem::path& path);
+/// The stages of RUN/plan.json; its Config stays empty. Throws Error with the path, or where the
+/// folder is not a run's.
+Plan read_plan(const std::filesystem::path& run_folder);
 
 }  // namespace basis

@@ -10,7 +10,12 @@ double train_in_stage(StageContext& stage, Compute& compute, const StageTraining
   TrainerOptions options = training.trainer;
   options.folder = stage.checkpoint_folder();
   Trainer trainer(compute.backend(), compute.arena(), optimizer, training.task, options);
-  MetricsLog log(stage.folder, trainer.resume());
+  const std::int64_t resumed_at = trainer.resume();
+  MetricsLog log(stage.folder, resumed_at);
+  if (const std::string& remark = trainer.resume_remark(); !remark.empty()) {
+    log.write(resumed_at, {{"event", remark}});
+    if (stage.report_remark) stage.report_remark(remark);
+  }
 
   double seconds = 0;
   std::int64_t tokens = 0;
@@ -23,7 +28,9 @@ double train_in_stage(StageContext& stage, Compute& compute, const StageTraining
           {report.step, report.steps, report.loss, static_cast<double>(tokens) / seconds});
     }
     const bool is_due = training.evaluate_every > 0 && report.step % training.evaluate_every == 0;
-    if (is_due && report.step < report.steps) training.evaluate(log, report.step);
+    if (!is_due || report.step == report.steps) return;
+    trainer.check_last_step();
+    training.evaluate(log, report.step);
   };
   trainer.run(on_step, [&] { return stage.should_stop(); });
   training.evaluate(log, training.task.steps);

@@ -9,6 +9,7 @@
 #include "data/batch.h"
 #include "data/wordpiece.h"
 #include "experiments/compute.h"
+#include "experiments/model_folder.h"
 #include "experiments/task_scores.h"
 #include "experiments/trainer.h"
 #include "experiments/training_settings.h"
@@ -47,9 +48,7 @@ struct TextClassifier::State {
 
   State(const std::filesystem::path& folder, std::vector<std::string> labels,
         const TextClassifierOptions& chosen)
-      : options(chosen),
-        tokenizer(WordPieceTokenizer::load(folder)),
-        compute(chosen.device, chosen.threads) {
+      : options(chosen), tokenizer(load_tokenizer(folder)), compute(chosen.device, chosen.threads) {
     const BertConfig config = config_with(folder, std::move(labels));
     options.max_length = std::min(options.max_length, config.max_position_embeddings);
     Checkpoint checkpoint(folder);

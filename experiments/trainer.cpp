@@ -14,7 +14,12 @@ namespace basis {
 
 Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const TrainingTask& task,
                  const TrainerOptions& options)
-    : backend_(backend), arena_(arena), optimizer_(optimizer), task_(task), options_(options) {
+    : backend_(backend),
+      arena_(arena),
+      optimizer_(optimizer),
+      task_(task),
+      options_(options),
+      circumstances_(circumstances_of(backend)) {
   state_.seed = options.seed;
 }
 
@@ -35,7 +40,7 @@ double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& p
     Context context{backend_, arena_, &tape, true, &state_, options_.dtype};
     const Variable loss = task_.loss(context, i, scale);
     const double value = to_host<double>(backend_, loss.value).front();
-    if (!std::isfinite(value)) stop_not_finite(step, "the loss");
+    if (!std::isfinite(value)) stop_loss_not_finite(step, "the loss");
     loss_sum += value;
     tape.backward(context, loss);
   }
@@ -44,18 +49,29 @@ double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& p
 
 StepReport Trainer::train_step(std::int64_t step) {
   const auto start = std::chrono::steady_clock::now();
-  const TrainingTask::Step plan = task_.begin_step(step);
+  const TrainingTask::Step plan = last_plan_ = task_.begin_step(step);
   prepare_state(step);
   optimizer_.begin_step();
   const double loss = run_micro_batches(step, plan);
   arena_.expect_empty();
   optimizer_.step(&state_);
   if (state_.skip_update != 0) {
-    stop_not_finite(step, "the gradient of " + optimizer_.parameter_not_finite());
+    stop(step, "the gradient of " + optimizer_.parameter_not_finite() + " is not finite");
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return {step + 1,    task_.steps,    loss, state_.learning_rate[0], state_.gradient_norm,
           plan.tokens, seconds.count()};
+}
+
+void Trainer::check_last_step() {
+  const auto step = static_cast<std::int64_t>(state_.step);
+  for (std::int64_t i = 0; i < last_plan_.micro_batches; ++i) {
+    Context context{backend_, arena_, nullptr, true, &state_, options_.dtype};
+    const Variable loss = task_.loss(context, i, 1);
+    if (!std::isfinite(to_host<double>(backend_, loss.value).front())) {
+      stop_loss_not_finite(step, "the loss after its update");
+    }
+  }
 }
 
 void Trainer::run(const std::function<void(const StepReport&)>& on_step,
@@ -66,8 +82,10 @@ void Trainer::run(const std::function<void(const StepReport&)>& on_step,
     if (on_step) on_step(report);
     const bool is_due =
         options_.checkpoint_every > 0 && steps_done_ % options_.checkpoint_every == 0;
-    const bool stops = is_cancelled && is_cancelled() && steps_done_ < task_.steps;
-    if ((is_due || stops) && steps_done_ < task_.steps) save(steps_done_);
+    const bool is_last = steps_done_ == task_.steps;
+    const bool stops = !is_last && is_cancelled && is_cancelled();
+    if (is_last || is_due || stops) check_last_step();
+    if (!is_last && (is_due || stops)) save(steps_done_);
     if (stops)
       throw Cancelled(fmt::format("stopped after step {} of {}", steps_done_, task_.steps));
   }
@@ -99,8 +117,9 @@ void Trainer::save(std::int64_t steps_done) {
   if (options_.folder.empty()) return;
   std::filesystem::create_directories(options_.folder);
   const std::vector<std::int64_t> older = checkpoints();
-  write_safetensors(checkpoint_path(steps_done), optimizer_.state(),
-                    {{"steps_done", std::to_string(steps_done)}});
+  std::map<std::string, std::string> metadata = circumstances_;
+  metadata["steps_done"] = std::to_string(steps_done);
+  write_safetensors(checkpoint_path(steps_done), optimizer_.state(), metadata);
   for (const std::int64_t step : older) {
     if (step != steps_done) std::filesystem::remove(checkpoint_path(step));
   }
@@ -121,19 +140,30 @@ std::int64_t Trainer::resume() {
     backend_.copy_to_device(stored.bytes_begin(), tensor.bytes_begin(), tensor.bytes());
   }
   optimizer_.state_was_loaded();
+  Circumstances began = file.metadata();
+  began.erase("steps_done");
+  resume_remark_ = difference(began, circumstances_);
+  circumstances_ = continued(began, circumstances_);
   steps_done_ = steps.back();
   return steps_done_;
 }
 
-void Trainer::stop_not_finite(std::int64_t step, const std::string& what) const {
+void Trainer::stop_loss_not_finite(std::int64_t step, const std::string& which) const {
+  const ParameterSize largest = optimizer_.largest_parameter();
+  stop(step, std::isfinite(largest.root_mean_square)
+                 ? fmt::format("{} is not finite (the largest values are those of {}, {:.2g} in "
+                               "the root mean square)",
+                               which, largest.name, largest.root_mean_square)
+                 : fmt::format("{} is not finite, nor are the values of {}", which, largest.name));
+}
+
+void Trainer::stop(std::int64_t step, const std::string& reason) const {
   const std::vector<std::int64_t> steps = checkpoints();
   const std::string last =
       steps.empty() ? std::string("There is no checkpoint yet.")
                     : "Last good checkpoint: " + checkpoint_path(steps.back()).string() + ".";
-  throw Error(
-      fmt::format("step {}: {} is not finite; stopped. {} A smaller learning rate usually "
-                  "helps.",
-                  step + 1, what, last));
+  throw Error(fmt::format("step {}: {}; stopped. {} A smaller learning rate usually helps.",
+                          step + 1, reason, last));
 }
 
 }  // namespace basis

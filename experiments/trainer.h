@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "autograd/context.h"
+#include "experiments/circumstances.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "tensor/arena.h"
@@ -59,13 +60,20 @@ class Trainer {
 
   /// Continues from the last checkpoint in the folder, if there is one; returns its step count.
   std::int64_t resume();
+  /// After `resume`: whether other threads, kernels or another processor go on than began, in one
+  /// line for the user; empty where none do.
+  const std::string& resume_remark() const { return resume_remark_; }
 
-  /// Runs all remaining steps. `on_step` sees every step and may evaluate between steps;
-  /// `is_cancelled` is asked after each. Throws Error when a loss or a gradient is not finite, with
-  /// the step, the parameter and the last good checkpoint; Cancelled after saving when asked to
-  /// stop.
+  /// Runs all remaining steps. `on_step` sees every step and may evaluate between steps, after
+  /// check_last_step(); `is_cancelled` is asked after each. Throws Error when a loss or a gradient
+  /// is not finite, the loss after the last step included, with the step, the parameter and the
+  /// last good checkpoint; Cancelled after saving when asked to stop.
   void run(const std::function<void(const StepReport&)>& on_step,
            const std::function<bool()>& is_cancelled = nullptr);
+
+  /// The loss of the last step's batches once more, with the values that it left. Throws Error, as
+  /// the next step would, when it is not finite: before these values are saved or scored.
+  void check_last_step();
 
   /// One step alone, for benchmarks and examples.
   StepReport train_step(std::int64_t step);
@@ -76,7 +84,8 @@ class Trainer {
   void save(std::int64_t steps_done);
   void prepare_state(std::int64_t step);
   double run_micro_batches(std::int64_t step, const TrainingTask::Step& plan);
-  [[noreturn]] void stop_not_finite(std::int64_t step, const std::string& what) const;
+  [[noreturn]] void stop_loss_not_finite(std::int64_t step, const std::string& which) const;
+  [[noreturn]] void stop(std::int64_t step, const std::string& reason) const;
 
   Backend& backend_;
   Arena& arena_;
@@ -85,6 +94,9 @@ class Trainer {
   TrainerOptions options_;
   StepState state_;
   std::int64_t steps_done_ = 0;
+  TrainingTask::Step last_plan_{0, 0, 0};  // of the last step, whose batches the task still has
+  Circumstances circumstances_;            // of all that has been computed so far
+  std::string resume_remark_;
 };
 
 }  // namespace basis

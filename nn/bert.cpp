@@ -42,6 +42,22 @@ Linear make_linear(ModelBuilder& builder, const std::string& name, std::int64_t 
   return Linear(weight, &builder.bias(name + ".bias", out, role));
 }
 
+/// No kernel looks whether an id has a row.
+void check_ids(const BertConfig& config, const BertInputs& inputs) {
+  if (inputs.largest_id >= config.vocab_size) {
+    throw Error(
+        fmt::format("token id {} is beyond the model's {} word embeddings: the vocabulary "
+                    "is another model's",
+                    inputs.largest_id, config.vocab_size));
+  }
+  if (inputs.largest_type >= config.type_vocab_size) {
+    throw Error(
+        fmt::format("token type {} is beyond the model's {}: it does not take pairs of "
+                    "texts",
+                    inputs.largest_type, config.type_vocab_size));
+  }
+}
+
 }  // namespace
 
 std::string bert_matrix_name(std::int64_t layer, MatrixKind kind) {
@@ -100,6 +116,7 @@ Variable Bert::hidden(Context& context, const BertInputs& inputs) const {
         "set max_length to at most {}",
         sequences.longest, config_.max_position_embeddings, config_.max_position_embeddings));
   }
+  check_ids(config_, inputs);
   const Variable sum =
       embedding_sum(context, word_->variable(context), inputs.ids, position_->variable(context),
                     inputs.positions, type_->variable(context), inputs.types);

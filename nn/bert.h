@@ -16,6 +16,8 @@ struct BertInputs {
   Tensor ids;
   Tensor positions;
   Tensor types;
+  std::int32_t largest_id = 0;
+  std::int32_t largest_type = 0;
 };
 
 /// BERT's body (arXiv 1810.04805; transformers' BertModel): embeddings, encoder and, where the

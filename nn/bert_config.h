@@ -56,6 +56,10 @@ struct BertConfig {
   /// not finite. For a BertConfig that was made by code; parse calls it.
   void validate(const std::string& source_name) const;
 
+  /// All weights of embeddings, layers and pooler. Sizes within validate's limits do not overflow
+  /// it.
+  std::int64_t parameter_count() const;
+
   bool operator==(const BertConfig&) const = default;
 };
 

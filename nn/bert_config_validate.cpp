@@ -12,19 +12,6 @@ namespace {
 
 constexpr std::int64_t most_parameters = std::int64_t{1} << 40;
 
-/// All weights of embeddings, layers and pooler. Sizes within their limits do not overflow it.
-std::int64_t parameter_count(const BertConfig& config) {
-  const std::int64_t width = config.hidden_size;
-  const std::int64_t inner = config.intermediate_size;
-  const std::int64_t norm = 2 * width;
-  const std::int64_t attention = 4 * (width + 1) * width;
-  const std::int64_t feed_forward = (width + 1) * inner + (inner + 1) * width;
-  const std::int64_t embeddings =
-      (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * width + norm;
-  return embeddings + config.num_hidden_layers * (attention + feed_forward + 2 * norm) +
-         (width + 1) * width;
-}
-
 class Checks {
  public:
   explicit Checks(const std::string& source) : source_(source) {}
@@ -57,6 +44,17 @@ class Checks {
 
 }  // namespace
 
+std::int64_t BertConfig::parameter_count() const {
+  const std::int64_t width = hidden_size, inner = intermediate_size;
+  const std::int64_t norm = 2 * width;
+  const std::int64_t attention = 4 * (width + 1) * width;
+  const std::int64_t feed_forward = (width + 1) * inner + (inner + 1) * width;
+  const std::int64_t embeddings =
+      (vocab_size + max_position_embeddings + type_vocab_size) * width + norm;
+  return embeddings + num_hidden_layers * (attention + feed_forward + 2 * norm) +
+         (width + 1) * width;
+}
+
 void BertConfig::validate(const std::string& source_name) const {
   const Checks check(source_name);
   check.size("vocab_size", vocab_size, 10'000'000);
@@ -70,9 +68,9 @@ void BertConfig::validate(const std::string& source_name) const {
     check.fail("num_attention_heads", fmt::format("is {}, which does not divide hidden_size {}",
                                                   num_attention_heads, hidden_size));
   }
-  if (parameter_count(*this) >= most_parameters) {
+  if (parameter_count() >= most_parameters) {
     throw Error(fmt::format("{}: these sizes make {} parameters; fewer than {} are allowed",
-                            source_name, parameter_count(*this), most_parameters));
+                            source_name, parameter_count(), most_parameters));
   }
   if (hidden_act == Activation::Tanh) {
     check.fail("hidden_act", "is tanh; known are gelu, gelu_new and relu");

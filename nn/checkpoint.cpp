@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "tensor/file.h"
 #include "tensor/safetensors.h"
 
 namespace basis {
@@ -62,11 +63,21 @@ std::optional<Tensor> Checkpoint::take(const std::string& name, const Shape& sha
   if (found == state_->stored_names.end()) return std::nullopt;
   const Shape stored = state_->file.shape(found->second);
   if (stored != shape) {
-    throw Error(fmt::format("{}: tensor \"{}\" has shape {}, the model's config.json asks for {}",
-                            state_->path, found->second, stored.to_string(), shape.to_string()));
+    throw Error(fmt::format("{}: tensor \"{}\" has shape {}, expected {} by {}", state_->path,
+                            found->second, stored.to_string(), shape.to_string(),
+                            name.starts_with("classifier.") ? "the number of outputs asked for"
+                                                            : "the model's config.json"));
   }
   state_->taken.push_back(name);
-  return state_->file.tensor(found->second, dtype);
+  return state_->file.real_tensor(found->second, dtype);
+}
+
+Tensor Checkpoint::require(const std::string& name, const Shape& shape, DType dtype) {
+  if (auto tensor = take(name, shape, dtype)) return std::move(*tensor);
+  throw Error(
+      fmt::format("{}: no tensor \"{}\" {} among its {}, and the model's config.json asks "
+                  "for one: the two files do not belong together",
+                  state_->path, name, shape.to_string(), state_->file.names().size()));
 }
 
 bool Checkpoint::contains(const std::string& name) const {
@@ -90,6 +101,16 @@ std::vector<std::string> Checkpoint::unused() const {
     }
   }
   return names;
+}
+
+void write_checkpoint(const std::filesystem::path& folder, const BertConfig& config,
+                      const std::vector<std::pair<std::string, Tensor>>& tensors) {
+  // A model that stood here must not lend its config to our tensors.
+  std::error_code failure;
+  std::filesystem::remove(folder / "config.json", failure);
+  if (failure) throw Error(fmt::format("{}: {}", folder.string(), failure.message()));
+  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  write_file_atomically(folder / "config.json", config.to_json());
 }
 
 }  // namespace basis

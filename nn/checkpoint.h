@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/bert_config.h"
 #include "tensor/tensor.h"
 
 namespace basis {
@@ -28,8 +29,10 @@ class Checkpoint {
   Checkpoint(Checkpoint&&) noexcept;
 
   /// The tensor in `dtype`, mapped without a copy where it is stored so; nothing when the file
-  /// lacks it. Throws Error when its shape is another.
+  /// lacks it. Throws Error when its shape is another or it holds whole numbers.
   std::optional<Tensor> take(const std::string& name, const Shape& shape, DType dtype);
+  /// The same of what must be there. Throws Error also when the file lacks it.
+  Tensor require(const std::string& name, const Shape& shape, DType dtype);
   bool contains(const std::string& name) const;
   /// Throws Error when the file lacks it.
   Shape shape(const std::string& name) const;
@@ -40,5 +43,10 @@ class Checkpoint {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Writes model.safetensors, then config.json, last, so that a folder with one is whole.
+/// Throws Error.
+void write_checkpoint(const std::filesystem::path& folder, const BertConfig& config,
+                      const std::vector<std::pair<std::string, Tensor>>& tensors);
 
 }  // namespace basis

@@ -38,7 +38,10 @@ Parameter& ModelBuilder::gain(const std::string& name, std::int64_t size, Parame
 Parameter& ModelBuilder::create(const std::string& name, const Shape& shape, ParameterRole role,
                                 Start start) {
   Tensor value;
-  if (checkpoint_ != nullptr) {
+  if (checkpoint_ != nullptr && role == ParameterRole::Encoder) {
+    // Half of it from the file and half from the initialiser would train, and predict, badly.
+    value = checkpoint_->require(name, shape, options_.dtype);
+  } else if (checkpoint_ != nullptr) {
     if (auto stored = checkpoint_->take(name, shape, options_.dtype)) {
       value = std::move(*stored);
     } else {

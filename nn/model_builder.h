@@ -18,7 +18,7 @@ struct ModelOptions {
 /// Creates parameters in a store, one call each.
 class ModelBuilder {
  public:
-  /// `checkpoint` may be null.
+  /// `checkpoint` may be null. Where it is not, it must hold all parameters of the encoder.
   ModelBuilder(Backend& backend, Allocator& allocator, ParameterStore& store,
                Checkpoint* checkpoint, const ModelOptions& options, double initializer_range);
 

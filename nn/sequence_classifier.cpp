@@ -3,8 +3,6 @@
 #include "autograd/elementwise.h"
 #include "autograd/rows.h"
 #include "nn/dropout_sites.h"
-#include "tensor/file.h"
-#include "tensor/safetensors.h"
 
 namespace basis {
 
@@ -38,14 +36,13 @@ Variable SequenceClassifier::logits(Context& context, const BertInputs& inputs) 
 void save_model(const std::filesystem::path& folder, const SequenceClassifier& model) {
   BertConfig config = model.config();
   config.architectures = {"BertForSequenceClassification"};
-  write_file_atomically(folder / "config.json", config.to_json());
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& parameter : model.parameters().all()) {
     if (parameter->role() == ParameterRole::Adapter) continue;
     const bool is_head = parameter->name().starts_with("classifier.");
     tensors.emplace_back((is_head ? "" : "bert.") + parameter->name(), parameter->value());
   }
-  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  write_checkpoint(folder, config, tensors);
 }
 
 }  // namespace basis

@@ -113,19 +113,29 @@ void Optimizer::step(StepState* state) {
   }
 }
 
-ConstMatrixView Optimizer::gradient_of(const Slice& slice) const {
-  return part(gradients_, slice.begin, slice.end);
+double Optimizer::squared_norm_of(const Tensor& buffer, const Slice& slice) const {
+  backend_.squared_norm(part(buffer, slice.begin, slice.end), 0, squared_sum_.view());
+  return to_host<double>(backend_, squared_sum_).front();
 }
 
 std::string Optimizer::parameter_not_finite() const {
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     if (!parameters_[i]->gradient().is_written) continue;
-    backend_.squared_norm(gradient_of(slices_[i]), 0, squared_sum_.view());
-    if (!std::isfinite(to_host<double>(backend_, squared_sum_).front())) {
-      return parameters_[i]->name();
-    }
+    if (!std::isfinite(squared_norm_of(gradients_, slices_[i]))) return parameters_[i]->name();
   }
   return "the sum of all gradients";
+}
+
+ParameterSize Optimizer::largest_parameter() const {
+  ParameterSize largest;
+  for (std::size_t i = 0; i < slices_.size(); ++i) {
+    const double mean_square =
+        squared_norm_of(values_, slices_[i]) / static_cast<double>(parameters_[i]->count());
+    const ParameterSize size{parameters_[i]->name(), std::sqrt(mean_square)};
+    if (!std::isfinite(size.root_mean_square)) return size;
+    if (i == 0 || size.root_mean_square > largest.root_mean_square) largest = size;
+  }
+  return largest;
 }
 
 std::vector<std::pair<std::string, Tensor>> Optimizer::state() const {

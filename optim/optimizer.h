@@ -18,6 +18,12 @@ struct OptimizerOptions {
   double clip_norm = 1;             // of the global gradient norm; 0: no clipping
 };
 
+/// A parameter and the root mean square of its values.
+struct ParameterSize {
+  std::string name;
+  double root_mean_square = 0;
+};
+
 /// AdamW (arXiv 1711.05101) and SGD with PyTorch's semantics, over flat memory: values, gradients
 /// and moments of all trained parameters are slices of one buffer each, in order of creation.
 class Optimizer {
@@ -38,6 +44,9 @@ class Optimizer {
 
   /// After a step that was skipped: the parameter whose gradient is not finite.
   std::string parameter_not_finite() const;
+  /// The parameter whose values are not finite, else the one with the largest: what a loss that is
+  /// not finite most likely comes from.
+  ParameterSize largest_parameter() const;
 
   const std::vector<Parameter*>& parameters() const { return parameters_; }
   /// Flat state by name ("values", "moment1", "moment2"), for checkpoints: read and written in
@@ -54,7 +63,8 @@ class Optimizer {
   };
   Tensor flat(Allocator& allocator) const;
   std::vector<OptimizerRange> written_ranges() const;
-  ConstMatrixView gradient_of(const Slice& slice) const;
+  /// The sum of squares of a slice of one of the flat buffers.
+  double squared_norm_of(const Tensor& buffer, const Slice& slice) const;
 
   Backend& backend_;
   OptimizerOptions options_;

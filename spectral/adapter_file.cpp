@@ -178,8 +178,9 @@ AdapterMethod load_adapter(Backend& backend, Allocator& allocator,
   const AdapterInfo info = read_adapter_info(folder);
   check_fits_head(folder, info, model);
   check_base(folder, info, model);
-  attach_stored(backend, allocator, model, info.method, adapter_tensors(model, info.method),
-                open_adapter_tensors(folder), same_name);
+  attach_stored(backend, allocator, model, info.method,
+                adapter_tensors_in(folder, model, info.method), open_adapter_tensors(folder),
+                same_name);
   return info.method;
 }
 

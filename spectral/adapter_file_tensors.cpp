@@ -125,6 +125,16 @@ std::vector<NamedShape> adapter_tensors(const SequenceClassifier& model,
   return tensors;
 }
 
+std::vector<NamedShape> adapter_tensors_in(const std::filesystem::path& folder,
+                                           const SequenceClassifier& model,
+                                           const AdapterMethod& method) {
+  try {
+    return adapter_tensors(model, method);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", folder.string(), error.what()));
+  }
+}
+
 void check_attached(const SequenceClassifier& model, const AdapterMethod& method) {
   const std::vector<NamedShape> wanted = adapter_tensors(model, method);
   std::set<std::string> names;
@@ -208,7 +218,7 @@ void attach_stored(Backend& backend, Allocator& allocator, SequenceClassifier& m
   const DType dtype = model.parameters().at("classifier.weight").value().dtype();
   std::vector<Tensor> values;
   for (const auto& [name, shape] : wanted) {
-    const Tensor stored = file.tensor(name_in_file(name), dtype);
+    const Tensor stored = file.real_tensor(name_in_file(name), dtype);
     values.push_back(Tensor::allocate(allocator, shape, dtype, backend.device()));
     backend.copy_to_device(stored.bytes_begin(), values.back().bytes_begin(), stored.bytes());
   }

@@ -25,6 +25,11 @@ std::vector<MatrixKind> targets_of(const AdapterMethod& method);
 std::vector<NamedShape> adapter_tensors(const SequenceClassifier& model,
                                         const AdapterMethod& method);
 
+/// The same of the adapter in `folder`, which messages then name.
+std::vector<NamedShape> adapter_tensors_in(const std::filesystem::path& folder,
+                                           const SequenceClassifier& model,
+                                           const AdapterMethod& method);
+
 /// Throws Error unless `model` has the adapter of `method` in its slots, unmerged, and no other.
 void check_attached(const SequenceClassifier& model, const AdapterMethod& method);
 

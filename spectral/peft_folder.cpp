@@ -279,7 +279,7 @@ AdapterMethod load_peft_lora(Backend& backend, Allocator& allocator,
               fmt::format("names other matrices in layer {} than in layer 0", layer));
   }
   const SafeTensors file = open_adapter_tensors(folder);
-  std::vector<NamedShape> wanted = adapter_tensors(model, info.method);
+  std::vector<NamedShape> wanted = adapter_tensors_in(folder, model, info.method);
   std::erase_if(wanted, [&](const NamedShape& tensor) {
     return tensor.first.starts_with("pooler.") && !file.contains(peft_name(tensor.first));
   });

@@ -243,6 +243,15 @@ std::size_t SafeTensors::stored_bytes(const std::string& name) const {
   return entry(name).end - entry(name).begin;
 }
 
+Tensor SafeTensors::real_tensor(const std::string& name, DType wanted) const {
+  const std::string& dtype = stored_dtype(name);
+  if (!dtype.starts_with('F') && dtype != "BF16") {
+    throw Error(fmt::format("{}: tensor {} holds whole numbers ({}), expected weights",
+                            contents_->path.string(), shown(name), dtype));
+  }
+  return tensor(name, wanted);
+}
+
 Tensor SafeTensors::tensor(const std::string& name) const {
   const auto stored = detail::stored_type(entry(name).dtype);
   // The other overload says what is wrong with another type.

@@ -44,6 +44,8 @@ class SafeTensors {
   /// Converted to `wanted`, without a copy where nothing is to convert. Rounds to nearest even.
   /// Throws Error when an integer does not fit, or to make integers of floats.
   Tensor tensor(const std::string& name, DType wanted) const;
+  /// The same of what must be real numbers, such as weights. Throws Error where whole ones stand.
+  Tensor real_tensor(const std::string& name, DType wanted) const;
 
  private:
   struct Contents;

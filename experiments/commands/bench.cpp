@@ -9,6 +9,7 @@
 #include "experiments/bench_step.h"
 #include "experiments/commands/commands.h"
 #include "experiments/config_fields.h"
+#include "experiments/model_folder.h"
 #include "tensor/file.h"
 #include "tensor/json_text.h"
 
@@ -17,7 +18,7 @@ namespace {
 
 /// Batches of a GLUE task's training (or dev) rows, in the order of seed 0.
 std::vector<HostBatch> glue_batches(const BenchOptions& options, const TaskData& data) {
-  const WordPieceTokenizer tokenizer = WordPieceTokenizer::load(options.model);
+  const WordPieceTokenizer tokenizer = load_tokenizer(options.model);
   const std::vector<Example>& rows = options.is_evaluation ? data.dev : data.train;
   const EncodedDataset set = encode(rows, data.task.is_regression, [&](const Example& row) {
     return data.task.is_pair ? tokenizer.encode_pair(row.first, row.second, options.max_length)

@@ -10,14 +10,28 @@
 
 namespace basis {
 
+namespace {
+
+/// A folder that is read may not be written: an adapter is no longer that of a merged model.
+void expect_other_folder(const std::filesystem::path& out, const std::filesystem::path& in) {
+  std::error_code missing;
+  if (!std::filesystem::equivalent(out, in, missing)) return;
+  throw Error(fmt::format("--out {}: this is the folder {} that is read; choose another",
+                          out.string(), in.string()));
+}
+
+}  // namespace
+
 int merge_command(const MergeOptions& options) {
-  const WordPieceTokenizer tokenizer = WordPieceTokenizer::load(options.model);
+  expect_other_folder(options.out, options.model);
+  expect_other_folder(options.out, options.adapter);
+  const WordPieceTokenizer tokenizer = load_tokenizer(options.model);
   Compute compute;
   const auto model = load_classifier(compute, options.model, options.adapter);
   const MergedAdapters merged(compute.backend(), compute.memory(), *model);
   make_folder(options.out);
-  save_model(options.out, *model);
   tokenizer.save(options.out);
+  save_model(options.out, *model);
   fmt::print("{}: {} with its adapter merged\n", options.out.string(), options.model.string());
   if (model->config().head == "mean") {
     fmt::print(

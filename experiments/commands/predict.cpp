@@ -73,7 +73,7 @@ void write_numbers(std::string& out, std::span<const float> numbers) {
 }  // namespace
 
 int predict_command(const PredictOptions& options) {
-  const WordPieceTokenizer tokenizer = WordPieceTokenizer::load(options.model);
+  const WordPieceTokenizer tokenizer = load_tokenizer(options.model);
   Compute compute;
   const auto model = load_classifier(compute, options.model, options.adapter);
   const std::vector<std::string>& labels = model->config().labels;
@@ -97,7 +97,7 @@ int predict_command(const PredictOptions& options) {
 }
 
 int encode_command(const EncodeOptions& options) {
-  const WordPieceTokenizer tokenizer = WordPieceTokenizer::load(options.model);
+  const WordPieceTokenizer tokenizer = load_tokenizer(options.model);
   Compute compute;
   const auto model = load_classifier(compute, options.model, std::nullopt, 1);
   const Bert& bert = model->bert();

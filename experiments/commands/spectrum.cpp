@@ -7,12 +7,10 @@
 
 #include "experiments/commands/commands.h"
 #include "experiments/report.h"
-#include "experiments/stage_store.h"
 
 namespace basis {
 
 int spectrum_command(const SpectrumOptions& options) {
-  make_folder(options.out);
   const bool is_terminal = isatty(STDERR_FILENO) != 0;
   AnalysisOptions analysis;
   analysis.gaussian_draws = options.gaussian_draws;

@@ -143,6 +143,31 @@ TEST_F(Interrupted, ByControlCItSaysHowToGoOnAndDoesSo) {
   expect_same_files(expected, stage_files(folder_ / "stopped"));
 }
 
+TEST_F(Interrupted, GoingOnWithAnotherNumberOfThreadsItSaysSo) {
+  // A stage that both signals find at work.
+  const std::vector<std::string> endless = {"--only", "pretrain", "--set",
+                                            "pretrain.steps=1000000"};
+  const auto child = start_run("threads", endless);
+  ASSERT_TRUE(wait_for_steps(*child, "threads", 8)) << child->output();
+  child->send(SIGINT);
+  EXPECT_EQ(child->finish(), 130) << child->output();
+
+  std::vector<std::string> with_one = endless;
+  with_one.insert(with_one.end(), {"--set", "threads=1"});
+  const auto next = start_run("threads", with_one);
+  const std::string remark =
+      "resumes with 1 thread what began with 2 threads: results will differ in the last bits";
+  ASSERT_TRUE(next->wait_for_text("pretrain seed 0  " + remark + "\n")) << next->output();
+  next->send(SIGINT);
+  EXPECT_EQ(next->finish(), 130) << next->output();
+  bool is_recorded = false;
+  for (const auto& stage : std::filesystem::directory_iterator(folder_ / "threads" / "stages")) {
+    const std::string log = read_file(stage.path() / "metrics.jsonl");
+    is_recorded = is_recorded || log.find(remark) != std::string::npos;
+  }
+  EXPECT_TRUE(is_recorded) << "in metrics.jsonl";
+}
+
 TEST_F(Interrupted, AnAbsurdLearningRateFailsItsStageAlone) {
   const auto child =
       start_run("absurd", {"--only", "finetune synthetic-sentiment", "--set",
@@ -153,6 +178,17 @@ TEST_F(Interrupted, AnAbsurdLearningRateFailsItsStageAlone) {
       AllOf(HasSubstr("finetune synthetic-sentiment full seed 0  FAILED: step "),
             HasSubstr("is not finite"), HasSubstr("heckpoint"), HasSubstr("1 stages failed")));
   EXPECT_THAT(child->output(), testing::Not(HasSubstr("lora seed 0  FAILED")));
+}
+
+// It breaks the last update of all: no later step sees its loss.
+TEST_F(Interrupted, AnAbsurdLearningRateInTheLastStepIsNamedWithIt) {
+  const auto child = start_run("absurd", {"--only", "finetune synthetic-sentiment full", "--set",
+                                          "method.full.learning_rate=1e30", "--set",
+                                          "train.schedule=constant", "--set", "train.steps=1"});
+  EXPECT_EQ(child->finish(), 2);
+  EXPECT_THAT(child->output(), AllOf(HasSubstr("FAILED: step 1: the loss after its update is not "
+                                               "finite (the largest values are those of "),
+                                     HasSubstr("There is no checkpoint yet")));
 }
 
 }  // namespace

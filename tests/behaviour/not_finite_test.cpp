@@ -65,7 +65,8 @@ TEST_F(NotFinite, ALossNamesTheStepAndTheCheckpoint) {
     bias.touch();
   };
   EXPECT_THAT(message_of(training.trainer(), poison),
-              AllOf(HasSubstr("step 6: the loss is not finite"),
+              AllOf(HasSubstr("step 6: the loss is not finite, nor are the values of "
+                              "classifier.bias"),
                     HasSubstr("Last good checkpoint: " + checkpoint(4) + ".")));
 }
 
@@ -83,6 +84,57 @@ TEST_F(NotFinite, AGradientNamesItsParameterAndChangesNothing) {
               AllOf(HasSubstr("step 8: the gradient of "), HasSubstr("embeddings"),
                     HasSubstr("Last good checkpoint: " + checkpoint(6) + ".")));
   EXPECT_EQ(values_of(*model), before);
+}
+
+// No step comes after the last one whose loss would show what its update did.
+TEST_F(NotFinite, TheLastStepIsNamedToo) {
+  const auto model = tiny_model(machine_);
+  attach(*machine_.backend, machine_.memory, *model, {});
+  TinyTraining training(machine_, *model, options());
+  Parameter& bias = model->parameters().at("classifier.bias");
+  const auto poison = [&](const StepReport& report) {
+    if (report.step != 10) return;
+    bias.value().data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+    bias.touch();
+  };
+  EXPECT_THAT(
+      message_of(training.trainer(), poison),
+      AllOf(HasSubstr("step 10: the loss after its update is not finite, nor are the values "
+                      "of classifier.bias; stopped."),
+            HasSubstr("Last good checkpoint: " + checkpoint(8) + ".")));
+}
+
+TEST_F(NotFinite, AnAbsurdLearningRateInTheOnlyStepNamesTheLargestParameter) {
+  const auto model = tiny_model(machine_);
+  attach(*machine_.backend, machine_.memory, *model, {});
+  TinyTrainingOptions absurd = options();
+  absurd.learning_rate = 1e30;
+  absurd.steps = 1;
+  TinyTraining training(machine_, *model, absurd);
+  EXPECT_THAT(message_of(training.trainer()),
+              AllOf(HasSubstr("step 1: the loss after its update is not finite (the largest values "
+                              "are those of "),
+                    HasSubstr("There is no checkpoint yet")));
+}
+
+// The checkpoint after an update that broke the values stood where the good one had been.
+TEST_F(NotFinite, ValuesWithoutAFiniteLossBecomeNoCheckpoint) {
+  const auto model = tiny_model(machine_);
+  attach(*machine_.backend, machine_.memory, *model, {});
+  TinyTrainingOptions every_step = options();
+  every_step.checkpoint_every = 1;
+  TinyTraining training(machine_, *model, every_step);
+  Parameter& bias = model->parameters().at("classifier.bias");
+  const auto poison = [&](const StepReport& report) {
+    if (report.step != 5) return;
+    bias.value().data<float>()[0] = std::numeric_limits<float>::infinity();
+    bias.touch();
+  };
+  EXPECT_THAT(message_of(training.trainer(), poison),
+              AllOf(HasSubstr("step 5: the loss after its update is not finite"),
+                    HasSubstr("Last good checkpoint: " + checkpoint(4) + ".")));
+  EXPECT_TRUE(std::filesystem::exists(checkpoint(4)));
+  EXPECT_FALSE(std::filesystem::exists(checkpoint(5)));
 }
 
 // The checkpoint that the message names is good: from it a sound training ends as if nothing had

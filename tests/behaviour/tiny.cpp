@@ -41,7 +41,8 @@ EncodedDataset make_rows() {
 
 }  // namespace
 
-Machine::Machine() : backend(make_cpu_backend(1)), memory(*backend), arena(*backend, arena_bytes) {}
+Machine::Machine(int threads)
+    : backend(make_cpu_backend(threads)), memory(*backend), arena(*backend, arena_bytes) {}
 
 const EncodedDataset& tiny_rows() {
   static const EncodedDataset rows = make_rows();

@@ -18,9 +18,9 @@
 
 namespace basis::behaviour {
 
-/// A processor, one thread of it, whose memory can be counted.
+/// A processor, one thread of it or more, whose memory can be counted.
 struct Machine {
-  Machine();
+  explicit Machine(int threads = 1);
 
   std::unique_ptr<Backend> backend;
   CachingAllocator memory;

@@ -98,39 +98,5 @@ TEST(WordPieceFuzz, AgreesWithThePlainVersionOnRandomVocabularies) {
   }
 }
 
-class WordPieceFileFuzz : public TemporaryFolder {};
-
-TEST_F(WordPieceFileFuzz, ReadsOrRefusesAnyVocabularyAndConfig) {
-  std::string lines;
-  for (const std::string& token : small_vocabulary()) lines += token + "\n";
-  fuzz::Mutator vocabularies({lines, "[UNK]\n[CLS]\n[SEP]\na\r\n##b \n\u00fc"}, seed);
-  fuzz::Mutator configs(
-      {R"({"do_lower_case": false, "strip_accents": null, "unk_token": {"content": "[UNK]"},
-           "model_max_length": 512, "additional_special_tokens": ["a"], "cls_token": "[CLS]"})",
-       R"({"tokenizer_class": "BertTokenizer", "added_tokens_decoder": {"1": {"content": "a"}}})"},
-      seed);
-  fuzz::Mutator jsons(
-      {R"({"added_tokens": [{"id": 4, "content": "[MASK]"}], "model": {"type": "WordPiece",
-           "vocab": {"[UNK]": 0, "[CLS]": 1, "a": 3, "[SEP]": 2}}})"},
-      seed);
-  int taken = 0;
-  for (int i = 0; i < 900; ++i) {
-    std::filesystem::remove(path("vocab.txt"));
-    const bool has_lines = i % 3 != 2;
-    const std::string name = has_lines ? "vocab.txt" : "tokenizer.json";
-    write_file_atomically(path(name), has_lines ? vocabularies.next() : jsons.next());
-    write_file_atomically(path("tokenizer_config.json"), i % 3 == 1 ? configs.next() : "{}");
-    try {
-      const auto tokenizer = WordPieceTokenizer::load(folder());
-      std::vector<std::int32_t> ids;
-      tokenizer.tokenize("the cat unaffable a\u00fcb [SEP]", ids);
-      for (const std::int32_t id : ids) tokenizer.token(id);
-      ++taken;
-    } catch (const Error&) {
-    }
-  }
-  EXPECT_GT(taken, 100);
-}
-
 }  // namespace
 }  // namespace basis

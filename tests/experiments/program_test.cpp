@@ -1,16 +1,12 @@
 // The `basis` program from outside: what it prints, and its exit status.
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include "experiments/recorder.h"
 #include "experiments/stage_store.h"
 #include "tensor/file.h"
 #include "tests/experiments/fixture.h"
+#include "tests/experiments/program_run.h"
 
 namespace basis {
 namespace {
@@ -19,12 +15,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-struct Outcome {
-  int status = -1;
-  std::string out;
-  std::string error;
-};
 
 class Program : public FolderTest {
  protected:
@@ -48,13 +38,7 @@ class Program : public FolderTest {
   /// Runs `basis ARGUMENTS` in the test's folder with `input` on its standard input.
   Outcome run(const std::string& arguments, const std::string& input = "",
               const std::string& environment = "") {
-    write_file_atomically(folder_ / "input", input);
-    const std::string command = "cd '" + folder_.string() +
-                                "' && BASIS_CACHE=cache BASIS_DATA=data " + environment + " '" +
-                                BASIS_PROGRAM + "' " + arguments + " < input > out 2> error";
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder_ / "out"),
-            read_file(folder_ / "error")};
+    return run_program(folder_, folder_, arguments, input, environment);
   }
 };
 

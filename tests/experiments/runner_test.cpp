@@ -47,6 +47,9 @@ class RunnerTest : public FolderTest, public RunObserver {
 
   void stage_started(const Stage&, std::size_t, std::size_t) override {}
   void stage_progressed(const Stage&, const Progress&, double) override {}
+  void stage_remarked(const Stage& stage, const std::string& remark) override {
+    remarks_[stage.label] = remark;
+  }
   void stage_ended(const Stage& stage, StageOutcome outcome, const StageResult&,
                    const std::string& message) override {
     outcomes_[stage.label] = outcome;
@@ -67,6 +70,7 @@ class RunnerTest : public FolderTest, public RunObserver {
   std::vector<std::string> computed_;
   std::map<std::string, StageOutcome> outcomes_;
   std::map<std::string, std::string> messages_;
+  std::map<std::string, std::string> remarks_;
 };
 
 TEST_F(RunnerTest, RunsEveryStageOnce) {

@@ -58,7 +58,7 @@ class PlanFile : public FolderTest {};
 TEST_F(PlanFile, ReadsBack) {
   const Plan plan = example_plan();
   write_plan(folder_ / "plan.json", plan);
-  const Plan again = read_plan(folder_ / "plan.json");
+  const Plan again = read_plan(folder_);
   ASSERT_EQ(again.stages.size(), plan.stages.size());
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     EXPECT_EQ(again.stages[i].identity, plan.stages[i].identity);
@@ -71,7 +71,7 @@ TEST_F(PlanFile, ReadsBack) {
 TEST_F(PlanFile, ThatIsDamagedIsAnError) {
   for (const char* text : {"", "[]", "{\"name\": 3}", "{\"name\": \"x\", \"stages\": [{}]}"}) {
     write_file_atomically(folder_ / "plan.json", text);
-    EXPECT_THROW(read_plan(folder_ / "plan.json"), Error) << text;
+    EXPECT_THROW(read_plan(folder_), Error) << text;
   }
 }
 

@@ -1,53 +1,13 @@
-#include "tests/fuzz/fuzz_targets.h"
-
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
-#include <stdexcept>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "nn/bert_config.h"
 #include "tensor/error.h"
 #include "tensor/safetensors.h"
+#include "tests/fuzz/fuzz_files.h"
+#include "tests/fuzz/fuzz_targets.h"
 
 namespace basis::fuzz {
 namespace {
-
-void demand(bool holds, const char* property) {
-  if (!holds) throw std::logic_error(property);
-}
-
-/// A file in memory that has a path: many times faster than one on disk.
-class MemoryFile {
- public:
-  MemoryFile() : descriptor_(::memfd_create("basis-fuzz", MFD_CLOEXEC)) {
-    demand(descriptor_ >= 0, "a file in memory");
-  }
-  ~MemoryFile() { ::close(descriptor_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-
-  void set(std::string_view content) const {
-    demand(::ftruncate(descriptor_, 0) == 0, "emptied");
-    const ssize_t written = ::pwrite(descriptor_, content.data(), content.size(), 0);
-    demand(written == static_cast<ssize_t>(content.size()), "written");
-  }
-  std::filesystem::path path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
-
- private:
-  int descriptor_;
-};
-
-std::string safetensors_text(const std::string& header, std::size_t data_bytes) {
-  const std::uint64_t length = header.size();
-  std::string text(sizeof length, '\0');
-  std::memcpy(text.data(), &length, sizeof length);
-  text += header;
-  for (std::size_t i = 0; i < data_bytes; ++i) text += static_cast<char>(i * 37);
-  return text;
-}
 
 std::vector<std::string> safetensors_seeds() {
   return {
@@ -100,34 +60,8 @@ bool run_safetensors(std::string_view input) {
   }
 }
 
-std::vector<std::string> bert_config_seeds() {
-  BertConfig classifier;
-  classifier.architectures = {"BertForSequenceClassification"};
-  classifier.labels = {"no", "yes", "m\u00fcde"};
-  classifier.problem_type = "single_label_classification";
-  classifier.classifier_dropout = 0.5;
-  classifier.head = "pooler";
-  return {BertConfig().to_json(), classifier.to_json()};
-}
-
-bool run_bert_config(std::string_view input) {
-  BertConfig config;
-  try {
-    config = BertConfig::parse(input, "config.json");
-  } catch (const Error&) {
-    return false;
-  }
-  try {
-    demand(BertConfig::parse(config.to_json(), "again") == config, "reads back what it wrote");
-  } catch (const Error& error) {
-    throw std::logic_error(error.what());
-  }
-  return true;
-}
-
 }  // namespace
 
 const Target safetensors_target{"safetensors", safetensors_seeds, run_safetensors};
-const Target bert_config_target{"bert_config", bert_config_seeds, run_bert_config};
 
 }  // namespace basis::fuzz
