@@ -5,12 +5,11 @@
 #include <fstream>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <utf8proc.h>
 
 #include "tensor/error.h"
 #include "tensor/file.h"
-#include "tensor/json_text.h"
+#include "tensor/json.h"
 
 namespace basis {
 namespace {
@@ -206,9 +205,9 @@ TableRow TableReader::json_row(std::string_view line) const {
   constexpr std::string_view source = "row";
   TableRow row;
   row.line = record_line_;
-  nlohmann::json object;
+  Json object;
   try {
-    object = parse_json(line, std::string(source));
+    object = Json::parse(line, std::string(source));
   } catch (const Error& error) {  // "row:1: reason"
     row.problem = "not JSON: " + std::string(error.what()).substr(source.size() + 4);
     return row;
@@ -218,16 +217,16 @@ TableRow TableReader::json_row(std::string_view line) const {
     return row;
   }
   for (const TableColumn& column : columns_) {
-    const auto found = object.find(column.name);
-    if (found == object.end() || found->is_null()) {
+    const Json* found = object.find(column.name);
+    if (found == nullptr || found->is_null()) {
       if (column.is_required) {
         row.problem = fmt::format("no key \"{}\"", column.name);
         break;
       }
       row.fields.emplace_back(std::nullopt);
-    } else if (found->is_string()) {
-      row.fields.emplace_back(found->get<std::string>());
-    } else if (found->is_primitive()) {
+    } else if (found->is_text()) {
+      row.fields.emplace_back(found->text());
+    } else if (found->is_number() || found->is_bool()) {
       row.fields.emplace_back(found->dump());
     } else {
       row.problem = fmt::format("key \"{}\" holds neither text nor a number", column.name);

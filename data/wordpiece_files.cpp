@@ -1,18 +1,16 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "data/unicode.h"
 #include "data/wordpiece.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
-#include "tensor/json_text.h"
+#include "tensor/json_keys.h"
 
 namespace basis {
 namespace {
 
-using nlohmann::json;
 namespace fs = std::filesystem;
 
 /// Without the characters at the end that Unicode calls white space.
@@ -44,136 +42,109 @@ std::vector<std::string> read_vocabulary(const fs::path& path) {
 
 /// The vocabulary within tokenizer.json, with the tokens that were added to it.
 std::vector<std::string> read_tokenizer_json(const fs::path& path) {
-  const json file = parse_json(read_file(path), path.string());
-  const auto refuse = [&](const std::string& what) {
-    throw Error(fmt::format("{}: {}", path.string(), what));
-  };
-  const json model = file.is_object() ? file.value("model", json()) : json();
-  const json entries = model.is_object() ? model.value("vocab", json()) : json();
-  const json type = model.is_object() ? model.value("type", json()) : json();
-  if (type != "WordPiece" || !entries.is_object()) {
-    refuse(fmt::format("expected a model of type \"WordPiece\" with its vocab, found type {}",
-                       type.dump()));
+  const JsonKeys file = JsonKeys::read(path);
+  const JsonKeys model = file.object("model");
+  if (model.text("type") != "WordPiece") {
+    model.refuse("type", model.require("type"), "\"WordPiece\"");
   }
+  const JsonKeys vocabulary = model.object("vocab");
+  const std::vector<JsonKeys> added =
+      file.has("added_tokens") ? file.objects("added_tokens") : std::vector<JsonKeys>{};
+  // Ids may have gaps, but a file must not ask for more memory than its own size explains.
+  const std::size_t most = 2 * (vocabulary.members().size() + added.size()) + 1024;
   std::vector<std::string> tokens;
-  const json added = file.value("added_tokens", json::array());
-  const std::size_t most = 2 * (entries.size() + added.size()) + 1024;
-  const auto place = [&](const std::string& token, const json& id) {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= most) {
-      refuse(fmt::format("token \"{}\" has id {}, expected a whole number below {}", token,
-                         id.dump(), most));
-    }
-    const auto index = id.get<std::size_t>();
+  const auto place = [&](const std::string& token, std::int64_t id) {
+    const auto index = static_cast<std::size_t>(id);
     if (index >= tokens.size()) tokens.resize(index + 1);
     tokens[index] = token;
   };
-  for (const auto& [token, id] : entries.items()) place(token, id);
-  for (const json& token : added) {
-    if (!token.is_object() || !token.contains("content") || !token["content"].is_string()) {
-      refuse("an entry of added_tokens has no content");
-    }
-    place(token["content"].get<std::string>(), token.value("id", json()));
+  const auto last_id = static_cast<std::int64_t>(most) - 1;
+  for (const auto& [token, id] : vocabulary.members()) {
+    place(token, vocabulary.as_integer(token, id, 0, last_id));
+  }
+  for (const JsonKeys& token : added) {
+    place(token.text("content"), token.integer("id", 0, last_id));
   }
   return tokens;
 }
 
-/// The keys of tokenizer_config.json that bear on ids.
-class OptionsReader {
- public:
-  OptionsReader(const json& config, std::string source) : config_(config), source_(source) {
-    if (!config_.is_object()) throw Error(fmt::format("{}: expected an object", source_));
-  }
+// ---- The keys of tokenizer_config.json that bear on ids -----------------------------------------
 
-  WordPieceOptions read() const {
-    check_class();
-    WordPieceOptions options;
-    options.lowercase = flag("do_lower_case").value_or(true);
-    options.strip_accents = flag("strip_accents");
-    options.split_chinese = flag("tokenize_chinese_chars").value_or(true);
-    read_token("unk_token", options.unknown);
-    read_token("cls_token", options.cls);
-    read_token("sep_token", options.sep);
-    read_token("pad_token", options.pad);
-    read_token("mask_token", options.mask);
-    options.more_special = more_special(options);
-    options.model_max_length = max_length(options.model_max_length);
-    return options;
+void check_class(const JsonKeys& config) {
+  constexpr const char* key = "tokenizer_class";
+  if (!config.has(key)) return;
+  const std::string name = config.text(key);
+  for (const char* known : {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
+                            "PreTrainedTokenizerFast", "TokenizersBackend"}) {
+    if (name == known || name == std::string(known) + "Fast") return;
   }
+  config.refuse(key, config.require(key), "BertTokenizer: only BERT's WordPiece is known here");
+}
 
- private:
-  const json* find(const char* key) const {
-    const auto found = config_.find(key);
-    return found == config_.end() || found->is_null() ? nullptr : &*found;
-  }
+/// A token is text, or an object with its text as "content". The object's flags on white space
+/// change no ids, since white space gives none.
+std::string token_text(const JsonKeys& config, std::string_view key, const Json& value) {
+  const Json* content = value.find("content");
+  const Json& text = content == nullptr ? value : *content;
+  if (!text.is_text()) config.refuse(key, text, "a token");
+  return text.text();
+}
 
-  [[noreturn]] void refuse(std::string_view key, const json& value, const char* expected) const {
-    throw Error(fmt::format("{}: {} is {}, expected {}", source_, key, value.dump(), expected));
-  }
+void read_token(const JsonKeys& config, const char* key, std::string& token) {
+  if (const Json* value = config.find(key)) token = token_text(config, key, *value);
+}
 
-  void check_class() const {
-    const json* name = find("tokenizer_class");
-    if (name == nullptr) return;
-    if (!name->is_string()) refuse("tokenizer_class", *name, "a name");
-    const auto text = name->get<std::string>();
-    for (const char* known : {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
-                              "PreTrainedTokenizerFast", "TokenizersBackend"}) {
-      if (text == known || text == std::string(known) + "Fast") return;
+/// Tokens that text may hold as they are, besides the five that have a name.
+std::vector<std::string> more_special(const JsonKeys& config, const WordPieceOptions& options) {
+  std::vector<std::string> tokens;
+  const auto add = [&](const std::string& key, const Json& value) {
+    const std::string token = token_text(config, key, value);
+    const bool is_known = token == options.unknown || token == options.cls ||
+                          token == options.sep || token == options.pad || token == options.mask;
+    if (is_known || std::find(tokens.begin(), tokens.end(), token) != tokens.end()) return;
+    tokens.push_back(token);
+  };
+  for (const char* key :
+       {"additional_special_tokens", "extra_special_tokens", "added_tokens_decoder"}) {
+    const Json* list = config.find(key);
+    if (list == nullptr) continue;
+    if (list->is_object()) {
+      for (const auto& [id, value] : list->members()) add(fmt::format("{}.{}", key, id), value);
+      continue;
     }
-    refuse("tokenizer_class", *name, "BertTokenizer: only BERT's WordPiece is known here");
-  }
-
-  std::optional<bool> flag(const char* key) const {
-    const json* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_boolean()) refuse(key, *value, "true or false");
-    return value->get<bool>();
-  }
-
-  // A token is text, or an object with its text as "content". The object's flags on white space
-  // change no ids, since white space gives none.
-  std::string token_text(std::string_view key, const json& value) const {
-    const bool is_object = value.is_object() && value.contains("content");
-    const json& text = is_object ? value["content"] : value;
-    if (!text.is_string()) refuse(key, value, "a token");
-    return text.get<std::string>();
-  }
-
-  void read_token(const char* key, std::string& token) const {
-    if (const json* value = find(key)) token = token_text(key, *value);
-  }
-
-  std::vector<std::string> more_special(const WordPieceOptions& options) const {
-    std::vector<std::string> tokens;
-    const auto add = [&](std::string_view key, const json& value) {
-      const std::string token = token_text(key, value);
-      const bool is_known = token == options.unknown || token == options.cls ||
-                            token == options.sep || token == options.pad || token == options.mask;
-      if (is_known || std::find(tokens.begin(), tokens.end(), token) != tokens.end()) return;
-      tokens.push_back(token);
-    };
-    for (const char* key :
-         {"additional_special_tokens", "extra_special_tokens", "added_tokens_decoder"}) {
-      const json* list = find(key);
-      if (list == nullptr) continue;
-      if (!list->is_array() && !list->is_object()) refuse(key, *list, "a list of tokens");
-      for (const json& value : *list) add(key, value);
+    std::size_t index = 0;
+    for (const Json& value : config.as_list(key, *list, "a list of tokens")) {
+      add(item_name(key, index++), value);
     }
-    return tokens;
   }
+  return tokens;
+}
 
-  std::int64_t max_length(std::int64_t otherwise) const {
-    const json* value = find("model_max_length");
-    if (value == nullptr) return otherwise;
-    if (!value->is_number()) refuse("model_max_length", *value, "a number");
-    // Where a model has no limit transformers writes 10^30.
-    const bool is_limit =
-        value->is_number_integer() && value->get<double>() > 0 && value->get<double>() < 1e9;
-    return is_limit ? value->get<std::int64_t>() : otherwise;
-  }
+std::int64_t max_length(const JsonKeys& config, std::int64_t otherwise) {
+  constexpr const char* key = "model_max_length";
+  if (!config.has(key)) return otherwise;
+  const double length = config.number(key);
+  // Where a model has no limit transformers writes 10^30.
+  const bool is_limit = config.require(key).is_integer() && length > 0 && length < 1e9;
+  return is_limit ? config.integer(key) : otherwise;
+}
 
-  const json& config_;
-  std::string source_;
-};
+WordPieceOptions read_options(const JsonKeys& config) {
+  check_class(config);
+  WordPieceOptions options;
+  options.lowercase = !config.has("do_lower_case") || config.boolean("do_lower_case");
+  if (config.has("strip_accents")) options.strip_accents = config.boolean("strip_accents");
+  options.split_chinese =
+      !config.has("tokenize_chinese_chars") || config.boolean("tokenize_chinese_chars");
+  read_token(config, "unk_token", options.unknown);
+  read_token(config, "cls_token", options.cls);
+  read_token(config, "sep_token", options.sep);
+  read_token(config, "pad_token", options.pad);
+  read_token(config, "mask_token", options.mask);
+  options.more_special = more_special(config, options);
+  options.model_max_length = max_length(config, options.model_max_length);
+  return options;
+}
 
 }  // namespace
 
@@ -184,10 +155,7 @@ WordPieceTokenizer WordPieceTokenizer::load(const fs::path& folder) {
   }
   WordPieceOptions options;
   const fs::path config_path = folder / "tokenizer_config.json";
-  if (fs::exists(config_path, ignored)) {
-    const json config = parse_json(read_file(config_path), config_path.string());
-    options = OptionsReader(config, config_path.string()).read();
-  }
+  if (fs::exists(config_path, ignored)) options = read_options(JsonKeys::read(config_path));
   const fs::path json_path = folder / "tokenizer.json";
   const fs::path vocabulary_path = folder / "vocab.txt";
   if (!fs::exists(vocabulary_path, ignored) && fs::exists(json_path, ignored)) {
@@ -209,26 +177,29 @@ void WordPieceTokenizer::save(const fs::path& folder) const {
       throw Error(
           fmt::format("{}: token {} holds a newline or ends in white space and cannot "
                       "stand in a line of vocab.txt",
-                      folder.string(), json(token).dump()));
+                      folder.string(), Json(token).shown()));
     }
     lines += token;
     lines += '\n';
   }
   const WordPieceOptions& chosen = options();
-  json config = {{"tokenizer_class", "BertTokenizer"},
-                 {"do_lower_case", chosen.lowercase},
-                 {"strip_accents", nullptr},
-                 {"tokenize_chinese_chars", chosen.split_chinese},
-                 {"unk_token", chosen.unknown},
-                 {"cls_token", chosen.cls},
-                 {"sep_token", chosen.sep},
-                 {"pad_token", chosen.pad},
-                 {"mask_token", chosen.mask},
-                 {"model_max_length", chosen.model_max_length}};
-  if (chosen.strip_accents) config["strip_accents"] = *chosen.strip_accents;
-  if (!chosen.more_special.empty()) config["additional_special_tokens"] = chosen.more_special;
+  Json config = Json::object({{"tokenizer_class", "BertTokenizer"},
+                              {"do_lower_case", chosen.lowercase},
+                              {"strip_accents", nullptr},
+                              {"tokenize_chinese_chars", chosen.split_chinese},
+                              {"unk_token", chosen.unknown},
+                              {"cls_token", chosen.cls},
+                              {"sep_token", chosen.sep},
+                              {"pad_token", chosen.pad},
+                              {"mask_token", chosen.mask},
+                              {"model_max_length", chosen.model_max_length}});
+  if (chosen.strip_accents) config.set("strip_accents", *chosen.strip_accents);
+  if (!chosen.more_special.empty()) {
+    config.set("additional_special_tokens", Json::texts(chosen.more_special));
+  }
+  config.sort_keys();  // as transformers writes it
   write_file_atomically(folder / "vocab.txt", lines);
-  write_file_atomically(folder / "tokenizer_config.json", config.dump(2) + "\n");
+  config.write(folder / "tokenizer_config.json", 2);
 }
 
 }  // namespace basis

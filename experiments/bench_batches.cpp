@@ -1,28 +1,47 @@
 #include <algorithm>
 #include <fstream>
+#include <limits>
 
 #include <fmt/format.h>
 
 #include "experiments/bench_step.h"
-#include "tensor/json_text.h"
+#include "tensor/error.h"
+#include "tensor/json_keys.h"
 
 namespace basis {
 
 namespace {
 
+std::int32_t small_integer(const JsonKeys& keys, const std::string& key, const Json& value) {
+  using Limits = std::numeric_limits<std::int32_t>;
+  return static_cast<std::int32_t>(keys.as_integer(key, value, Limits::min(), Limits::max()));
+}
+
+std::vector<std::int32_t> small_integers(const JsonKeys& keys, const std::string& key,
+                                         const Json& list) {
+  std::vector<std::int32_t> integers;
+  for (const Json& item : keys.as_list(key, list, "a list of integers")) {
+    integers.push_back(small_integer(keys, key, item));
+  }
+  return integers;
+}
+
 HostBatch parse_batch(const std::string& line, const std::string& place, bool is_regression) {
-  const nlohmann::json json = parse_json(line, place);
-  HostBatch batch;
-  const auto& ids = json.at("input_ids");
-  const auto& types = json.at("token_type_ids");
-  const auto& labels = json.at("labels");
+  const JsonKeys keys(Json::parse(line, place), place);
+  const auto list = [&](const char* key) -> const std::vector<Json>& {
+    return keys.as_list(key, keys.require(key), "a list");
+  };
+  const std::vector<Json>& ids = list("input_ids");
+  const std::vector<Json>& types = list("token_type_ids");
+  const std::vector<Json>& labels = list("labels");
   if (ids.size() != labels.size() || ids.size() != types.size() || ids.empty()) {
     throw Error(fmt::format("{}: {} sequences, {} types and {} labels", place, ids.size(),
                             types.size(), labels.size()));
   }
+  HostBatch batch;
   for (std::size_t b = 0; b < ids.size(); ++b) {
-    const auto sequence = ids[b].get<std::vector<std::int32_t>>();
-    const auto sequence_types = types[b].get<std::vector<std::int32_t>>();
+    const auto sequence = small_integers(keys, item_name("input_ids", b), ids[b]);
+    const auto sequence_types = small_integers(keys, item_name("token_type_ids", b), types[b]);
     if (sequence.empty() || sequence.size() != sequence_types.size()) {
       throw Error(fmt::format("{}: sequence {} has {} ids and {} types", place, b, sequence.size(),
                               sequence_types.size()));
@@ -37,8 +56,9 @@ HostBatch parse_batch(const std::string& line, const std::string& place, bool is
     for (std::size_t p = 0; p < sequence.size(); ++p) {
       batch.positions.push_back(static_cast<std::int32_t>(p));
     }
-    batch.labels.push_back(is_regression ? -1 : labels[b].get<std::int32_t>());
-    if (is_regression) batch.targets.push_back(labels[b].get<double>());
+    const std::string label = item_name("labels", b);
+    batch.labels.push_back(is_regression ? -1 : small_integer(keys, label, labels[b]));
+    if (is_regression) batch.targets.push_back(keys.as_number(label, labels[b]));
     batch.example_indices.push_back(static_cast<std::int32_t>(b));
   }
   return batch;
@@ -54,11 +74,7 @@ std::vector<HostBatch> read_batches(const std::filesystem::path& path, bool is_r
   std::int64_t number = 0;
   for (std::string line; std::getline(file, line) && (limit == 0 || number < limit);) {
     const std::string place = fmt::format("{}:{}", path.string(), ++number);
-    try {
-      batches.push_back(parse_batch(line, place, is_regression));
-    } catch (const nlohmann::json::exception& error) {
-      throw Error(place + ": not a batch: " + error.what());
-    }
+    batches.push_back(parse_batch(line, place, is_regression));
   }
   if (batches.empty()) throw Error(path.string() + ": no batches");
   return batches;

@@ -1,13 +1,10 @@
 #include "experiments/metrics_log.h"
 
-#include <cmath>
 #include <system_error>
-
-#include <nlohmann/json.hpp>
 
 #include "tensor/error.h"
 #include "tensor/file.h"
-#include "tensor/json_text.h"
+#include "tensor/json.h"
 
 namespace basis {
 namespace {
@@ -15,9 +12,10 @@ namespace {
 /// Does a line stand before everything that comes again? Cut and foreign lines do not.
 bool is_before(std::string_view line, std::int64_t resume_step, const std::string& name) {
   try {
-    const nlohmann::json json = parse_json(line, name);
-    return json.is_object() && json.at("step").get<std::int64_t>() <= resume_step;
-  } catch (const std::exception&) {
+    const Json json = Json::parse(line, name);
+    const Json* step = json.find("step");
+    return step != nullptr && step->is_integer() && step->integer() <= resume_step;
+  } catch (const Error&) {
     return false;
   }
 }
@@ -43,18 +41,11 @@ MetricsLog::MetricsLog(const std::filesystem::path& stage_folder, std::int64_t r
 }
 
 void MetricsLog::write(std::int64_t step, const MetricValues& values) {
-  nlohmann::ordered_json json = {{"step", step}};
+  Json json = Json::object({{"step", step}});
   for (const auto& [name, value] : values) {
-    if (const auto* number = std::get_if<double>(&value)) {
-      json[name] = std::isfinite(*number) ? nlohmann::ordered_json(*number)
-                                          : nlohmann::ordered_json(nullptr);
-    } else if (const auto* whole = std::get_if<std::int64_t>(&value)) {
-      json[name] = *whole;
-    } else {
-      json[name] = std::get<std::string>(value);
-    }
+    json.set(name, std::visit([](const auto& one) { return Json(one); }, value));
   }
-  append_line(path_, json.dump());
+  append_line(path_, json.dump(Json::one_line, path_.string()));
 }
 
 }  // namespace basis

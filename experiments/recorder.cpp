@@ -4,11 +4,11 @@
 #include <cmath>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "experiments/build_info.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/json.h"
 
 namespace basis {
 namespace {
@@ -49,10 +49,10 @@ void record_run(const StageStore& store, const Plan& plan, const Description& ma
   const std::filesystem::path& folder = store.run_folder();
   make_folder(folder);
   write_file_atomically(folder / "config.toml", to_toml(plan.config));
-  nlohmann::ordered_json json;
-  for (const auto& [name, value] : describe_build()) json[name] = value;
-  for (const auto& [name, value] : machine) json[name] = value;
-  write_file_atomically(folder / "machine.json", json.dump(1) + "\n");
+  Json json = Json::object();
+  for (const auto& [name, value] : describe_build()) json.set(name, value);
+  for (const auto& [name, value] : machine) json.set(name, value);
+  json.write(folder / "machine.json", 1);
   write_plan(folder / "plan.json", plan);
 }
 

@@ -2,24 +2,20 @@
 #include <system_error>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "experiments/report_data.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
-#include "tensor/json_text.h"
+#include "tensor/json_keys.h"
 
 namespace basis {
 namespace {
 
 Description read_machine(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
-  parse_json(text, path.string());  // refuses what the next line would not
   Description machine;
-  const auto json = nlohmann::ordered_json::parse(text);
-  if (!json.is_object()) throw Error(fmt::format("{}: not an object", path.string()));
-  for (const auto& [name, value] : json.items()) {
-    machine.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+  const JsonKeys keys = JsonKeys::read(path);
+  for (const auto& [name, value] : keys.members()) {
+    machine.emplace_back(name, value.is_text() ? value.text() : value.dump());
   }
   return machine;
 }
@@ -78,15 +74,15 @@ std::map<std::string, ReportCurve> read_metric_curves(const std::filesystem::pat
     const std::string_view text(content.data() + begin, end - begin);
     begin = end + 1;
     ++line;
-    const nlohmann::json json = parse_json(text, path.string());
-    const auto step = json.is_object() ? json.find("step") : json.end();
-    if (step == json.end() || !step->is_number()) {
+    const Json json = Json::parse(text, path.string());
+    const Json* step = json.find("step");
+    if (step == nullptr || !step->is_number()) {
       throw Error(fmt::format("{}:{}: a line without its step", path.string(), line));
     }
-    for (const auto& [name, value] : json.items()) {
+    for (const auto& [name, value] : json.members()) {
       if (name == "step" || !value.is_number()) continue;
-      curves[name].x.push_back(step->get<double>());
-      curves[name].y.push_back(value.get<double>());
+      curves[name].x.push_back(step->number());
+      curves[name].y.push_back(value.number());
     }
   }
   return curves;

@@ -5,13 +5,11 @@
 
 #include <fmt/format.h>
 #include <fnmatch.h>
-#include <nlohmann/json.hpp>
 
 #include "experiments/config_fields.h"
 #include "tensor/error.h"
-#include "tensor/file.h"
 #include "tensor/hash.h"
-#include "tensor/json_text.h"
+#include "tensor/json_keys.h"
 
 namespace basis {
 namespace {
@@ -280,21 +278,52 @@ std::vector<std::size_t> select_stages(const Plan& plan, const std::string& patt
 }
 
 void write_plan(const std::filesystem::path& path, const Plan& plan) {
-  nlohmann::ordered_json json;
-  json["name"] = plan.config.name;
-  json["stages"] = nlohmann::ordered_json::array();
+  Json stages = Json::list();
   for (const Stage& stage : plan.stages) {
-    json["stages"].push_back({{"kind", name_of(stage.kind)},
-                              {"label", stage.label},
-                              {"folder", stage.folder},
-                              {"identity", stage.identity},
-                              {"inputs", stage.inputs},
-                              {"task", stage.task},
-                              {"method", stage.method},
-                              {"seed", stage.seed}});
+    Json inputs = Json::list();
+    for (const std::size_t input : stage.inputs) inputs.append(input);
+    stages.append(Json::object({{"kind", name_of(stage.kind)},
+                                {"label", stage.label},
+                                {"folder", stage.folder},
+                                {"identity", stage.identity},
+                                {"inputs", std::move(inputs)},
+                                {"task", stage.task},
+                                {"method", stage.method},
+                                {"seed", stage.seed}}));
   }
-  write_file_atomically(path, json.dump(1) + "\n");
+  Json::object({{"name", plan.config.name}, {"stages", std::move(stages)}}).write(path, 1);
 }
+
+namespace {
+
+StageKind read_kind(const JsonKeys& keys) {
+  const std::string kind = keys.text("kind");
+  for (const StageKind known :
+       {StageKind::Pretrain, StageKind::Finetune, StageKind::Spectrum, StageKind::Report}) {
+    if (kind == name_of(known)) return known;
+  }
+  keys.refuse("kind", keys.require("kind"), "a kind of stage");
+}
+
+/// `place`: of the stage in its plan; it may need the ones before.
+Stage read_stage(const JsonKeys& keys, std::size_t place) {
+  Stage stage;
+  stage.kind = read_kind(keys);
+  stage.label = keys.text("label");
+  stage.folder = keys.text("folder");
+  stage.identity = keys.text("identity");
+  for (const std::int64_t input : keys.integers("inputs", 0)) {
+    if (static_cast<std::size_t>(input) >= place)
+      keys.fail("inputs", "names a stage that is not before it");
+    stage.inputs.push_back(static_cast<std::size_t>(input));
+  }
+  stage.task = keys.text("task");
+  stage.method = keys.text("method");
+  stage.seed = keys.integer("seed");
+  return stage;
+}
+
+}  // namespace
 
 Plan read_plan(const std::filesystem::path& run_folder) {
   const std::filesystem::path path = run_folder / "plan.json";
@@ -303,33 +332,17 @@ Plan read_plan(const std::filesystem::path& run_folder) {
     throw Error(
         fmt::format("{}: not the folder of a run: it holds no plan.json", run_folder.string()));
   }
-  const nlohmann::json json = parse_json(read_file(path), path.string());
-  Plan plan;
   try {
-    plan.config.name = json.at("name").get<std::string>();
-    for (const nlohmann::json& one : json.at("stages")) {
-      Stage stage;
-      const std::string kind = one.at("kind").get<std::string>();
-      for (const StageKind known :
-           {StageKind::Pretrain, StageKind::Finetune, StageKind::Spectrum, StageKind::Report}) {
-        if (kind == name_of(known)) stage.kind = known;
-      }
-      one.at("label").get_to(stage.label);
-      one.at("folder").get_to(stage.folder);
-      one.at("identity").get_to(stage.identity);
-      one.at("inputs").get_to(stage.inputs);
-      one.at("task").get_to(stage.task);
-      one.at("method").get_to(stage.method);
-      one.at("seed").get_to(stage.seed);
-      for (const std::size_t input : stage.inputs) {
-        if (input >= plan.stages.size()) throw Error("a stage needs a later one");
-      }
-      plan.stages.push_back(std::move(stage));
+    const JsonKeys keys = JsonKeys::read(path);
+    Plan plan;
+    plan.config.name = keys.text("name");
+    for (const JsonKeys& stage : keys.objects("stages")) {
+      plan.stages.push_back(read_stage(stage, plan.stages.size()));
     }
-  } catch (const std::exception& reason) {
-    throw Error(fmt::format("{}: not a plan of `basis run`: {}", path.string(), reason.what()));
+    return plan;
+  } catch (const Error& reason) {
+    throw Error(fmt::format("{} (expected a plan of `basis run`)", reason.what()));
   }
-  return plan;
 }
 
 }  // namespace basis

@@ -8,12 +8,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "tensor/error.h"
 #include "tensor/file.h"
-#include "tensor/json_text.h"
+#include "tensor/json_keys.h"
 
 namespace basis {
 namespace {
@@ -99,11 +98,11 @@ StageProgress StageStore::progress_of(const Stage& stage) const {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return progress;
   try {
-    const nlohmann::json json = parse_json(read_file(path), path.string());
-    json.at("step").get_to(progress.step);
-    json.at("steps").get_to(progress.steps);
-    json.at("seconds").get_to(progress.seconds);
-  } catch (const std::exception&) {
+    const JsonKeys keys = JsonKeys::read(path);
+    progress.step = keys.integer("step");
+    progress.steps = keys.integer("steps");
+    progress.seconds = keys.number("seconds");
+  } catch (const Error&) {
     return {};  // only an estimate hangs on it
   }
   return progress;
@@ -123,9 +122,9 @@ std::optional<StageLock> StageStore::try_lock(const Stage& stage) const {
 }
 
 void StageStore::write_progress(const Stage& stage, const StageProgress& progress) const {
-  const nlohmann::ordered_json json = {
-      {"step", progress.step}, {"steps", progress.steps}, {"seconds", progress.seconds}};
-  write_file_atomically(folder_of(stage) / progress_name, json.dump() + "\n");
+  const Json json = Json::object(
+      {{"step", progress.step}, {"steps", progress.steps}, {"seconds", progress.seconds}});
+  json.write(folder_of(stage) / progress_name, Json::one_line);
 }
 
 void StageStore::finish(const Stage& stage, const StageResult& result) const {

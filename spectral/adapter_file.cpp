@@ -5,16 +5,13 @@
 
 #include <fmt/format.h>
 
-#include "spectral/adapter_file_keys.h"
 #include "spectral/adapter_file_tensors.h"
 #include "spectral/fingerprint.h"
 #include "spectral/peft_folder.h"
-#include "tensor/file.h"
 
 namespace basis {
 namespace {
 
-using nlohmann::ordered_json;
 using Kind = AdapterMethod::Kind;
 using Form = AdapterMethod::Form;
 
@@ -42,42 +39,43 @@ std::string sizes_of(const BertConfig& config) {
                     config.intermediate_size);
 }
 
-void write_method(ordered_json& config, const AdapterMethod& method) {
-  config["kind"] = name_of(method.kind);
+void write_method(Json& config, const AdapterMethod& method) {
+  config.set("kind", name_of(method.kind));
   if (method.kind != Kind::Lora && method.kind != Kind::Spectral) return;
-  config["rank"] = method.rank;
+  config.set("rank", method.rank);
   if (method.kind == Kind::Lora) {
-    config["alpha"] = method.alpha;
+    config.set("alpha", method.alpha);
   } else {
-    config["form"] = name_of(method.form);
-    if (method.form == Form::Band) config["bandwidth"] = method.bandwidth;
-    config["basis"] = name_of(method.basis);
+    config.set("form", name_of(method.form));
+    if (method.form == Form::Band) config.set("bandwidth", method.bandwidth);
+    config.set("basis", name_of(method.basis));
   }
-  config["targets"] = ordered_json::array();
-  for (const MatrixKind kind : targets_of(method)) config["targets"].push_back(name_of(kind));
-  config["dropout"] = method.dropout;
-  config["seed"] = method.seed;
+  Json targets = Json::list();
+  for (const MatrixKind kind : targets_of(method)) targets.append(name_of(kind));
+  config.set("targets", std::move(targets));
+  config.set("dropout", method.dropout);
+  config.set("seed", method.seed);
 }
 
-std::string config_text(const SequenceClassifier& model, const AdapterMethod& method) {
+Json config_of(const SequenceClassifier& model, const AdapterMethod& method) {
   const BertConfig& base = model.config();
-  ordered_json config{{format_key, format_version}};
+  Json config = Json::object({{format_key, format_version}});
   write_method(config, method);
-  config["head"] = base.head;
-  config["outputs"] = model.outputs();
-  config["labels"] = base.labels;
-  config["problem_type"] = base.problem_type;
-  config["base"] = {{"fingerprint", base_fingerprint(model, method.kind)},
-                    {"num_hidden_layers", base.num_hidden_layers},
-                    {"hidden_size", base.hidden_size},
-                    {"num_attention_heads", base.num_attention_heads},
-                    {"intermediate_size", base.intermediate_size}};
-  return adapter_config_text(config);
+  config.set("head", base.head);
+  config.set("outputs", model.outputs());
+  config.set("labels", Json::texts(base.labels));
+  config.set("problem_type", base.problem_type);
+  config.set("base", Json::object({{"fingerprint", base_fingerprint(model, method.kind)},
+                                   {"num_hidden_layers", base.num_hidden_layers},
+                                   {"hidden_size", base.hidden_size},
+                                   {"num_attention_heads", base.num_attention_heads},
+                                   {"intermediate_size", base.intermediate_size}}));
+  return config;
 }
 
 /// The value of `values` whose name is the text of `key`.
 template <class Value, std::size_t size>
-Value named(const AdapterKeys& keys, const char* key, const std::string& text,
+Value named(const JsonKeys& keys, const char* key, const std::string& text,
             const Value (&values)[size]) {
   std::string known;
   for (const Value value : values) {
@@ -87,7 +85,7 @@ Value named(const AdapterKeys& keys, const char* key, const std::string& text,
   keys.fail(key, fmt::format("has \"{}\"; known are {}", text.substr(0, 80), known));
 }
 
-void read_spectral(const AdapterKeys& keys, AdapterMethod& method) {
+void read_spectral(const JsonKeys& keys, AdapterMethod& method) {
   constexpr Form forms[] = {Form::Diagonal, Form::Band, Form::Core};
   constexpr BasisKind bases[] = {BasisKind::Leading, BasisKind::Trailing, BasisKind::Random};
   method.form = named(keys, "form", keys.text("form"), forms);
@@ -97,7 +95,7 @@ void read_spectral(const AdapterKeys& keys, AdapterMethod& method) {
   method.basis = named(keys, "basis", keys.text("basis"), bases);
 }
 
-AdapterMethod read_method(const AdapterKeys& keys) {
+AdapterMethod read_method(const JsonKeys& keys) {
   constexpr Kind kinds[] = {Kind::Head, Kind::BitFit, Kind::Lora, Kind::Spectral};
   AdapterMethod method;
   method.kind = named(keys, "kind", keys.text("kind"), kinds);
@@ -115,11 +113,11 @@ AdapterMethod read_method(const AdapterKeys& keys) {
   if (method.targets.empty()) keys.fail("targets", "is empty");
   method.dropout = keys.number("dropout");
   if (method.dropout < 0 || method.dropout >= 1) keys.fail("dropout", "is outside [0, 1)");
-  method.seed = keys.seed("seed");
+  method.seed = keys.unsigned_integer("seed");
   return method;
 }
 
-AdapterInfo read_own_info(const AdapterKeys& keys) {
+AdapterInfo read_own_info(const JsonKeys& keys) {
   if (!keys.has(format_key)) {
     throw Error(
         fmt::format("{}: is no adapter's config: it has neither our \"{}\" nor PEFT's "
@@ -140,7 +138,7 @@ AdapterInfo read_own_info(const AdapterKeys& keys) {
               fmt::format("names {} labels for {} outputs", info.labels.size(), info.outputs));
   }
   info.problem_type = keys.text("problem_type");
-  const AdapterKeys base = keys.object("base");
+  const JsonKeys base = keys.object("base");
   info.base_fingerprint = base.text("fingerprint");
   info.base_sizes = sizes_text(base.integer("num_hidden_layers", 1, no_limit),
                                base.integer("hidden_size", 1, no_limit),
@@ -164,12 +162,12 @@ void check_base(const std::filesystem::path& folder, const AdapterInfo& info,
 void save_adapter(const std::filesystem::path& folder, const SequenceClassifier& model,
                   const AdapterMethod& method) {
   check_attached(model, method);
-  write_adapter_folder(folder, model, method, same_name, {}, config_text(model, method));
+  write_adapter_folder(folder, model, method, same_name, {}, config_of(model, method));
 }
 
 AdapterInfo read_adapter_info(const std::filesystem::path& folder) {
   if (is_peft_folder(folder)) return read_peft_info(folder);
-  return read_own_info(AdapterKeys::read(folder));
+  return read_own_info(read_adapter_config(folder));
 }
 
 AdapterMethod load_adapter(Backend& backend, Allocator& allocator,

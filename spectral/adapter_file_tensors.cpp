@@ -168,20 +168,26 @@ void check_attached(const SequenceClassifier& model, const AdapterMethod& method
 
 void write_adapter_folder(const std::filesystem::path& folder, const SequenceClassifier& model,
                           const AdapterMethod& method, const NameInFile& name_in_file,
-                          const std::map<std::string, std::string>& metadata,
-                          const std::string& config) {
+                          const std::map<std::string, std::string>& metadata, const Json& config) {
+  const std::filesystem::path config_path = folder / config_file;
+  // First: a label that is not UTF-8 must not cost the adapter that stood here.
+  const std::string config_text = config.dump(2, config_path.string()) + "\n";
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure) throw Error(fmt::format("{}: {}", folder.string(), failure.message()));
   // An adapter that stood here must not lend its config to our tensors.
-  std::filesystem::remove(folder / config_file, failure);
+  std::filesystem::remove(config_path, failure);
   if (failure) throw Error(fmt::format("{}: {}", folder.string(), failure.message()));
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& [name, shape] : adapter_tensors(model, method)) {
     tensors.emplace_back(name_in_file(name), model.parameters().at(name).value());
   }
   write_safetensors(folder / tensors_file, tensors, metadata);
-  write_file_atomically(folder / config_file, config);
+  write_file_atomically(config_path, config_text);
+}
+
+JsonKeys read_adapter_config(const std::filesystem::path& folder) {
+  return JsonKeys::read(folder / config_file);
 }
 
 void check_fits_head(const std::filesystem::path& folder, const AdapterInfo& info,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "spectral/adapter_file.h"
+#include "tensor/json_keys.h"
 #include "tensor/safetensors.h"
 
 namespace basis {
@@ -34,11 +35,13 @@ std::vector<NamedShape> adapter_tensors_in(const std::filesystem::path& folder,
 void check_attached(const SequenceClassifier& model, const AdapterMethod& method);
 
 /// Writes the parameters of an attached adapter to adapter_model.safetensors, then `config` to
-/// adapter_config.json. Throws Error.
+/// adapter_config.json, indented. Throws Error.
 void write_adapter_folder(const std::filesystem::path& folder, const SequenceClassifier& model,
                           const AdapterMethod& method, const NameInFile& name_in_file,
-                          const std::map<std::string, std::string>& metadata,
-                          const std::string& config);
+                          const std::map<std::string, std::string>& metadata, const Json& config);
+
+/// `folder`/adapter_config.json. Throws Error when it is missing or no JSON object.
+JsonKeys read_adapter_config(const std::filesystem::path& folder);
 
 /// Throws Error unless `model` has the head and the outputs that the adapter in `folder` wants.
 void check_fits_head(const std::filesystem::path& folder, const AdapterInfo& info,

@@ -6,15 +6,10 @@
 
 #include <fmt/format.h>
 
-#include "spectral/adapter_file_keys.h"
 #include "spectral/adapter_file_tensors.h"
-#include "tensor/json_text.h"
 
 namespace basis {
 namespace {
-
-using nlohmann::json;
-using nlohmann::ordered_json;
 
 constexpr const char* head_key = "basis_head";
 // In the tensors' metadata, where PEFT does not look: it warns of unknown keys in its config.
@@ -43,14 +38,14 @@ std::string name_in_layer(MatrixKind kind) {
 
 /// A list of suffixes; a regular expression where the feed-forward's "output.dense" would catch
 /// "attention.output.dense" too.
-ordered_json target_modules_of(const std::vector<MatrixKind>& targets) {
+Json target_modules_of(const std::vector<MatrixKind>& targets) {
   auto has = [&](MatrixKind kind) {
     return std::find(targets.begin(), targets.end(), kind) != targets.end();
   };
   const bool is_ambiguous = has(MatrixKind::FfnOut) && !has(MatrixKind::AttentionOutput);
   if (!is_ambiguous) {
-    ordered_json names = ordered_json::array();
-    for (const MatrixKind kind : targets) names.push_back(name_in_layer(kind));
+    Json names = Json::list();
+    for (const MatrixKind kind : targets) names.append(name_in_layer(kind));
     return names;
   }
   std::string choices;
@@ -65,8 +60,8 @@ ordered_json target_modules_of(const std::vector<MatrixKind>& targets) {
 /// the whole name; a list has names or their ends, after a dot.
 class TargetModules {
  public:
-  explicit TargetModules(const AdapterKeys& keys) {
-    if (!keys.require(key).is_string()) {
+  explicit TargetModules(const JsonKeys& keys) {
+    if (!keys.require(key).is_text()) {
       names_ = keys.texts(key);
       return;
     }
@@ -114,13 +109,15 @@ class TargetModules {
 
 // ---- The config ---------------------------------------------------------------------------------
 
-bool is_off(const json* value) {
+/// Absent, false, or an empty list or object.
+bool is_off(const Json* value) {
   if (value == nullptr) return true;
-  return value->is_boolean() ? !value->get<bool>() : value->is_structured() && value->empty();
+  if (value->is_bool()) return !value->boolean();
+  return (value->is_list() || value->is_object()) && value->size() == 0;
 }
 
 /// Everything that would make another sum than W + scale · B A.
-void refuse_other_than_lora(const AdapterKeys& keys) {
+void refuse_other_than_lora(const JsonKeys& keys) {
   const std::string type = keys.text("peft_type");
   if (type != "LORA") keys.fail("peft_type", fmt::format("is \"{}\"; only LORA is read", type));
   if (keys.has("task_type") && keys.text("task_type") != "SEQ_CLS") {
@@ -137,8 +134,8 @@ void refuse_other_than_lora(const AdapterKeys& keys) {
     if (!is_off(keys.find(key))) keys.fail(key, "is set; only plain LoRA is read");
   }
   // Others (pissa, olora, loftq, corda) change the base weights that the adapter stands on.
-  const json* start = keys.find("init_lora_weights");
-  if (start != nullptr && !start->is_boolean()) {
+  const Json* start = keys.find("init_lora_weights");
+  if (start != nullptr && !start->is_bool()) {
     const std::string name = keys.text("init_lora_weights");
     if (name != "gaussian" && name != "orthogonal" && name != "eva") {
       keys.fail("init_lora_weights",
@@ -149,19 +146,15 @@ void refuse_other_than_lora(const AdapterKeys& keys) {
   }
 }
 
-AdapterMethod read_method(const AdapterKeys& keys) {
+AdapterMethod read_method(const JsonKeys& keys) {
   refuse_other_than_lora(keys);
   AdapterMethod method;
   method.kind = AdapterMethod::Kind::Lora;
   method.rank = keys.integer("r", 1, 1 << 20);
   method.alpha = keys.number("lora_alpha");
   if (method.alpha <= 0) keys.fail("lora_alpha", "is not positive");
-  if (keys.has("use_rslora")) {
-    const json& use_rslora = keys.require("use_rslora");
-    if (!use_rslora.is_boolean()) keys.fail("use_rslora", "is not true or false");
-    // alpha / sqrt(r) as alpha' / r.
-    if (use_rslora.get<bool>()) method.alpha *= std::sqrt(static_cast<double>(method.rank));
-  }
+  // alpha / sqrt(r) as alpha' / r.
+  if (keys.is_true("use_rslora")) method.alpha *= std::sqrt(static_cast<double>(method.rank));
   if (keys.has("lora_dropout")) method.dropout = keys.number("lora_dropout");
   if (method.dropout < 0 || method.dropout >= 1) keys.fail("lora_dropout", "is outside [0, 1)");
   method.targets = TargetModules(keys).in_layer(0);
@@ -171,35 +164,34 @@ AdapterMethod read_method(const AdapterKeys& keys) {
   return method;
 }
 
-ordered_json config_of(const SequenceClassifier& model, const AdapterMethod& method,
-                       const std::string& base_model_name) {
+Json config_of(const SequenceClassifier& model, const AdapterMethod& method,
+               const std::string& base_model_name) {
   const double alpha = method.alpha > 0 ? method.alpha : static_cast<double>(method.rank);
-  ordered_json config{{"peft_type", "LORA"}, {"task_type", "SEQ_CLS"}};
-  config["base_model_name_or_path"] =
-      base_model_name.empty() ? ordered_json(nullptr) : ordered_json(base_model_name);
-  config["r"] = method.rank;
+  Json config = Json::object({{"peft_type", "LORA"}, {"task_type", "SEQ_CLS"}});
+  config.set("base_model_name_or_path", base_model_name.empty() ? Json() : Json(base_model_name));
+  config.set("r", method.rank);
   // PEFT's own is an integer wherever ours is one.
   const bool is_integer = alpha == std::floor(alpha) && alpha < 1e15;
-  config["lora_alpha"] =
-      is_integer ? ordered_json(static_cast<std::int64_t>(alpha)) : ordered_json(alpha);
-  config["lora_dropout"] = method.dropout;
-  config["target_modules"] = target_modules_of(targets_of(method));
-  config["modules_to_save"] = {"classifier", "score"};
+  config.set("lora_alpha", is_integer ? Json(static_cast<std::int64_t>(alpha)) : Json(alpha));
+  config.set("lora_dropout", method.dropout);
+  config.set("target_modules", target_modules_of(targets_of(method)));
+  Json modules = Json::list({"classifier", "score"});
   const bool has_pooler = model.config().head == "pooler";
-  if (has_pooler) config["modules_to_save"].push_back("pooler");
-  config["bias"] = "none";
-  config["use_rslora"] = false;
-  config["use_dora"] = false;
-  config["fan_in_fan_out"] = false;
-  config["init_lora_weights"] = true;
-  config["inference_mode"] = true;
-  config["rank_pattern"] = ordered_json::object();
-  config["alpha_pattern"] = ordered_json::object();
+  if (has_pooler) modules.append("pooler");
+  config.set("modules_to_save", std::move(modules));
+  config.set("bias", "none");
+  config.set("use_rslora", false);
+  config.set("use_dora", false);
+  config.set("fan_in_fan_out", false);
+  config.set("init_lora_weights", true);
+  config.set("inference_mode", true);
+  config.set("rank_pattern", Json::object());
+  config.set("alpha_pattern", Json::object());
   for (const char* key :
        {"layers_to_transform", "layers_pattern", "exclude_modules", "revision", "auto_mapping"}) {
-    config[key] = nullptr;
+    config.set(key, nullptr);
   }
-  if (!has_pooler) config[head_key] = model.config().head;
+  if (!has_pooler) config.set(head_key, model.config().head);
   return config;
 }
 
@@ -207,7 +199,8 @@ ordered_json config_of(const SequenceClassifier& model, const AdapterMethod& met
 
 std::map<std::string, std::string> metadata_of(const BertConfig& config) {
   std::map<std::string, std::string> metadata{{"format", "pt"}};
-  if (!config.labels.empty()) metadata[labels_key] = adapter_config_text(config.labels);
+  if (!config.labels.empty())
+    metadata[labels_key] = Json::texts(config.labels).dump(2, labels_key) + "\n";
   if (!config.problem_type.empty()) metadata[problem_type_key] = config.problem_type;
   return metadata;
 }
@@ -219,20 +212,20 @@ void read_metadata(const SafeTensors& file, AdapterInfo& info) {
   }
   const auto found = metadata.find(labels_key);
   if (found == metadata.end()) return;
-  const json labels = parse_json(found->second, file.path().string() + ": " + labels_key);
-  if (labels.is_array() && static_cast<std::int64_t>(labels.size()) == info.outputs &&
-      std::all_of(labels.begin(), labels.end(), [](const json& j) { return j.is_string(); })) {
-    info.labels = labels.get<std::vector<std::string>>();
-    return;
+  const Json labels = Json::parse(found->second, file.path().string() + ": " + labels_key);
+  const auto is_text = [](const Json& label) { return label.is_text(); };
+  if (!labels.is_list() || std::ssize(labels.items()) != info.outputs ||
+      !std::all_of(labels.items().begin(), labels.items().end(), is_text)) {
+    throw Error(fmt::format("{}: {} is not a list of {} strings", file.path().string(), labels_key,
+                            info.outputs));
   }
-  throw Error(fmt::format("{}: {} is not a list of {} strings", file.path().string(), labels_key,
-                          info.outputs));
+  for (const Json& label : labels.items()) info.labels.push_back(label.text());
 }
 
 }  // namespace
 
 bool is_peft_folder(const std::filesystem::path& folder) {
-  return AdapterKeys::read(folder).has("peft_type");
+  return read_adapter_config(folder).has("peft_type");
 }
 
 void save_peft_lora(const std::filesystem::path& folder, const SequenceClassifier& model,
@@ -245,11 +238,11 @@ void save_peft_lora(const std::filesystem::path& folder, const SequenceClassifie
   }
   check_attached(model, method);
   write_adapter_folder(folder, model, method, peft_name, metadata_of(model.config()),
-                       adapter_config_text(config_of(model, method, base_model_name)));
+                       config_of(model, method, base_model_name));
 }
 
 AdapterInfo read_peft_info(const std::filesystem::path& folder) {
-  const AdapterKeys keys = AdapterKeys::read(folder);
+  const JsonKeys keys = read_adapter_config(folder);
   AdapterInfo info;
   info.method = read_method(keys);
   info.head = keys.has(head_key) ? keys.text(head_key) : "pooler";
@@ -271,7 +264,7 @@ AdapterMethod load_peft_lora(Backend& backend, Allocator& allocator,
                              const std::filesystem::path& folder, SequenceClassifier& model) {
   const AdapterInfo info = read_peft_info(folder);
   check_fits_head(folder, info, model);
-  const AdapterKeys keys = AdapterKeys::read(folder);
+  const JsonKeys keys = read_adapter_config(folder);
   const TargetModules modules(keys);
   for (std::int64_t layer = 1; layer < model.config().num_hidden_layers; ++layer) {
     if (modules.in_layer(layer) == info.method.targets) continue;

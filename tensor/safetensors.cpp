@@ -8,10 +8,9 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "tensor/error.h"
-#include "tensor/json_text.h"
+#include "tensor/json.h"
 #include "tensor/mapped_file.h"
 #include "tensor/safetensors_convert.h"
 
@@ -46,8 +45,7 @@ constexpr std::size_t tensor_alignment = 64;
 /// For messages: quoted, escaped, not too long.
 std::string shown(const std::string& name) {
   constexpr std::size_t longest = 200;
-  const std::string start = name.size() > longest ? name.substr(0, longest) + "..." : name;
-  return nlohmann::json(start).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return Json(name).shown(longest);
 }
 
 std::string joined(const std::vector<std::int64_t>& sizes) {
@@ -55,18 +53,17 @@ std::string joined(const std::vector<std::int64_t>& sizes) {
 }
 
 /// The value of `key`, a list of whole numbers from 0 to 2^63 - 1.
-std::vector<std::int64_t> whole_numbers(const nlohmann::json& info, const char* key,
+std::vector<std::int64_t> whole_numbers(const Json& info, const char* key,
                                         const std::string& where) {
-  const auto found = info.find(key);
-  if (found == info.end()) throw Error(fmt::format("{}: no \"{}\"", where, key));
+  const Json* found = info.find(key);
+  if (found == nullptr) throw Error(fmt::format("{}: no \"{}\"", where, key));
   const Error wrong(
       fmt::format("{}: \"{}\" is not a list of whole numbers from 0 to 2^63 - 1", where, key));
-  if (!found->is_array()) throw wrong;
+  if (!found->is_list()) throw wrong;
   std::vector<std::int64_t> numbers;
-  for (const nlohmann::json& item : *found) {
-    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    if (!item.is_number_unsigned() || item.get<std::uint64_t>() > largest) throw wrong;
-    numbers.push_back(item.get<std::int64_t>());
+  for (const Json& item : found->items()) {
+    if (!item.is_integer() || item.integer() < 0) throw wrong;
+    numbers.push_back(item.integer());
   }
   return numbers;
 }
@@ -105,15 +102,14 @@ std::string_view header_of(const MappedFile& file, const std::string& path) {
   return text;
 }
 
-std::map<std::string, std::string> read_metadata(const nlohmann::json& value,
-                                                 const std::string& path) {
+std::map<std::string, std::string> read_metadata(const Json& value, const std::string& path) {
   if (!value.is_object()) throw Error(path + ": __metadata__ is not an object");
   std::map<std::string, std::string> metadata;
-  for (const auto& [key, text] : value.items()) {
-    if (!text.is_string()) {
+  for (const auto& [key, text] : value.members()) {
+    if (!text.is_text()) {
       throw Error(fmt::format("{}: __metadata__ {} is not a string", path, shown(key)));
     }
-    metadata.emplace(key, text.get<std::string>());
+    metadata.emplace(key, text.text());
   }
   return metadata;
 }
@@ -159,18 +155,18 @@ SafeTensors SafeTensors::open(const std::filesystem::path& path) {
   const std::string name_of_file = path.string();
   const std::string_view header = header_of(*contents->file, name_of_file);
   contents->data = contents->file->data() + length_bytes + header.size();
-  const nlohmann::json json = parse_json(header, name_of_file + " (header)");
+  const Json json = Json::parse(header, name_of_file + " (header)");
 
-  for (const auto& [name, info] : json.items()) {
+  for (const auto& [name, info] : json.members()) {
     if (name == "__metadata__") {
       contents->metadata = read_metadata(info, name_of_file);
       continue;
     }
     const std::string where = name_of_file + ": tensor " + shown(name);
     if (!info.is_object()) throw Error(where + ": its description is not an object");
-    const auto dtype = info.find("dtype");
-    if (dtype == info.end() || !dtype->is_string()) throw Error(where + ": no \"dtype\"");
-    Entry entry{name, dtype->get<std::string>(), whole_numbers(info, "shape", where)};
+    const Json* dtype = info.find("dtype");
+    if (dtype == nullptr || !dtype->is_text()) throw Error(where + ": no \"dtype\"");
+    Entry entry{name, dtype->text(), whole_numbers(info, "shape", where)};
     const int bits = detail::stored_bits(entry.dtype);
     if (bits == 0) throw Error(fmt::format("{}: unknown dtype {}", where, shown(entry.dtype)));
     const auto offsets = whole_numbers(info, "data_offsets", where);

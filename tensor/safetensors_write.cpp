@@ -3,10 +3,10 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/json.h"
 #include "tensor/safetensors.h"
 
 namespace basis {
@@ -31,21 +31,26 @@ const char* format_name(DType dtype) {
 }
 
 /// The header as the reference library writes it, padded with spaces so that data are aligned.
-std::string header_text(const Tensors& tensors,
+/// Throws Error with the path for a name or metadata that is not UTF-8.
+std::string header_text(const std::filesystem::path& path, const Tensors& tensors,
                         const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::vector<Json::Member> header;
+  if (!metadata.empty()) {
+    std::vector<Json::Member> entries;
+    for (const auto& [key, value] : metadata) entries.push_back({key, value});
+    header.push_back({"__metadata__", Json::object(std::move(entries))});
+  }
   std::size_t begin = 0;
   for (const auto& [name, tensor] : tensors) {
-    std::vector<std::int64_t> sizes;
-    for (int axis = 0; axis < tensor.shape().rank(); ++axis) sizes.push_back(tensor.shape()[axis]);
+    Json sizes = Json::list();
+    for (int axis = 0; axis < tensor.shape().rank(); ++axis) sizes.append(tensor.shape()[axis]);
     const std::size_t end = begin + tensor.bytes();
-    header.push_back({name, nlohmann::ordered_json{{"dtype", format_name(tensor.dtype())},
-                                                   {"shape", sizes},
-                                                   {"data_offsets", {begin, end}}}});
+    header.push_back({name, Json::object({{"dtype", format_name(tensor.dtype())},
+                                          {"shape", std::move(sizes)},
+                                          {"data_offsets", Json::list({begin, end})}})});
     begin = end;
   }
-  std::string text = header.dump();
+  std::string text = Json::object(std::move(header)).dump(Json::one_line, path.string());
   text.resize((text.size() + 7) / 8 * 8, ' ');
   return text;
 }
@@ -63,12 +68,7 @@ void write_safetensors(const std::filesystem::path& path, const Tensors& tensors
     ensure(tensor.device() == DeviceKind::Cpu, "write_safetensors: tensors in the host's memory");
   }
 
-  std::string header;
-  try {
-    header = header_text(tensors, metadata);
-  } catch (const nlohmann::json::exception&) {
-    throw Error(path.string() + ": a tensor's name or the metadata is not UTF-8");
-  }
+  const std::string header = header_text(path, tensors, metadata);
   if (header.size() > 100'000'000) {  // what readers of the format take
     throw Error(path.string() + ": the names and metadata need a header beyond 100 MB");
   }

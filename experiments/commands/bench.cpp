@@ -1,7 +1,6 @@
 #include <cstdio>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "data/batch_plan.h"
 #include "data/glue.h"
@@ -11,7 +10,7 @@
 #include "experiments/config_fields.h"
 #include "experiments/model_folder.h"
 #include "tensor/file.h"
-#include "tensor/json_text.h"
+#include "tensor/json_keys.h"
 
 namespace basis {
 namespace {
@@ -37,22 +36,20 @@ std::vector<HostBatch> glue_batches(const BenchOptions& options, const TaskData&
 
 /// settings.json of benchmarks/peers/agreement.py: the same training on both sides.
 void apply_settings(const std::filesystem::path& path, BenchStepOptions& bench) {
-  const nlohmann::json json = parse_json(read_file(path), path.string());
-  try {
-    bench.train.learning_rate = json.at("learning_rate").get<double>();
-    bench.train.weight_decay = json.at("weight_decay").get<double>();
-    bench.train.clip_norm = json.at("clip_norm").get<double>();
-    bench.train.epsilon = json.at("epsilon").get<double>();
-    bench.train.beta1 = json.at("betas").at(0).get<double>();
-    bench.train.beta2 = json.at("betas").at(1).get<double>();
-    bench.train.schedule = json.at("schedule").get<std::string>();
-    bench.train.warmup_share = json.at("warmup_share").get<double>();
-    bench.seed = json.at("seed").get<std::int64_t>();
-    bench.outputs = json.at("outputs").get<std::int64_t>();
-    bench.method = method_preset(json.at("method").get<std::string>());
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(path.string() + ": " + error.what());
-  }
+  const JsonKeys keys = JsonKeys::read(path);
+  bench.train.learning_rate = keys.number("learning_rate");
+  bench.train.weight_decay = keys.number("weight_decay");
+  bench.train.clip_norm = keys.number("clip_norm");
+  bench.train.epsilon = keys.number("epsilon");
+  const std::vector<double> betas = keys.numbers("betas");
+  if (betas.size() != 2) keys.fail("betas", fmt::format("has {} numbers, not 2", betas.size()));
+  bench.train.beta1 = betas[0];
+  bench.train.beta2 = betas[1];
+  bench.train.schedule = keys.text("schedule");
+  bench.train.warmup_share = keys.number("warmup_share");
+  bench.seed = keys.integer("seed");
+  bench.outputs = keys.integer("outputs");
+  bench.method = method_preset(keys.text("method"));
 }
 
 void write_losses(const std::filesystem::path& path, const std::vector<double>& losses) {
@@ -107,14 +104,14 @@ int bench_step_command(const BenchOptions& options) {
   const BenchStepResult result = bench_step(bench, dev);
   if (options.losses) write_losses(*options.losses, result.losses);
   if (options.predictions) write_logits(*options.predictions, result.logits);
-  fmt::print("{}\n", nlohmann::ordered_json{{"step_s", result.step_s},
-                                            {"tokens_per_s", result.tokens_per_s},
-                                            {"peak_mib", result.peak_mib},
-                                            {"isa", result.isa},
-                                            {"minflt_per_step", result.minflt_per_step},
-                                            {"system_s", result.system_s},
-                                            {"steps", result.losses.size()}}
-                         .dump());
+  const Json json = Json::object({{"step_s", result.step_s},
+                                  {"tokens_per_s", result.tokens_per_s},
+                                  {"peak_mib", result.peak_mib},
+                                  {"isa", result.isa},
+                                  {"minflt_per_step", result.minflt_per_step},
+                                  {"system_s", result.system_s},
+                                  {"steps", result.losses.size()}});
+  fmt::print("{}\n", json.dump());
   return 0;
 }
 

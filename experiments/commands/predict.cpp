@@ -3,7 +3,6 @@
 #include <iostream>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "autograd/rows.h"
 #include "data/batch.h"
@@ -12,6 +11,7 @@
 #include "experiments/commands/input_lines.h"
 #include "experiments/model_folder.h"
 #include "experiments/task_scores.h"
+#include "tensor/json.h"
 
 namespace basis {
 namespace {
@@ -89,7 +89,7 @@ int predict_command(const PredictOptions& options) {
         out += "]";
         if (has_labels) {
           const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
-          out += ", \"label\": " + nlohmann::json(labels[static_cast<std::size_t>(best)]).dump();
+          out += ", \"label\": " + Json(labels[static_cast<std::size_t>(best)]).dump();
         }
         out += "}\n";
       });

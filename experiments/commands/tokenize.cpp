@@ -2,14 +2,12 @@
 #include <iostream>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "data/wordpiece.h"
 #include "experiments/commands/commands.h"
 #include "experiments/commands/input_lines.h"
 #include "tensor/error.h"
-#include "tensor/file.h"
-#include "tensor/json_text.h"
+#include "tensor/json.h"
 
 namespace basis {
 namespace {
@@ -20,10 +18,10 @@ std::int64_t longest_of(const std::filesystem::path& model) {
   const std::filesystem::path path = model / "config.json";
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return usual;
-  const nlohmann::json json = parse_json(read_file(path), path.string());
-  const auto found = json.find("max_position_embeddings");
-  if (!json.is_object() || found == json.end() || !found->is_number_integer()) return usual;
-  const auto longest = found->get<std::int64_t>();
+  const Json json = Json::read(path);
+  const Json* found = json.find("max_position_embeddings");
+  if (found == nullptr || !found->is_integer()) return usual;
+  const std::int64_t longest = found->integer();
   return longest >= 3 && longest <= 1'000'000 ? longest : usual;
 }
 

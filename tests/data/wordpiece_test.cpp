@@ -238,12 +238,12 @@ TEST_F(WordPieceFiles, RefuseAVocabularyThatCannotServe) {
 TEST_F(WordPieceFiles, RefuseAConfigThatIsWrong) {
   const std::string vocabulary = "[UNK]\n[CLS]\n[SEP]\n";
   const std::pair<const char*, const char*> cases[] = {
-      {"[]", "expected an object"},
-      {"{\"do_lower_case\": 1}", "do_lower_case is 1, expected true or false"},
-      {"{\"unk_token\": 5}", "unk_token is 5"},
+      {"[]", "tokenizer_config.json: not a JSON object"},
+      {"{\"do_lower_case\": 1}", "\"do_lower_case\" is 1, not true or false"},
+      {"{\"unk_token\": 5}", "\"unk_token\" is 5, not a token"},
       {"{\"unk_token\": \"<unk>\"}", "lacks <unk>"},
       {"{\"additional_special_tokens\": [\"[X]\"]}", "lacks [X]"},
-      {"{\"tokenizer_class\": \"RobertaTokenizer\"}", "expected BertTokenizer"},
+      {"{\"tokenizer_class\": \"RobertaTokenizer\"}", "is \"RobertaTokenizer\", not BertTokenizer"},
       {"{", "tokenizer_config.json:1"},
   };
   for (const auto& [config, message] : cases) {

@@ -69,10 +69,31 @@ TEST_F(PlanFile, ReadsBack) {
 }
 
 TEST_F(PlanFile, ThatIsDamagedIsAnError) {
-  for (const char* text : {"", "[]", "{\"name\": 3}", "{\"name\": \"x\", \"stages\": [{}]}"}) {
-    write_file_atomically(folder_ / "plan.json", text);
-    EXPECT_THROW(read_plan(folder_), Error) << text;
+  const auto stage = [](const std::string& kind, const std::string& inputs) {
+    return R"({"name": "x", "stages": [{"kind": ")" + kind + R"(", "label": "a", "folder": "b",)" +
+           R"("identity": "c", "task": "", "method": "", "seed": 0, "inputs": )" + inputs + "}]}";
+  };
+  struct Case {
+    std::string text;
+    const char* message;
+  };
+  for (const Case& bad :
+       {Case{"", "plan.json:1: "}, Case{"[]", "not a JSON object"},
+        Case{"{\"name\": 3}", "\"name\" is 3, not a string"},
+        Case{R"({"name": "x", "stages": [{}]})", "\"stages[0].kind\" is missing"},
+        Case{stage("other", "[]"), "\"stages[0].kind\" is \"other\", not a kind of stage"},
+        Case{stage("pretrain", "[0]"), "\"stages[0].inputs\" names a stage that is not before"},
+        Case{stage("pretrain", "[-1]"), "\"stages[0].inputs[0]\" is -1, not an integer from 0"}}) {
+    write_file_atomically(folder_ / "plan.json", bad.text);
+    try {
+      read_plan(folder_);
+      ADD_FAILURE() << "no error: " << bad.text;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(bad.message));
+    }
   }
+  write_file_atomically(folder_ / "plan.json", stage("pretrain", "[]"));
+  EXPECT_EQ(read_plan(folder_).stages.size(), 1u);
 }
 
 // ---- Identity: one change of a config, and which of four stages become others

@@ -217,27 +217,27 @@ TEST_F(BadAdapter, NamesTheKeyOfTheConfig) {
   };
   const Damage damages[] = {
       {R"({"basis_adapter": null})", "neither our \"basis_adapter\" nor PEFT's \"peft_type\""},
-      {R"({"basis_adapter": 2})", "\"basis_adapter\" is not an integer from 1 to 1"},
+      {R"({"basis_adapter": 2})", "\"basis_adapter\" is 2, not an integer from 1 to 1"},
       {R"({"kind": "full"})", "\"kind\" has \"full\"; known are \"head\", \"bitfit\""},
       {R"({"rank": null})", "\"rank\" is missing"},
-      {R"({"rank": 0})", "\"rank\" is not an integer from 1"},
-      {R"({"rank": 18446744073709551615})", "\"rank\" is not an integer from 1"},
+      {R"({"rank": 0})", "\"rank\" is 0, not an integer from 1"},
+      {R"({"rank": 18446744073709551615})", "is 18446744073709551615, not an integer from 1"},
       {R"({"rank": 25})", "rank 25 is not between 1 and 24, the rank of"},
-      {R"({"form": "band", "bandwidth": 3})", "\"bandwidth\" is not an integer from 0 to 2"},
-      {R"({"form": 3})", "\"form\" is not a string"},
+      {R"({"form": "band", "bandwidth": 3})", "\"bandwidth\" is 3, not an integer from 0 to 2"},
+      {R"({"form": 3})", "\"form\" is 3, not a string"},
       {R"({"basis": "best"})", "known are \"leading\", \"trailing\", \"random\""},
       {R"({"targets": ["query", "q"]})", "\"targets\" has \"q\""},
       {R"({"targets": []})", "\"targets\" is empty"},
-      {R"({"targets": "query"})", "\"targets\" is not a list of strings"},
+      {R"({"targets": "query"})", "\"targets\" is \"query\", not a list of strings"},
       {R"({"kind": "lora", "alpha": -1})", "\"alpha\" is negative"},
-      {R"({"kind": "lora", "alpha": "x"})", "\"alpha\" is not a number"},
+      {R"({"kind": "lora", "alpha": "x"})", "\"alpha\" is \"x\", not a number"},
       {R"({"dropout": 1})", "\"dropout\" is outside [0, 1)"},
-      {R"({"seed": -1})", "\"seed\" is not an integer of 64 bits from 0"},
+      {R"({"seed": -1})", "\"seed\" is -1, not an integer of 64 bits from 0"},
       {R"({"head": "cls"})", "\"head\" is neither"},
-      {R"({"outputs": 0})", "\"outputs\" is not an integer from 1"},
+      {R"({"outputs": 0})", "\"outputs\" is 0, not an integer from 1"},
       {R"({"labels": ["a"]})", "\"labels\" names 1 labels for 3 outputs"},
-      {R"({"base": 3})", "\"base\" is not an object"},
-      {R"({"base": {"fingerprint": 3}})", "\"fingerprint\" is not a string"},
+      {R"({"base": 3})", "\"base\" is 3, not an object"},
+      {R"({"base": {"fingerprint": 3}})", "\"base.fingerprint\" is 3, not a string"},
   };
   const std::string whole = read_file(saved() / "adapter_config.json");
   for (const Damage& damage : damages) {
@@ -246,7 +246,7 @@ TEST_F(BadAdapter, NamesTheKeyOfTheConfig) {
     EXPECT_THAT(message_of_loading(), HasSubstr(damage.message)) << damage.patch;
   }
   write_file_atomically(path("a") / "adapter_config.json", "[]");
-  EXPECT_THAT(message_of_loading(), HasSubstr("is not a JSON object"));
+  EXPECT_THAT(message_of_loading(), HasSubstr("not a JSON object"));
   write_file_atomically(path("a") / "adapter_config.json", whole.substr(0, whole.size() / 2));
   EXPECT_THAT(message_of_loading(), HasSubstr("adapter_config.json:"));
 }

@@ -110,7 +110,7 @@ TEST_F(PeftFolder, IsRefusedWithTheKeyThatIsNotPlainLora) {
   };
   const Damage damages[] = {
       {R"j({"peft_type": "VERA"})j", "\"peft_type\" is \"VERA\"; only LORA is read"},
-      {R"j({"peft_type": 3})j", "\"peft_type\" is not a string"},
+      {R"j({"peft_type": 3})j", "\"peft_type\" is 3, not a string"},
       {R"j({"task_type": "CAUSAL_LM"})j", "\"task_type\" is \"CAUSAL_LM\""},
       {R"j({"bias": "all"})j", "\"bias\" is \"all\""},
       {R"j({"use_dora": true})j", "\"use_dora\" is set"},
@@ -121,12 +121,12 @@ TEST_F(PeftFolder, IsRefusedWithTheKeyThatIsNotPlainLora) {
       {R"j({"layers_to_transform": 0})j", "\"layers_to_transform\" is set"},
       {R"j({"exclude_modules": "x"})j", "\"exclude_modules\" is set"},
       {R"j({"init_lora_weights": "pissa_niter_4"})j", "changes the base weights"},
-      {R"j({"r": 0})j", "\"r\" is not an integer from 1"},
+      {R"j({"r": 0})j", "\"r\" is 0, not an integer from 1"},
       {R"j({"r": 30})j", "rank 30 is not between 1 and 24"},
       {R"j({"r": 4})j", "is (3, 24), the adapter's settings and the model want (4, 24)"},
       {R"j({"lora_alpha": 0})j", "\"lora_alpha\" is not positive"},
       {R"j({"lora_dropout": 1.5})j", "\"lora_dropout\" is outside [0, 1)"},
-      {R"j({"use_rslora": "yes"})j", "\"use_rslora\" is not true or false"},
+      {R"j({"use_rslora": "yes"})j", "\"use_rslora\" is \"yes\", not true or false"},
       {R"j({"basis_head": "cls"})j", "\"basis_head\" is neither"},
       {R"j({"target_modules": null})j", "\"target_modules\" is missing"},
       {R"j({"target_modules": ["q_proj"]})j", "matches none of the six matrices"},

@@ -160,6 +160,17 @@ Violations check_installed_header(const SourceFile& file, const std::set<std::st
   return violations;
 }
 
+Violations check_slow_headers(const SourceFile& file) {
+  if (file.path == "tensor/json.cpp" || first_folder(file.path) == "tests") return {};
+  Violations violations;
+  for (const Include& include : includes_of(file)) {
+    if (first_folder(include.path) != "nlohmann") continue;
+    violations.push_back(at(file, include.line) + "includes " + include.path +
+                         ", which takes seconds to compile; include tensor/json.h");
+  }
+  return violations;
+}
+
 Violations check_length(const SourceFile& file) {
   constexpr int longest_source = 500;
   constexpr int longest_test = 700;

@@ -30,6 +30,10 @@ Violations check_links(const SourceFile& file);
 /// An installed header includes the standard library and installed headers, nothing else.
 Violations check_installed_header(const SourceFile& file, const std::set<std::string>& installed);
 
+/// nlohmann's JSON costs every file that includes it seconds of compile time: outside the tests
+/// only tensor/json.cpp does.
+Violations check_slow_headers(const SourceFile& file);
+
 /// At most 500 lines of code in a file, 700 in a test.
 Violations check_length(const SourceFile& file);
 

@@ -67,6 +67,10 @@ TEST(Tree, InstalledHeadersIncludeOnlyTheStandardLibraryAndEachOther) {
             "");
 }
 
+TEST(Tree, IncludesSlowHeadersInOneFileEach) {
+  EXPECT_EQ(in_tree(check_slow_headers), "");
+}
+
 TEST(Tree, FilesAreShort) {
   EXPECT_EQ(in_tree(check_length), "");
 }
@@ -126,10 +130,23 @@ TEST(InstalledHeader, ThirdPartyAndPrivateIncludesAreCaught) {
         << good;
   }
   for (const char* bad : {"<fmt/format.h>", "<nlohmann/json.hpp>", "<toml++/toml.h>", "<cblas.h>",
-                          "<gtest/gtest.h>", "\"tensor/json_text.h\"", "<tensor/tensor.h>"}) {
+                          "<gtest/gtest.h>", "\"tensor/mine.h\"", "<tensor/tensor.h>"}) {
     EXPECT_EQ(check_installed_header({"nn/a.h", std::string("#include ") + bad}, installed).size(),
               1U)
         << bad;
+  }
+}
+
+TEST(SlowHeaders, AreAllowedInTheirOneFileAndInTests) {
+  const char* include = "#include <nlohmann/json.hpp>\n";
+  for (const char* path : {"tensor/json.cpp", "tests/nn/a.cpp"}) {
+    EXPECT_THAT(check_slow_headers({path, include}), IsEmpty()) << path;
+  }
+  EXPECT_THAT(check_slow_headers({"nn/a.cpp", include}),
+              ElementsAre("nn/a.cpp:1: includes nlohmann/json.hpp, which takes seconds to compile; "
+                          "include tensor/json.h"));
+  for (const char* path : {"tensor/json.h", "basis.h", "benchmarks/a.cpp", "examples/a.cpp"}) {
+    EXPECT_EQ(check_slow_headers({path, "#include <nlohmann/json_fwd.hpp>\n"}).size(), 1U) << path;
   }
 }
 

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "tensor/error.h"
-#include "tensor/json_text.h"
 #include "tensor/mapped_file.h"
 #include "tests/tensor/file_fixture.h"
 
@@ -105,42 +104,6 @@ TEST_F(File, MapsAnEmptyFileAndRefusesAFolder) {
   EXPECT_EQ(MappedFile::open(path("empty"))->size(), 0u);
   EXPECT_THAT(error_of([&] { MappedFile::open(folder()); }), HasSubstr("it is a folder"));
   EXPECT_THAT(error_of([&] { MappedFile::open(path("none")); }), HasSubstr("no such file"));
-}
-
-struct BadJson {
-  const char* what;
-  std::string text;
-  const char* place;
-  const char* reason;
-};
-
-TEST(FileJson, RefusesWithTheLineAndTheReason) {
-  const BadJson cases[] = {
-      {"empty", "", "c.json:1: ", "unexpected end of input"},
-      {"cut", "{\n \"a\": 1,\n", "c.json:2: ", "unexpected end of input"},
-      {"wrong letter", "{\n\n \"a\": x}", "c.json:3: ", "invalid literal"},
-      {"duplicate", "{\"a\": 1,\n \"b\": {\"a\": 2},\n \"a\": 3}",
-       "c.json:3: ", "duplicate key \"a\""},
-      {"duplicate by escape", "{\"a\": 1, \"\\u0061\": 3}", "c.json:1: ", "duplicate key \"a\""},
-      {"trailing", "{}\n{}", "c.json:2: ", "expected end of input"},
-      {"NUL", std::string("{}\n\0x", 5), "c.json:2: ", "NUL"},
-      {"not UTF-8", "{\n\"a\": \"\xff\"}", "c.json:2: ", "ill-formed UTF-8"},
-      {"overlong UTF-8", "\"\xc0\x80\"", "c.json:1: ", "ill-formed UTF-8"},
-      {"NaN", "{\"a\": NaN}", "c.json:1: ", "invalid literal"},
-      {"beyond double", "\n1e999", "c.json:2: ", "number overflow"},
-      {"deep arrays", std::string(100000, '['), "c.json:1: ", "nested deeper than 64"},
-      {"65 levels", std::string(65, '[') + std::string(65, ']'), "c.json:1: ", "nested deeper"},
-  };
-  for (const BadJson& bad : cases) {
-    EXPECT_THAT(error_of([&] { parse_json(bad.text, "c.json"); }),
-                AllOf(testing::StartsWith(bad.place), HasSubstr(bad.reason)))
-        << bad.what;
-  }
-}
-
-TEST(FileJson, TakesWhatIsAllowed) {
-  EXPECT_EQ(parse_json("{\"a\": {\"b\": 1}, \"b\": [{\"a\": 2}, {\"a\": 3}]}", "")["b"][1]["a"], 3);
-  EXPECT_NO_THROW(parse_json(std::string(64, '[') + std::string(64, ']'), ""));
 }
 
 }  // namespace
