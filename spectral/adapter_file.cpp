@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "spectral/adapter_basis_file.h"
 #include "spectral/adapter_file_tensors.h"
 #include "spectral/fingerprint.h"
 #include "spectral/peft_folder.h"
@@ -17,6 +18,7 @@ using Form = AdapterMethod::Form;
 
 constexpr const char* format_key = "basis_adapter";
 constexpr std::int64_t format_version = 1;
+constexpr const char* basis_file_key = "basis_file";
 constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
 
 std::string same_name(const std::string& name) {
@@ -61,6 +63,9 @@ Json config_of(const SequenceClassifier& model, const AdapterMethod& method) {
   const BertConfig& base = model.config();
   Json config = Json::object({{format_key, format_version}});
   write_method(config, method);
+  if (const std::string file = basis_file_name(model, method); !file.empty()) {
+    config.set(basis_file_key, file);
+  }
   config.set("head", base.head);
   config.set("outputs", model.outputs());
   config.set("labels", Json::texts(base.labels));
@@ -90,7 +95,8 @@ void read_spectral(const JsonKeys& keys, AdapterMethod& method) {
   constexpr BasisKind bases[] = {BasisKind::Leading, BasisKind::Trailing, BasisKind::Random};
   method.form = named(keys, "form", keys.text("form"), forms);
   if (method.form == Form::Band) {
-    method.bandwidth = keys.integer("bandwidth", 0, method.rank - 1);
+    const std::int64_t most = method.rank == 0 ? 1 << 20 : method.rank - 1;
+    method.bandwidth = keys.integer("bandwidth", 0, most);
   }
   method.basis = named(keys, "basis", keys.text("basis"), bases);
 }
@@ -100,7 +106,7 @@ AdapterMethod read_method(const JsonKeys& keys) {
   AdapterMethod method;
   method.kind = named(keys, "kind", keys.text("kind"), kinds);
   if (method.kind != Kind::Lora && method.kind != Kind::Spectral) return method;
-  method.rank = keys.integer("rank", 1, 1 << 20);
+  method.rank = keys.integer("rank", method.kind == Kind::Spectral ? 0 : 1, 1 << 20);
   if (method.kind == Kind::Spectral) {
     read_spectral(keys, method);
   } else {
@@ -127,6 +133,11 @@ AdapterInfo read_own_info(const JsonKeys& keys) {
   keys.integer(format_key, format_version, format_version);
   AdapterInfo info;
   info.method = read_method(keys);
+  const bool is_full_rank = info.method.kind == Kind::Spectral && info.method.rank == 0;
+  if (is_full_rank) info.basis_file = keys.text(basis_file_key);
+  if (info.basis_file.find('/') != std::string::npos) {
+    keys.fail(basis_file_key, "is a path, not the name of a file");
+  }
   info.head = keys.text("head");
   if (info.head != "mean" && info.head != "pooler") {
     keys.fail("head", "is neither \"mean\" nor \"pooler\"");
@@ -178,7 +189,7 @@ AdapterMethod load_adapter(Backend& backend, Allocator& allocator,
   check_base(folder, info, model);
   attach_stored(backend, allocator, model, info.method,
                 adapter_tensors_in(folder, model, info.method), open_adapter_tensors(folder),
-                same_name);
+                same_name, open_basis_file(folder, info.basis_file));
   return info.method;
 }
 

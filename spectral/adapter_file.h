@@ -15,13 +15,15 @@ struct AdapterInfo {
   std::int64_t outputs = 0;
   std::vector<std::string> labels;  // empty where none are known
   std::string problem_type;         // as in BertConfig
+  std::string basis_file;           // of a full-rank basis beside the tensors; empty without one
   std::string base_fingerprint;     // of the encoder it was made on; empty in PEFT's folders
   std::string base_sizes;           // of that encoder, for messages; empty likewise
 };
 
 /// Writes `folder` (made where it is missing): `adapter_model.safetensors` with every factor,
 /// trained and frozen (SVD bits differ between processors), the head and BitFit's biases under our
-/// parameters' names; then `adapter_config.json`, last, so that a folder with one is whole.
+/// parameters' names; a full-rank basis in a file of its own (spectral/adapter_basis_file.h); then
+/// `adapter_config.json`, last, so that a folder with one is whole.
 /// `method` is what was attached. Throws Error for `full` (save the model instead), adapters that
 /// are merged or that `method` does not describe, and where a file cannot be written.
 void save_adapter(const std::filesystem::path& folder, const SequenceClassifier& model,

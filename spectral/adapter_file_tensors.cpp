@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "spectral/adapter_basis_file.h"
 #include "tensor/file.h"
 
 namespace basis {
@@ -24,8 +25,7 @@ void add_lora(std::vector<NamedShape>& tensors, const std::string& matrix, const
 }
 
 void add_spectral(std::vector<NamedShape>& tensors, const std::string& matrix, const Shape& weight,
-                  const AdapterMethod& method) {
-  const std::int64_t k = method.rank;
+                  const AdapterMethod& method, std::int64_t k) {
   tensors.emplace_back(matrix + ".spectral_U", Shape{weight[0], k});
   tensors.emplace_back(matrix + ".spectral_V", Shape{k, weight[1]});
   switch (method.form) {
@@ -51,15 +51,11 @@ void add_factors(std::vector<NamedShape>& tensors, const SequenceClassifier& mod
     for (const MatrixKind kind : targets_of(method)) {
       const std::string matrix = bert_matrix_name(layer, kind);
       const Shape& weight = model.parameters().at(matrix + ".weight").shape();
-      const std::int64_t full_rank = std::min(weight[0], weight[1]);
-      if (method.rank < 1 || method.rank > full_rank) {
-        throw Error(fmt::format("rank {} is not between 1 and {}, the rank of {}.weight {}",
-                                method.rank, full_rank, matrix, weight.to_string()));
-      }
+      const std::int64_t rank = rank_on(method, matrix + ".weight", weight);
       if (method.kind == AdapterMethod::Kind::Lora) {
-        add_lora(tensors, matrix, weight, method.rank);
+        add_lora(tensors, matrix, weight, rank);
       } else {
-        add_spectral(tensors, matrix, weight, method);
+        add_spectral(tensors, matrix, weight, method, rank);
       }
     }
   }
@@ -180,9 +176,11 @@ void write_adapter_folder(const std::filesystem::path& folder, const SequenceCla
   if (failure) throw Error(fmt::format("{}: {}", folder.string(), failure.message()));
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& [name, shape] : adapter_tensors(model, method)) {
+    if (stands_in_basis_file(method, name)) continue;
     tensors.emplace_back(name_in_file(name), model.parameters().at(name).value());
   }
   write_safetensors(folder / tensors_file, tensors, metadata);
+  write_basis_file(folder, model, method);
   write_file_atomically(config_path, config_text);
 }
 
@@ -214,17 +212,24 @@ SafeTensors open_adapter_tensors(const std::filesystem::path& folder) {
 
 void attach_stored(Backend& backend, Allocator& allocator, SequenceClassifier& model,
                    const AdapterMethod& method, const std::vector<NamedShape>& wanted,
-                   const SafeTensors& file, const NameInFile& name_in_file) {
+                   const SafeTensors& file, const NameInFile& name_in_file,
+                   const std::optional<SafeTensors>& basis) {
   for (const auto& parameter : model.parameters().all()) {
     if (parameter->role() == ParameterRole::Adapter) {
       throw Error("the model has an adapter already: load another copy of the model");
     }
   }
-  check_stored(wanted, file, name_in_file);
+  std::vector<NamedShape> own, beside;
+  for (const NamedShape& tensor : wanted) {
+    (basis && stands_in_basis_file(method, tensor.first) ? beside : own).push_back(tensor);
+  }
+  check_stored(own, file, name_in_file);
+  if (basis) check_stored(beside, *basis, name_in_file);
   const DType dtype = model.parameters().at("classifier.weight").value().dtype();
   std::vector<Tensor> values;
   for (const auto& [name, shape] : wanted) {
-    const Tensor stored = file.real_tensor(name_in_file(name), dtype);
+    const SafeTensors& source = basis && stands_in_basis_file(method, name) ? *basis : file;
+    const Tensor stored = source.real_tensor(name_in_file(name), dtype);
     values.push_back(Tensor::allocate(allocator, shape, dtype, backend.device()));
     backend.copy_to_device(stored.bytes_begin(), values.back().bytes_begin(), stored.bytes());
   }

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,10 +52,12 @@ void check_fits_head(const std::filesystem::path& folder, const AdapterInfo& inf
 /// `folder`/adapter_model.safetensors. Throws Error, with a hint where a pickle lies there instead.
 SafeTensors open_adapter_tensors(const std::filesystem::path& folder);
 
-/// Checks that `file` holds `wanted` and nothing else, attaches `method` without an SVD and
+/// Checks that `file` (with `basis`, the file of spectral/adapter_basis_file.h) holds `wanted` and
+/// nothing else, attaches `method` without an SVD and
 /// fills all of `wanted`. Throws Error with `model` as it was.
 void attach_stored(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
                    const std::vector<NamedShape>& wanted, const SafeTensors& file,
-                   const NameInFile& name_in_file);
+                   const NameInFile& name_in_file,
+                   const std::optional<SafeTensors>& basis = std::nullopt);
 
 }  // namespace basis

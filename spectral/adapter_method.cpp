@@ -44,6 +44,16 @@ Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, s
   return select_basis(svd(to_matrix(weight.value().view())), kind, k, own_seed);
 }
 
+std::int64_t rank_on(const AdapterMethod& method, const std::string& weight, const Shape& shape) {
+  const std::int64_t full = std::min(shape[0], shape[1]);
+  const std::int64_t rank = method.rank == 0 ? full : method.rank;
+  if (rank < 1 || rank > full) {
+    throw Error(fmt::format("rank {} is not between 1 and {}, the rank of {} {}", rank, full,
+                            weight, shape.to_string()));
+  }
+  return rank;
+}
+
 bool merged_costs_less(std::int64_t tokens, std::int64_t out, std::int64_t in, std::int64_t k) {
   return 2 * tokens * in * out + 4 * in * out * k < 4 * tokens * k * (in + out);
 }
@@ -62,12 +72,7 @@ class Attacher {
         basis_source_(basis_source) {}
 
   void fill(Linear& linear, std::int64_t layer, MatrixKind kind) {
-    const std::int64_t full = std::min(linear.outputs(), linear.inputs());
-    rank_ = method_.rank == 0 ? full : method_.rank;
-    if (rank_ < 1 || rank_ > full) {
-      throw Error(fmt::format("rank {} is not between 1 and {}, the rank of {} {}", rank_, full,
-                              linear.weight().name(), linear.weight().shape().to_string()));
-    }
+    rank_ = rank_on(method_, linear.weight().name(), linear.weight().shape());
     Adapter adapter;
     adapter.terms.push_back(method_.kind == AdapterMethod::Kind::Lora ? lora(linear)
                                                                       : spectral(linear));

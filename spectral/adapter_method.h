@@ -29,6 +29,10 @@ struct AdapterMethod {
   std::int64_t tokens_per_step = 1;  // T, from which Auto counts costs
 };
 
+/// The rank on a weight (out, in): the method's, or min(out, in) where that is 0. Throws Error,
+/// naming the weight, where it does not fit.
+std::int64_t rank_on(const AdapterMethod& method, const std::string& weight, const Shape& shape);
+
 /// "full", "head", "bitfit", "lora", "spectral".
 const char* name_of(AdapterMethod::Kind kind);
 /// "diagonal", "band", "core".

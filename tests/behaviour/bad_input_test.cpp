@@ -210,7 +210,8 @@ TEST_F(BadInput, EnormousSizesTakeNoMemory) {
   };
   const BadContent cases[] = {
       {with("hidden_size", "1000000000000"), "is 1000000000000, not from 1 to 65536"},
-      {with("vocab_size", "9223372036854775808"), "beyond 64 bits"},
+      {with("vocab_size", "9223372036854775808"),
+       "is 9223372036854775808, not an integer below 2^63"},
       {with("vocab_size", "10000000"), "10000000"},
       {with("hidden_size", "65536"), "expected (1852, 65536)"},
       {with("intermediate_size", "1048576"), "expected (1048576, 32)"},
@@ -261,8 +262,7 @@ TEST_F(BadInput, AVocabularyThatIsNotTheModels) {
   }
   write("model/vocab.txt", whole);
   write("model/tokenizer_config.json", "{\"do_lower_case\": 3}");
-  expect_refusal(predict,
-                 "model/tokenizer_config.json: do_lower_case is 3, expected true or false");
+  expect_refusal(predict, "model/tokenizer_config.json: \"do_lower_case\" is 3, not true or false");
   write("model/tokenizer_config.json", std::string(100'000, '['));
   expect_refusal(predict, "model/tokenizer_config.json:1: nested deeper");
 }
@@ -314,11 +314,13 @@ TEST_F(BadInput, AnAdapterThatDoesNotFit) {
   };
   const BadContent cases[] = {
       {with("\"rank\": 2", "\"rank\": 33"), "adapter: rank 33 is not between 1 and 32"},
-      {with("\"rank\": 2", "\"rank\": 0"), "\"rank\" is not an integer from 1 to"},
-      {with("\"rank\": 2", "\"rank\": 4611686018427387904"), "\"rank\" is not an integer from 1"},
+      {with("\"rank\": 2", "\"rank\": 0"), "\"rank\" is 0, not an integer from 1 to"},
+      {with("\"rank\": 2", "\"rank\": 4611686018427387904"),
+       "\"rank\" is 4611686018427387904, not an integer from 1"},
       {with("\"rank\": 2", "\"rank\": 3"), "the adapter's settings and the model want"},
       {with("\"kind\": \"lora\"", "\"kind\": \"dora\""), "\"kind\" has \"dora\"; known are"},
-      {with("\"hidden_size\": 32", "\"hidden_size\": -1"), "\"hidden_size\" is not an integer"},
+      {with("\"hidden_size\": 32", "\"hidden_size\": -1"),
+       "\"base.hidden_size\" is -1, not an integer"},
       {with("\"fingerprint\": \"", "\"fingerprint\": \"0"),
        "the adapter was made on the encoder 0"},
       {"", "adapter/adapter_config.json:1: "},

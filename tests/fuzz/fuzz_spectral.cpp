@@ -50,11 +50,15 @@ void check(const AdapterInfo& info) {
   demand(info.labels.empty() || std::ssize(info.labels) == info.outputs, "a label an output");
   demand(method.kind != Kind::Full, "an adapter");
   if (method.kind != Kind::Lora && method.kind != Kind::Spectral) return;
-  demand(method.rank >= 1 && !method.targets.empty(), "what attach takes");
+  // Rank 0: every singular vector, and then their file is named.
+  const bool is_full = method.kind == Kind::Spectral && method.rank == 0;
+  demand(method.rank >= 1 || (is_full && !info.basis_file.empty()), "a rank or a basis file");
+  demand(!method.targets.empty(), "what attach takes");
   demand(std::isfinite(method.alpha) && method.alpha >= 0, "a scale");
   demand(method.dropout >= 0 && method.dropout < 1, "a dropout");
   if (method.form == AdapterMethod::Form::Band) {
-    demand(method.bandwidth >= 0 && method.bandwidth < method.rank, "a band within the rank");
+    demand(method.bandwidth >= 0 && (is_full || method.bandwidth < method.rank),
+           "a band within the rank");
   }
 }
 

@@ -67,15 +67,8 @@ void forward(int threads, ConstMatrixView q, ConstMatrixView k, ConstMatrixView 
 
   Carver shared(workspace);
   const TaskOrder order(shared, sequences);
-  auto tiles_of = [&](Index part) {
-    Carver carver = shared;
-    for (Index before = 0; before < part; ++before) {
-      ForwardTiles<T>(carver, sequences.longest, width);
-    }
-    return ForwardTiles<T>(carver, sequences.longest, width);
-  };
   for_tasks(threads, sequences, shape.heads, order, [&](Index part, const Task& task) {
-    ForwardTiles<T> tiles = tiles_of(part);
+    auto tiles = tiles_of<ForwardTiles<T>>(shared, part, sequences.longest, width);
     const Index length = task.length;
     const Index padded_length = padded<T>(length);
     const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
@@ -184,15 +177,8 @@ void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixV
   }
   Carver shared(workspace);
   const TaskOrder order(shared, sequences);
-  auto tiles_of = [&](Index part) {
-    Carver carver = shared;
-    for (Index before = 0; before < part; ++before) {
-      GradientTiles<T>(carver, sequences.longest, width);
-    }
-    return GradientTiles<T>(carver, sequences.longest, width);
-  };
   for_tasks(threads, sequences, shape.heads, order, [&](Index part, const Task& task) {
-    GradientTiles<T> tiles = tiles_of(part);
+    auto tiles = tiles_of<GradientTiles<T>>(shared, part, sequences.longest, width);
     const Index length = task.length;
     const Index padded_length = padded<T>(length);
     const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);

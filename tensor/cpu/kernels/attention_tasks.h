@@ -29,6 +29,13 @@ class Carver {
   std::uintptr_t address_;
 };
 
+/// The tiles of thread `part`, behind those of the threads before it.
+template <class Tiles>
+inline Tiles tiles_of(Carver shared, Index part, Index longest, Index width) {
+  for (Index before = 0; before < part; ++before) Tiles(shared, longest, width);
+  return Tiles(shared, longest, width);
+}
+
 /// Sequences sorted by length, longest first, so that threads dealt tasks in turn get equal work.
 struct TaskOrder {
   std::int32_t* sequence;  // (B)
