@@ -5,7 +5,6 @@
 #include "data/unicode.h"
 #include "data/wordpiece.h"
 #include "tensor/error.h"
-#include "tensor/file.h"
 #include "tests/data/plain_wordpiece.h"
 #include "tests/data/small_vocabulary.h"
 #include "tests/fuzz/mutator.h"

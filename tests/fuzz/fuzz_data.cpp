@@ -5,6 +5,7 @@
 
 #include "data/corpus.h"
 #include "data/table.h"
+#include "data/unicode.h"
 #include "tensor/error.h"
 #include "tests/fuzz/fuzz_files.h"
 #include "tests/fuzz/fuzz_targets.h"
@@ -42,7 +43,7 @@ void check_row(const TableRow& row, std::span<const TableColumn> columns) {
   demand(row.fields.size() == columns.size(), "a field for each column");
   for (std::size_t i = 0; i < columns.size(); ++i) {
     demand(row.fields[i].has_value() || !columns[i].is_required, "required columns are there");
-    if (row.fields[i]) demand(!find_invalid_utf8(*row.fields[i]), "fields are UTF-8");
+    if (row.fields[i]) demand(!unicode::find_invalid(*row.fields[i]), "fields are UTF-8");
   }
 }
 
@@ -103,7 +104,7 @@ std::vector<Paragraph> read_corpus(const std::filesystem::path& path) {
     demand(paragraph->begins_document || paragraph->line == line + 1,
            "only an empty line parts two paragraphs");
     demand(paragraph->text.find('\n') == std::string::npos, "a paragraph is a line");
-    demand(!find_invalid_utf8(paragraph->text), "paragraphs are UTF-8");
+    demand(!unicode::find_invalid(paragraph->text), "paragraphs are UTF-8");
     line = paragraph->line;
     paragraphs.push_back(std::move(*paragraph));
   }

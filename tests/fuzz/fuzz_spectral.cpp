@@ -31,15 +31,21 @@ std::vector<std::string> peft_config_seeds() {
       "init_lora_weights": "gaussian", "layers_to_transform": null})json"};
 }
 
+/// The head of a PEFT folder: its labels in the metadata, and a classifier with a row for each.
+std::string peft_head(const std::string& labels, int rows) {
+  const std::string bytes = std::to_string(rows * 12);
+  return safetensors_text(R"({"__metadata__":{"format":"pt","basis_labels":")" + labels +
+                              R"(","basis_problem_type":"single_label_classification"},)"
+                              R"("base_model.model.classifier.weight":{"dtype":"F32","shape":[)" +
+                              std::to_string(rows) + R"(,3],"data_offsets":[0,)" + bytes + "]}}",
+                          static_cast<std::size_t>(rows) * 12);
+}
+
 std::vector<std::string> peft_tensors_seeds() {
-  const std::string classifier =
-      R"("base_model.model.classifier.weight":{"dtype":"F32","shape":[2,3],)"
-      R"("data_offsets":[0,24]}})";
-  return {safetensors_text("{" + classifier, 24),
-          safetensors_text(R"({"__metadata__":{"format":"pt","basis_labels":"[\"no\",\"yes\"]",)"
-                           R"("basis_problem_type":"single_label_classification"},)" +
-                               classifier,
-                           24)};
+  return {safetensors_text(R"({"base_model.model.classifier.weight":{"dtype":"F32","shape":[2,3],)"
+                           R"("data_offsets":[0,24]}})",
+                           24),
+          peft_head(R"([\"no\",\"yes\"])", 2), peft_head(R"([\"a\"])", 1)};
 }
 
 void check(const AdapterInfo& info) {
