@@ -144,15 +144,14 @@ TEST_F(Interrupted, ByControlCItSaysHowToGoOnAndDoesSo) {
 }
 
 TEST_F(Interrupted, GoingOnWithAnotherNumberOfThreadsItSaysSo) {
-  // A stage that both signals find at work.
-  const std::vector<std::string> endless = {"--only", "pretrain", "--set",
-                                            "pretrain.steps=1000000"};
-  const auto child = start_run("threads", endless);
+  // A stage that lasts for seconds: both signals find it at work.
+  const std::vector<std::string> stage = {"--only", "pretrain", "--set", "pretrain.steps=5000"};
+  const auto child = start_run("threads", stage);
   ASSERT_TRUE(wait_for_steps(*child, "threads", 8)) << child->output();
   child->send(SIGINT);
   EXPECT_EQ(child->finish(), 130) << child->output();
 
-  std::vector<std::string> with_one = endless;
+  std::vector<std::string> with_one = stage;
   with_one.insert(with_one.end(), {"--set", "threads=1"});
   const auto next = start_run("threads", with_one);
   const std::string remark =
@@ -161,8 +160,8 @@ TEST_F(Interrupted, GoingOnWithAnotherNumberOfThreadsItSaysSo) {
   next->send(SIGINT);
   EXPECT_EQ(next->finish(), 130) << next->output();
   bool is_recorded = false;
-  for (const auto& stage : std::filesystem::directory_iterator(folder_ / "threads" / "stages")) {
-    const std::string log = read_file(stage.path() / "metrics.jsonl");
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "threads" / "stages")) {
+    const std::string log = read_file(entry.path() / "metrics.jsonl");
     is_recorded = is_recorded || log.find(remark) != std::string::npos;
   }
   EXPECT_TRUE(is_recorded) << "in metrics.jsonl";
