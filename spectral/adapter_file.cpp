@@ -112,6 +112,9 @@ AdapterMethod read_method(const JsonKeys& keys) {
   } else {
     method.alpha = keys.number("alpha");
     if (method.alpha < 0) keys.fail("alpha", "is negative");
+    if (method.alpha > std::numeric_limits<float>::max()) {
+      keys.fail("alpha", "makes a scale beyond f32");
+    }
   }
   for (const std::string& target : keys.texts("targets")) {
     method.targets.push_back(named(keys, "targets", target, all_matrix_kinds));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <regex>
 
 #include <fmt/format.h>
@@ -155,6 +156,9 @@ AdapterMethod read_method(const JsonKeys& keys) {
   if (method.alpha <= 0) keys.fail("lora_alpha", "is not positive");
   // alpha / sqrt(r) as alpha' / r.
   if (keys.is_true("use_rslora")) method.alpha *= std::sqrt(static_cast<double>(method.rank));
+  if (method.alpha > std::numeric_limits<float>::max()) {
+    keys.fail("lora_alpha", "makes a scale beyond f32");
+  }
   if (keys.has("lora_dropout")) method.dropout = keys.number("lora_dropout");
   if (method.dropout < 0 || method.dropout >= 1) keys.fail("lora_dropout", "is outside [0, 1)");
   method.targets = TargetModules(keys).in_layer(0);

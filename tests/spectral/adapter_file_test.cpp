@@ -230,6 +230,7 @@ TEST_F(BadAdapter, NamesTheKeyOfTheConfig) {
       {R"({"targets": []})", "\"targets\" is empty"},
       {R"({"targets": "query"})", "\"targets\" is \"query\", not a list of strings"},
       {R"({"kind": "lora", "alpha": -1})", "\"alpha\" is negative"},
+      {R"({"kind": "lora", "alpha": 1e39})", "\"alpha\" makes a scale beyond f32"},
       {R"({"kind": "lora", "alpha": "x"})", "\"alpha\" is \"x\", not a number"},
       {R"({"dropout": 1})", "\"dropout\" is outside [0, 1)"},
       {R"({"seed": -1})", "\"seed\" is -1, not an integer of 64 bits from 0"},

@@ -125,6 +125,7 @@ TEST_F(PeftFolder, IsRefusedWithTheKeyThatIsNotPlainLora) {
       {R"j({"r": 30})j", "rank 30 is not between 1 and 24"},
       {R"j({"r": 4})j", "is (3, 24), the adapter's settings and the model want (4, 24)"},
       {R"j({"lora_alpha": 0})j", "\"lora_alpha\" is not positive"},
+      {R"j({"lora_alpha": 3e38, "use_rslora": true})j", "\"lora_alpha\" makes a scale beyond f32"},
       {R"j({"lora_dropout": 1.5})j", "\"lora_dropout\" is outside [0, 1)"},
       {R"j({"use_rslora": "yes"})j", "\"use_rslora\" is \"yes\", not true or false"},
       {R"j({"basis_head": "cls"})j", "\"basis_head\" is neither"},
