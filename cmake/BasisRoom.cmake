@@ -9,7 +9,7 @@ function(basis_room name)
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/basis>)
   target_compile_features(basis_${name} PUBLIC cxx_std_20)
   target_link_libraries(basis_${name} PUBLIC ${ROOM_LINKS} PRIVATE ${ROOM_PRIVATE})
-  basis_precompile(basis_${name})
+  basis_precompile(basis_${name} basis_precompiled)
   set_property(GLOBAL APPEND PROPERTY BASIS_ROOMS basis_${name})
 endfunction()
 
@@ -27,7 +27,7 @@ function(basis_test name)
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} fmt::fmt OpenMP::OpenMP_CXX GTest::gmock
                         GTest::gtest_main)
   basis_compiles_fast(${name})
-  basis_precompile(${name} TESTS)
+  basis_precompile(${name} basis_precompiled_tests)
   gtest_discover_tests(${name} PROPERTIES LABELS ${TEST_LABEL} TIMEOUT 600 DISCOVERY_TIMEOUT 60)
 endfunction()
 

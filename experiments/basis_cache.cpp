@@ -9,13 +9,10 @@ namespace basis {
 namespace {
 
 std::string key_of(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
-  const Tensor& value = weight.value();
   Hasher hasher;
   hasher.add("basis 2").add(name_of(kind)).add(k);
   if (kind == BasisKind::Random) hasher.add(seed).add(weight.name());
-  hasher.add(value.to_string());
-  hasher.add(std::span(value.bytes_begin(), value.bytes()));
-  return hasher.hex();
+  return hasher.add(weight.value()).hex();
 }
 
 /// U (out x k), V (in x k), σ (k) one behind the other, f64.

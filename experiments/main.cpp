@@ -1,9 +1,8 @@
 #include <cstdio>
 #include <exception>
-#include <new>
-#include <system_error>
 
 #include "experiments/commands/commands.h"
+#include "experiments/failure.h"
 #include "experiments/restart.h"
 #include "tensor/error.h"
 
@@ -17,16 +16,11 @@ int main(int count, char** arguments) {
       throw basis::Error("standard output: cannot be written");
     }
     return status;
-  } catch (const basis::Error& error) {
-    std::fprintf(stderr, "basis: %s\n", error.what());
-    return 2;
-  } catch (const std::system_error& error) {  // a disk that is full, a folder that is locked
-    std::fprintf(stderr, "basis: %s\n", error.what());
-    return 2;
-  } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "basis: there is not enough memory\n");
-    return 2;
   } catch (const std::exception& error) {
+    if (const auto message = basis::message_for_user(error)) {
+      std::fprintf(stderr, "basis: %s\n", message->c_str());
+      return 2;
+    }
     std::fprintf(stderr,
                  "basis: internal error: %s\nThis is a defect of basis and not of yours: please "
                  "report it with the command and what `basis info` prints.\n",

@@ -1,10 +1,8 @@
 #include "experiments/runner.h"
 
-#include <new>
-#include <system_error>
-
 #include <fmt/format.h>
 
+#include "experiments/failure.h"
 #include "experiments/interrupt.h"
 #include "experiments/recorder.h"
 #include "experiments/trainer.h"
@@ -90,13 +88,8 @@ Ended Runner::run_stage(const Stage& stage) {
     return {StageOutcome::Computed, result, ""};
   } catch (const Cancelled&) {
     return {StageOutcome::Interrupted, {}, ""};
-  } catch (const Error& error) {
-    return {StageOutcome::Failed, {}, error.what()};
-  } catch (const std::system_error& error) {  // a disk that is full, a folder that is locked
-    return {StageOutcome::Failed, {}, error.what()};
-  } catch (const std::bad_alloc&) {
-    return {StageOutcome::Failed, {}, "there is not enough memory"};
   } catch (const std::exception& error) {
+    if (const auto message = message_for_user(error)) return {StageOutcome::Failed, {}, *message};
     summary_.had_internal_error = true;
     return {StageOutcome::Failed, {}, fmt::format("internal error: {}", error.what())};
   }

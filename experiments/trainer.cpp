@@ -49,7 +49,8 @@ double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& p
 
 StepReport Trainer::train_step(std::int64_t step) {
   const auto start = std::chrono::steady_clock::now();
-  const TrainingTask::Step plan = last_plan_ = task_.begin_step(step);
+  const TrainingTask::Step plan = task_.begin_step(step);
+  unchecked_ = plan;
   prepare_state(step);
   optimizer_.begin_step();
   const double loss = run_micro_batches(step, plan);
@@ -64,14 +65,16 @@ StepReport Trainer::train_step(std::int64_t step) {
 }
 
 void Trainer::check_last_step() {
+  if (!unchecked_) return;
   const auto step = static_cast<std::int64_t>(state_.step);
-  for (std::int64_t i = 0; i < last_plan_.micro_batches; ++i) {
+  for (std::int64_t i = 0; i < unchecked_->micro_batches; ++i) {
     Context context{backend_, arena_, nullptr, true, &state_, options_.dtype};
     const Variable loss = task_.loss(context, i, 1);
     if (!std::isfinite(to_host<double>(backend_, loss.value).front())) {
       stop_loss_not_finite(step, "the loss after its update");
     }
   }
+  unchecked_.reset();
 }
 
 void Trainer::run(const std::function<void(const StepReport&)>& on_step,

@@ -72,7 +72,8 @@ class Trainer {
            const std::function<bool()>& is_cancelled = nullptr);
 
   /// The loss of the last step's batches once more, with the values that it left. Throws Error, as
-  /// the next step would, when it is not finite: before these values are saved or scored.
+  /// the next step would, when it is not finite: before these values are saved or scored. A second
+  /// call for the same step does nothing.
   void check_last_step();
 
   /// One step alone, for benchmarks and examples.
@@ -94,8 +95,9 @@ class Trainer {
   TrainerOptions options_;
   StepState state_;
   std::int64_t steps_done_ = 0;
-  TrainingTask::Step last_plan_{0, 0, 0};  // of the last step, whose batches the task still has
-  Circumstances circumstances_;            // of all that has been computed so far
+  /// Of the last step, whose batches the task still has; empty once check_last_step has passed.
+  std::optional<TrainingTask::Step> unchecked_;
+  Circumstances circumstances_;  // of all that has been computed so far
   std::string resume_remark_;
 };
 

@@ -12,21 +12,12 @@ using Tensors = std::vector<std::pair<std::string, Tensor>>;
 std::string name_of_content(const Tensors& tensors) {
   Hasher hasher;
   for (const auto& [name, tensor] : tensors) {
-    hasher.add(name).add(tensor.to_string());
-    hasher.add(std::span<const std::byte>(tensor.bytes_begin(), tensor.bytes()));
+    hasher.add(name).add(tensor);
   }
   return "basis-" + hasher.hex() + ".safetensors";
 }
 
-Tensors basis_tensors(const SequenceClassifier& model, const AdapterMethod& method) {
-  Tensors tensors;
-  for (const auto& [name, shape] : adapter_tensors(model, method)) {
-    if (!stands_in_basis_file(method, name)) continue;
-    tensors.emplace_back(name, model.parameters().at(name).value());
-  }
-  return tensors;
-}
-
+/// By its name, not by links; the "x" makes "a" and "a/" the same.
 std::filesystem::path folder_above(const std::filesystem::path& folder) {
   return std::filesystem::absolute(folder / "x").parent_path().lexically_normal().parent_path();
 }
@@ -48,18 +39,19 @@ bool stands_in_basis_file(const AdapterMethod& method, const std::string& name) 
          (name.ends_with(".spectral_U") || name.ends_with(".spectral_V"));
 }
 
-std::string basis_file_name(const SequenceClassifier& model, const AdapterMethod& method) {
-  const Tensors tensors = basis_tensors(model, method);
-  return tensors.empty() ? std::string() : name_of_content(tensors);
+BasisFile basis_file_of(const SequenceClassifier& model, const AdapterMethod& method) {
+  BasisFile file;
+  for (const auto& [name, shape] : adapter_tensors(model, method)) {
+    if (!stands_in_basis_file(method, name)) continue;
+    file.tensors.emplace_back(name, model.parameters().at(name).value());
+  }
+  if (!file.tensors.empty()) file.name = name_of_content(file.tensors);
+  return file;
 }
 
-void write_basis_file(const std::filesystem::path& folder, const SequenceClassifier& model,
-                      const AdapterMethod& method) {
-  const Tensors tensors = basis_tensors(model, method);
-  if (tensors.empty()) return;
-  const std::string name = name_of_content(tensors);
-  if (!find_basis_file(folder, name).empty()) return;
-  write_safetensors(folder / name, tensors, {});
+void write_basis_file(const std::filesystem::path& folder, const BasisFile& file) {
+  if (file.name.empty() || !find_basis_file(folder, file.name).empty()) return;
+  write_safetensors(folder / file.name, file.tensors, {});
 }
 
 std::optional<SafeTensors> open_basis_file(const std::filesystem::path& folder,

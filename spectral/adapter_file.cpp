@@ -59,13 +59,12 @@ void write_method(Json& config, const AdapterMethod& method) {
   config.set("seed", method.seed);
 }
 
-Json config_of(const SequenceClassifier& model, const AdapterMethod& method) {
+Json config_of(const SequenceClassifier& model, const AdapterMethod& method,
+               const std::string& basis_file) {
   const BertConfig& base = model.config();
   Json config = Json::object({{format_key, format_version}});
   write_method(config, method);
-  if (const std::string file = basis_file_name(model, method); !file.empty()) {
-    config.set(basis_file_key, file);
-  }
+  if (!basis_file.empty()) config.set(basis_file_key, basis_file);
   config.set("head", base.head);
   config.set("outputs", model.outputs());
   config.set("labels", Json::texts(base.labels));
@@ -176,7 +175,9 @@ void check_base(const std::filesystem::path& folder, const AdapterInfo& info,
 void save_adapter(const std::filesystem::path& folder, const SequenceClassifier& model,
                   const AdapterMethod& method) {
   check_attached(model, method);
-  write_adapter_folder(folder, model, method, same_name, {}, config_of(model, method));
+  const BasisFile basis = basis_file_of(model, method);
+  write_adapter_folder(folder, model, method, same_name, {}, config_of(model, method, basis.name),
+                       basis);
 }
 
 AdapterInfo read_adapter_info(const std::filesystem::path& folder) {

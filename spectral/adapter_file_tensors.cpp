@@ -164,7 +164,8 @@ void check_attached(const SequenceClassifier& model, const AdapterMethod& method
 
 void write_adapter_folder(const std::filesystem::path& folder, const SequenceClassifier& model,
                           const AdapterMethod& method, const NameInFile& name_in_file,
-                          const std::map<std::string, std::string>& metadata, const Json& config) {
+                          const std::map<std::string, std::string>& metadata, const Json& config,
+                          const BasisFile& basis) {
   const std::filesystem::path config_path = folder / config_file;
   // First: a label that is not UTF-8 must not cost the adapter that stood here.
   const std::string config_text = config.dump(2, config_path.string()) + "\n";
@@ -180,7 +181,7 @@ void write_adapter_folder(const std::filesystem::path& folder, const SequenceCla
     tensors.emplace_back(name_in_file(name), model.parameters().at(name).value());
   }
   write_safetensors(folder / tensors_file, tensors, metadata);
-  write_basis_file(folder, model, method);
+  write_basis_file(folder, basis);
   write_file_atomically(config_path, config_text);
 }
 
@@ -219,17 +220,19 @@ void attach_stored(Backend& backend, Allocator& allocator, SequenceClassifier& m
       throw Error("the model has an adapter already: load another copy of the model");
     }
   }
+  const auto is_beside = [&](const std::string& name) {
+    return basis && stands_in_basis_file(method, name);
+  };
   std::vector<NamedShape> own, beside;
   for (const NamedShape& tensor : wanted) {
-    (basis && stands_in_basis_file(method, tensor.first) ? beside : own).push_back(tensor);
+    (is_beside(tensor.first) ? beside : own).push_back(tensor);
   }
   check_stored(own, file, name_in_file);
   if (basis) check_stored(beside, *basis, name_in_file);
   const DType dtype = model.parameters().at("classifier.weight").value().dtype();
   std::vector<Tensor> values;
   for (const auto& [name, shape] : wanted) {
-    const SafeTensors& source = basis && stands_in_basis_file(method, name) ? *basis : file;
-    const Tensor stored = source.real_tensor(name_in_file(name), dtype);
+    const Tensor stored = (is_beside(name) ? *basis : file).real_tensor(name_in_file(name), dtype);
     values.push_back(Tensor::allocate(allocator, shape, dtype, backend.device()));
     backend.copy_to_device(stored.bytes_begin(), values.back().bytes_begin(), stored.bytes());
   }

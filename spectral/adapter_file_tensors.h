@@ -14,6 +14,8 @@
 
 namespace basis {
 
+struct BasisFile;  // spectral/adapter_basis_file.h
+
 /// A parameter's name and shape.
 using NamedShape = std::pair<std::string, Shape>;
 /// Our parameter's name as a file has it.
@@ -36,11 +38,12 @@ std::vector<NamedShape> adapter_tensors_in(const std::filesystem::path& folder,
 /// Throws Error unless `model` has the adapter of `method` in its slots, unmerged, and no other.
 void check_attached(const SequenceClassifier& model, const AdapterMethod& method);
 
-/// Writes the parameters of an attached adapter to adapter_model.safetensors, then `config` to
-/// adapter_config.json, indented. Throws Error.
+/// Writes the parameters of an attached adapter to adapter_model.safetensors, those of `basis` to
+/// its own file, then `config` to adapter_config.json, indented. Throws Error.
 void write_adapter_folder(const std::filesystem::path& folder, const SequenceClassifier& model,
                           const AdapterMethod& method, const NameInFile& name_in_file,
-                          const std::map<std::string, std::string>& metadata, const Json& config);
+                          const std::map<std::string, std::string>& metadata, const Json& config,
+                          const BasisFile& basis);
 
 /// `folder`/adapter_config.json. Throws Error when it is missing or no JSON object.
 JsonKeys read_adapter_config(const std::filesystem::path& folder);
@@ -53,8 +56,8 @@ void check_fits_head(const std::filesystem::path& folder, const AdapterInfo& inf
 SafeTensors open_adapter_tensors(const std::filesystem::path& folder);
 
 /// Checks that `file` (with `basis`, the file of spectral/adapter_basis_file.h) holds `wanted` and
-/// nothing else, attaches `method` without an SVD and
-/// fills all of `wanted`. Throws Error with `model` as it was.
+/// nothing else, attaches `method` without an SVD and fills all of `wanted`. Throws Error with
+/// `model` as it was.
 void attach_stored(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
                    const std::vector<NamedShape>& wanted, const SafeTensors& file,
                    const NameInFile& name_in_file,

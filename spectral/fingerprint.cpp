@@ -21,9 +21,7 @@ std::string fingerprint(const SequenceClassifier& model, const Counts& counts) {
             [](const Parameter* a, const Parameter* b) { return a->name() < b->name(); });
   Hasher hasher;
   for (const Parameter* parameter : parameters) {
-    const Tensor& value = parameter->value();
-    hasher.add(parameter->name()).add(value.to_string());
-    hasher.add(std::span<const std::byte>(value.bytes_begin(), value.bytes()));
+    hasher.add(parameter->name()).add(parameter->value());
   }
   return hasher.hex();
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "spectral/adapter_basis_file.h"
 #include "spectral/adapter_file_tensors.h"
 
 namespace basis {
@@ -242,7 +243,7 @@ void save_peft_lora(const std::filesystem::path& folder, const SequenceClassifie
   }
   check_attached(model, method);
   write_adapter_folder(folder, model, method, peft_name, metadata_of(model.config()),
-                       config_of(model, method, base_model_name));
+                       config_of(model, method, base_model_name), BasisFile{});
 }
 
 AdapterInfo read_peft_info(const std::filesystem::path& folder) {

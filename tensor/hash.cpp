@@ -53,6 +53,12 @@ Hasher& Hasher::add(std::string_view text) {
   return *this;
 }
 
+Hasher& Hasher::add(const Tensor& tensor) {
+  ensure(tensor.device() == DeviceKind::Cpu, "a hashed tensor lies in the host's memory");
+  return add(tensor.to_string())
+      .add(std::span<const std::byte>(tensor.bytes_begin(), tensor.bytes()));
+}
+
 Hasher& Hasher::add(std::span<const std::byte> bytes) {
   add_tagged('b', bytes.size());
   state_->update(bytes.data(), bytes.size());

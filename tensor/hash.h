@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "tensor/tensor.h"
+
 namespace basis {
 namespace detail {
 class Xxh3;
@@ -26,6 +28,8 @@ class Hasher {
 
   Hasher& add(std::string_view text);
   Hasher& add(std::span<const std::byte> bytes);
+  /// Dtype, shape and elements, which lie in the host's memory.
+  Hasher& add(const Tensor& tensor);
   Hasher& add(bool value);
   /// By bits: 0.0 and -0.0 differ.
   Hasher& add(double value);

@@ -1,8 +1,5 @@
 #include "tests/behaviour/bad_input.h"
 
-#include <cstdint>
-#include <cstring>
-
 #include <gmock/gmock.h>
 
 #include "data/synthetic.h"
@@ -137,12 +134,4 @@ void BadInput::expect_failed_stage(const std::string& config, const std::string&
     EXPECT_TRUE(is_known) << entry.path();
   }
 }
-
-std::string safetensors_file(const std::string& header, std::size_t data_bytes) {
-  const std::uint64_t length = header.size();
-  std::string text(sizeof length, '\0');
-  std::memcpy(text.data(), &length, sizeof length);
-  return text + header + std::string(data_bytes, '\0');
-}
-
 }  // namespace basis::behaviour

@@ -49,7 +49,4 @@ class BadInput : public FolderTest {
   static std::filesystem::path good_;
 };
 
-/// A safetensors file: `header` behind its length, then so many zero bytes.
-std::string safetensors_file(const std::string& header, std::size_t data_bytes);
-
 }  // namespace basis::behaviour

@@ -6,6 +6,7 @@
 
 #include "nn/checkpoint.h"
 #include "tensor/safetensors.h"
+#include "tests/tensor/safetensors_text.h"
 
 namespace basis::behaviour {
 namespace {
@@ -93,7 +94,7 @@ std::string entry(const std::string& dtype, const std::string& shape, const std:
 /// A file with one tensor "a".
 std::string one_tensor(const std::string& dtype, const std::string& shape,
                        const std::string& offsets) {
-  return safetensors_file("{\"a\":" + entry(dtype, shape, offsets) + "}", 8);
+  return safetensors_text("{\"a\":" + entry(dtype, shape, offsets) + "}", 8);
 }
 
 TEST_F(BadInput, SafetensorsThatAreNone) {
@@ -107,14 +108,14 @@ TEST_F(BadInput, SafetensorsThatAreNone) {
       {whole.substr(0, 100), "92 bytes follow; the file is cut"},
       {whole.substr(0, whole.size() - 1), "the file is cut: its tensors need"},
       {whole + "x", "1 bytes follow the last tensor"},
-      {safetensors_file("{}", 0).replace(0, 8, 8, '\x7f'), "a header of 9187201950435737471 bytes"},
-      {safetensors_file("text", 0), "does not begin with \"{\""},
-      {safetensors_file(nested, 0), "nested deeper than 64 levels"},
-      {safetensors_file("{\"a\":" + a + ",\"b\":" + entry("F32", "[1]", "[2,6]") + "}", 6),
+      {safetensors_text("{}", 0).replace(0, 8, 8, '\x7f'), "a header of 9187201950435737471 bytes"},
+      {safetensors_text("text", 0), "does not begin with \"{\""},
+      {safetensors_text(nested, 0), "nested deeper than 64 levels"},
+      {safetensors_text("{\"a\":" + a + ",\"b\":" + entry("F32", "[1]", "[2,6]") + "}", 6),
        "\"b\" begins at byte 2 of the data, overlapping the one that ends at byte 4"},
-      {safetensors_file("{\"a\":" + a + ",\"b\":" + entry("F32", "[1]", "[8,12]") + "}", 12),
+      {safetensors_text("{\"a\":" + a + ",\"b\":" + entry("F32", "[1]", "[8,12]") + "}", 12),
        "leaving a gap behind byte 4"},
-      {safetensors_file("{\"a\":" + a + ",\"a\":" + entry("F32", "[1]", "[4,8]") + "}", 8),
+      {safetensors_text("{\"a\":" + a + ",\"a\":" + entry("F32", "[1]", "[4,8]") + "}", 8),
        "duplicate key \"a\""},
       {one_tensor("F32", "[2]", "[-8,0]"), "not a list of whole numbers from 0 to 2^63 - 1"},
       {one_tensor("F32", "[2]", "[18446744073709551608,18446744073709551616]"),

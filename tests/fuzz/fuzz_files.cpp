@@ -1,12 +1,12 @@
 #include "tests/fuzz/fuzz_files.h"
 
-#include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <stdexcept>
 
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "tests/tensor/safetensors_text.h"
 
 namespace basis::fuzz {
 
@@ -51,11 +51,9 @@ void MemoryFolder::set(const std::string& name, std::string_view content) const 
 }
 
 std::string safetensors_text(const std::string& header, std::size_t data_bytes) {
-  const std::uint64_t length = header.size();
-  std::string text(sizeof length, '\0');
-  std::memcpy(text.data(), &length, sizeof length);
-  text += header;
-  for (std::size_t i = 0; i < data_bytes; ++i) text += static_cast<char>(i * 37);
+  std::string text = basis::safetensors_text(header, data_bytes);
+  const std::size_t begin = text.size() - data_bytes;
+  for (std::size_t i = 0; i < data_bytes; ++i) text[begin + i] = static_cast<char>(i * 37);
   return text;
 }
 

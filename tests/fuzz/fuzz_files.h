@@ -43,7 +43,7 @@ class MemoryFolder {
   std::map<std::string, MemoryFile> files_;
 };
 
-/// A safetensors file: the header's JSON and so many bytes of data.
+/// A safetensors file: the header's JSON and so many bytes of data, all kinds of them.
 std::string safetensors_text(const std::string& header, std::size_t data_bytes);
 
 }  // namespace basis::fuzz

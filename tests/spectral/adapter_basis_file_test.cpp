@@ -37,7 +37,7 @@ class AdapterBasisFile : public AdapterFolder {
 TEST_F(AdapterBasisFile, HoldsTheFrozenFactorsAndGivesEveryBitBack) {
   const Model saved = adapted(full_rank(), "mean");
   save_adapter(path("a"), *saved, full_rank());
-  const std::string name = basis_file_name(*saved, full_rank());
+  const std::string name = basis_file_of(*saved, full_rank()).name;
   EXPECT_THAT(files_in(path("a")), testing::UnorderedElementsAre(
                                        "adapter_config.json", "adapter_model.safetensors", name));
   const SafeTensors tensors = SafeTensors::open(path("a") / "adapter_model.safetensors");
@@ -53,7 +53,7 @@ TEST_F(AdapterBasisFile, HoldsTheFrozenFactorsAndGivesEveryBitBack) {
 TEST_F(AdapterBasisFile, IsSharedByAdaptersWhenItLiesInTheFolderAbove) {
   const Model saved = adapted(full_rank(), "mean");
   save_adapter(path("a"), *saved, full_rank());
-  const std::string name = basis_file_name(*saved, full_rank());
+  const std::string name = basis_file_of(*saved, full_rank()).name;
   std::filesystem::rename(path("a") / name, path(".") / name);
   EXPECT_EQ(message_of_loading(path("a")), "");
   save_adapter(path("b"), *saved, full_rank());
@@ -72,7 +72,7 @@ TEST_F(AdapterBasisFile, IsNotWrittenForALowerRank) {
 TEST_F(AdapterBasisFile, IsRefusedWhenMissingOrOfAnotherBasis) {
   const Model saved = adapted(full_rank(), "mean");
   save_adapter(path("a"), *saved, full_rank());
-  const std::filesystem::path file = path("a") / basis_file_name(*saved, full_rank());
+  const std::filesystem::path file = path("a") / basis_file_of(*saved, full_rank()).name;
   write_safetensors(file, {{"u", saved->parameters().at("classifier.weight").value()}}, {});
   EXPECT_THAT(message_of_loading(path("a")), HasSubstr("holds another basis than its name says"));
   std::filesystem::remove(file);

@@ -6,7 +6,7 @@
 
 namespace basis::structure {
 
-/// Lines of every file of the tree, by path; 0 for one that is no text.
+/// Newlines in every file of the tree, by path.
 std::map<std::string, int> lines_by_path(const std::filesystem::path& root);
 
 /// A page's links lead to files and folders of the tree, and a number of lines in brackets behind

@@ -8,6 +8,7 @@
 #include "tensor/file.h"
 #include "tensor/safetensors_convert.h"
 #include "tests/tensor/file_fixture.h"
+#include "tests/tensor/safetensors_text.h"
 
 namespace basis {
 namespace {
@@ -32,14 +33,6 @@ Tensor tensor_of(const std::vector<T>& values, const Shape& shape) {
   owner->reserve(1);
   auto* bytes = reinterpret_cast<std::byte*>(owner->data());
   return Tensor(Block(owner, bytes), bytes, shape, DTypeOf<T>::value, DeviceKind::Cpu);
-}
-
-/// A file of this header and so many zero bytes of data.
-std::string file_text(const std::string& header, std::size_t data_bytes) {
-  const std::uint64_t length = header.size();
-  std::string text(8, '\0');
-  std::memcpy(text.data(), &length, 8);
-  return text + header + std::string(data_bytes, '\0');
 }
 
 class SafeTensorsFile : public TemporaryFolder {};
@@ -166,16 +159,17 @@ struct BadFile {
 /// `{"x": {"dtype": "F32", "shape": SHAPE, "data_offsets": OFFSETS}}` and so many bytes.
 std::string one_tensor(const std::string& shape, const std::string& offsets, std::size_t bytes,
                        const std::string& dtype = "\"F32\"") {
-  return file_text(R"({"x": {"dtype": )" + dtype + R"(, "shape": )" + shape +
-                       R"(, "data_offsets": )" + offsets + "}}",
-                   bytes);
+  return safetensors_text(R"({"x": {"dtype": )" + dtype + R"(, "shape": )" + shape +
+                              R"(, "data_offsets": )" + offsets + "}}",
+                          bytes);
 }
 
 /// Two tensors of 8 bytes at these offsets.
 std::string two_tensors(const std::string& a, const std::string& b, std::size_t bytes) {
-  return file_text(R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": )" + a +
-                       R"(}, "b": {"dtype": "F32", "shape": [2], "data_offsets": )" + b + "}}",
-                   bytes);
+  return safetensors_text(R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": )" + a +
+                              R"(}, "b": {"dtype": "F32", "shape": [2], "data_offsets": )" + b +
+                              "}}",
+                          bytes);
 }
 
 std::string announced(std::uint64_t length, const std::string& rest) {
@@ -190,19 +184,24 @@ const BadFile bad_files[] = {
     {"HeaderLongerThanTheFile", announced(100, "{}"), "header of 100 bytes is announced, 2 bytes"},
     {"HeaderLengthOverflowing", announced(~std::uint64_t{0}, "{}"), "2 bytes follow"},
     {"HeaderOfNoBytes", announced(0, ""), "does not begin with"},
-    {"HeaderThatIsAList", file_text("[]", 0), "does not begin with"},
-    {"HeaderCut", file_text("{\"x\": {", 0), "(header):1: "},
-    {"HeaderNotUtf8", file_text("{\"\xff\": 1}", 0), "ill-formed UTF-8"},
-    {"NestedWithoutEnd", file_text("{\"x\": " + std::string(100000, '['), 0), "nested deeper"},
+    {"HeaderThatIsAList", safetensors_text("[]", 0), "does not begin with"},
+    {"HeaderCut", safetensors_text("{\"x\": {", 0), "(header):1: "},
+    {"HeaderNotUtf8", safetensors_text("{\"\xff\": 1}", 0), "ill-formed UTF-8"},
+    {"NestedWithoutEnd", safetensors_text("{\"x\": " + std::string(100000, '['), 0),
+     "nested deeper"},
     {"DuplicateNames",
-     file_text(R"({"x": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]},
+     safetensors_text(R"({"x": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]},
                "x": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})",
-               0),
+                      0),
      "(header):2: duplicate key \"x\""},
-    {"TensorThatIsANumber", file_text("{\"x\": 1}", 0), "\"x\": its description is not an object"},
-    {"NoDtype", file_text(R"({"x": {"shape": [0], "data_offsets": [0, 0]}})", 0), "no \"dtype\""},
-    {"NoShape", file_text(R"({"x": {"dtype": "F32", "data_offsets": [0, 0]}})", 0), "no \"shape\""},
-    {"NoOffsets", file_text(R"({"x": {"dtype": "F32", "shape": [0]}})", 0), "no \"data_offsets\""},
+    {"TensorThatIsANumber", safetensors_text("{\"x\": 1}", 0),
+     "\"x\": its description is not an object"},
+    {"NoDtype", safetensors_text(R"({"x": {"shape": [0], "data_offsets": [0, 0]}})", 0),
+     "no \"dtype\""},
+    {"NoShape", safetensors_text(R"({"x": {"dtype": "F32", "data_offsets": [0, 0]}})", 0),
+     "no \"shape\""},
+    {"NoOffsets", safetensors_text(R"({"x": {"dtype": "F32", "shape": [0]}})", 0),
+     "no \"data_offsets\""},
     {"DtypeUnknown", one_tensor("[1]", "[0, 4]", 4, "\"F33\""), "unknown dtype \"F33\""},
     {"DtypeThatIsANumber", one_tensor("[1]", "[0, 4]", 4, "32"), "no \"dtype\""},
     {"DtypeOfAnotherSize", one_tensor("[1]", "[0, 4]", 4, "\"F16\""), "F16 (1) does not fit"},
@@ -232,8 +231,9 @@ const BadFile bad_files[] = {
     {"GapAtTheBeginning", one_tensor("[1]", "[4, 8]", 8), "leaving a gap behind byte 0"},
     {"Cut", two_tensors("[0, 8]", "[8, 16]", 15), "cut: its tensors need 16 bytes of data, 15 are"},
     {"TrailingBytes", two_tensors("[0, 8]", "[8, 16]", 17), "1 bytes follow the last tensor"},
-    {"MetadataThatIsANumber", file_text("{\"__metadata__\": 1}", 0), "__metadata__ is not an obj"},
-    {"MetadataOfNumbers", file_text("{\"__metadata__\": {\"epoch\": 1}}", 0),
+    {"MetadataThatIsANumber", safetensors_text("{\"__metadata__\": 1}", 0),
+     "__metadata__ is not an obj"},
+    {"MetadataOfNumbers", safetensors_text("{\"__metadata__\": {\"epoch\": 1}}", 0),
      "__metadata__ \"epoch\" is not a string"},
 };
 
@@ -251,8 +251,9 @@ INSTANTIATE_TEST_SUITE_P(Each, BadSafeTensors, testing::ValuesIn(bad_files),
 
 TEST_F(SafeTensorsFile, OpensTheFilesThatTheBadOnesDifferFrom) {
   for (const std::string& text :
-       {one_tensor("[1]", "[0, 4]", 4), one_tensor("[0]", "[0, 0]", 0), file_text("{}   ", 0),
-        two_tensors("[8, 16]", "[0, 8]", 16), one_tensor("[2]", "[0, 1]", 1, "\"F4\"")}) {
+       {one_tensor("[1]", "[0, 4]", 4), one_tensor("[0]", "[0, 0]", 0),
+        safetensors_text("{}   ", 0), two_tensors("[8, 16]", "[0, 8]", 16),
+        one_tensor("[2]", "[0, 1]", 1, "\"F4\"")}) {
     write_file_atomically(path("good"), text);
     EXPECT_EQ(error_of([&] { SafeTensors::open(path("good")); }), "");
   }
