@@ -1,6 +1,7 @@
 #include "tensor/mapped_file.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "tensor/file_descriptor.h"
 
@@ -19,6 +20,25 @@ std::shared_ptr<MappedFile> MappedFile::open(const std::filesystem::path& path) 
     if (data == MAP_FAILED) detail::throw_file_error("map", path, errno);
   }
   return std::shared_ptr<MappedFile>(new MappedFile(static_cast<std::byte*>(data), size));
+}
+
+Block MappedFile::part(const std::shared_ptr<MappedFile>& file, std::size_t begin,
+                       std::size_t size) {
+  const std::lock_guard lock(file->mutex_);
+  std::weak_ptr<std::byte>& held = file->parts_[begin];
+  if (Block part = held.lock()) return part;
+  Block part(file->data_ + begin,
+             [file, begin, size](std::byte*) { file->give_back(begin, size); });
+  held = part;
+  return part;
+}
+
+/// Whole pages only: others may hold the rest of the first and the last.
+void MappedFile::give_back(std::size_t begin, std::size_t size) const {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t first = (begin + page - 1) / page * page;
+  const std::size_t last = (begin + size) / page * page;
+  if (first < last) ::madvise(data_ + first, last - first, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

@@ -2,8 +2,12 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
+
+#include "tensor/allocator.h"
 
 namespace basis {
 
@@ -23,8 +27,17 @@ class MappedFile {
   std::byte* data() const { return data_; }
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
+  /// Bytes [begin, begin + size) as memory that keeps the file mapped. Once all who hold them are
+  /// gone their pages leave this process's memory (what was written to them is lost), so that
+  /// weights which were moved elsewhere do not count twice.
+  static Block part(const std::shared_ptr<MappedFile>& file, std::size_t begin, std::size_t size);
+
  private:
   MappedFile(std::byte* data, std::size_t size) : data_(data), size_(size) {}
+  void give_back(std::size_t begin, std::size_t size) const;
+
+  std::mutex mutex_;                                       // of parts_
+  std::map<std::size_t, std::weak_ptr<std::byte>> parts_;  // held now, by where they begin
 
   std::byte* data_;
   std::size_t size_;

@@ -266,7 +266,9 @@ Tensor SafeTensors::tensor(const std::string& name, DType wanted) const {
   std::byte* const bytes = contents_->data + found.begin;
   const bool is_aligned = reinterpret_cast<std::uintptr_t>(bytes) % size_of(wanted) == 0;
   if (detail::is_same(*stored, wanted) && is_aligned) {
-    return Tensor(Block(contents_->file, bytes), bytes, tensor_shape, wanted, DeviceKind::Cpu);
+    const auto begin = static_cast<std::size_t>(bytes - contents_->file->data());
+    return Tensor(MappedFile::part(contents_->file, begin, found.end - found.begin), bytes,
+                  tensor_shape, wanted, DeviceKind::Cpu);
   }
 
   const auto count = static_cast<std::size_t>(tensor_shape.element_count());

@@ -39,7 +39,8 @@ class SafeTensors {
   std::size_t stored_bytes(const std::string& name) const;
 
   /// F32, BF16, F64, I32, U8 as stored, without a copy where they are aligned: the tensor keeps the
-  /// mapped file alive, and writing to it changes memory only. F16 becomes f32, I64 i32.
+  /// mapped file alive, writing to it changes memory only, and its pages go with its last handle.
+  /// F16 becomes f32, I64 i32.
   Tensor tensor(const std::string& name) const;
   /// Converted to `wanted`, without a copy where nothing is to convert. Rounds to nearest even.
   /// Throws Error when an integer does not fit, or to make integers of floats.

@@ -1,6 +1,8 @@
 #include "tensor/file.h"
 
+#include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -97,6 +99,38 @@ TEST_F(File, MapsWithoutLettingAWriteReachTheFile) {
   file->data()[0] = std::byte{'X'};
   EXPECT_EQ(file->bytes()[0], std::byte{'X'});
   EXPECT_EQ(read_file(path("a")), "abc");
+}
+
+/// Bytes of the mapping that begins at `data` that are in this process's memory now.
+std::size_t resident_bytes(const std::byte* data) {
+  std::ostringstream begin;
+  begin << std::hex << reinterpret_cast<std::uintptr_t>(data) << '-';
+  std::ifstream maps("/proc/self/smaps");
+  bool is_found = false;
+  for (std::string line; std::getline(maps, line);) {
+    is_found = is_found || line.starts_with(begin.str());
+    if (is_found && line.starts_with("Rss:")) return std::stoul(line.substr(4)) * 1024;
+  }
+  throw std::runtime_error("no mapping begins there");
+}
+
+TEST_F(File, GivesThePagesOfAPartBackWhenItsLastHolderGoes) {
+  const std::size_t size = 1 << 20, begin = 100;
+  write_file_atomically(path("a"), std::string(begin + size, 'x'));
+  const auto file = MappedFile::open(path("a"));
+  Block first = MappedFile::part(file, begin, size);
+  Block second = MappedFile::part(file, begin, size);
+  const auto read = [&] { return std::count(first.get(), first.get() + size, std::byte{'x'}); };
+  EXPECT_EQ(read(), std::ptrdiff_t{size});
+  second.get()[5000] = std::byte{'y'};
+  EXPECT_GE(resident_bytes(file->data()), size);
+  second.reset();
+  EXPECT_EQ(first.get()[5000], std::byte{'y'}) << "one of two holders took the pages with it";
+  first.reset();
+  // Neither the first page nor the last is whole.
+  EXPECT_LE(resident_bytes(file->data()), std::size_t{2} << 12);
+  first = MappedFile::part(file, begin, size);
+  EXPECT_EQ(read(), std::ptrdiff_t{size}) << "not the file's bytes";
 }
 
 TEST_F(File, MapsAnEmptyFileAndRefusesAFolder) {
