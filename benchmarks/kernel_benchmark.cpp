@@ -248,11 +248,12 @@ void add_rows(Bench& bench, const Batch& batch, const StepState& state, std::int
   bench.bytes("layer_norm" + size, 3 * row_bytes,
               [=, &b] { b.layer_norm(x, gamma, beta, 1e-12, out, normalised, rstd); });
   bench.bytes("gelu" + size, 8 * row_bytes,
-              [=, &b] { b.activation(Activation::GeluErf, wide, wide_out); });
-  bench.bytes("gelu_gradient" + size, 12 * row_bytes,
-              [=, &b] { b.activation_gradient(Activation::GeluErf, wide, wide_dout, wide_out); });
+              [=, &b] { b.activation(Activation::GeluErf, wide, {}, wide_out); });
+  bench.bytes("gelu_gradient" + size, 12 * row_bytes, [=, &b] {
+    b.activation_gradient(Activation::GeluErf, wide, {}, wide_dout, wide_out);
+  });
   bench.bytes("gelu_tanh" + size, 8 * row_bytes,
-              [=, &b] { b.activation(Activation::GeluTanh, wide, wide_out); });
+              [=, &b] { b.activation(Activation::GeluTanh, wide, {}, wide_out); });
   bench.bytes("column_sum" + size, 4 * row_bytes, [=, &b] {
     b.column_sum(wide, 0, {wide_out.data, DType::F32, 1, 4 * H, 4 * H}, scratch);
   });

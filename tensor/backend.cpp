@@ -28,6 +28,14 @@ void Backend::linear_weight_gradient(ConstMatrixView g, ConstMatrixView x, doubl
   if (!dbias.is_absent()) column_sum(g, beta_bias, dbias, workspace);
 }
 
+void Backend::activation_backward(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                                  ConstMatrixView dout, MatrixView dx, MatrixView out,
+                                  double beta_bias, MatrixView dbias, Workspace workspace) {
+  activation_gradient(kind, x, bias, dout, dx);
+  if (!out.is_absent()) activation(kind, x, bias, out);
+  if (!dbias.is_absent()) column_sum(dx, beta_bias, dbias, workspace);
+}
+
 void Backend::residual_layer_norm(ConstMatrixView x, Dropout dropout_site, ConstMatrixView residual,
                                   const SequenceView& sequences, const StepState* state,
                                   ConstMatrixView gamma, ConstMatrixView beta, double epsilon,

@@ -24,12 +24,18 @@ struct PreparedWeight {
   ConstMatrixView source;         // must outlive this
   std::shared_ptr<void> forward;  // the backend's own copies, if it makes any
   std::shared_ptr<void> backward;
+
+  /// Whether `source` alone serves products, so that neighbours in memory may be one weight.
+  bool is_plain() const { return forward == nullptr && backward == nullptr; }
 };
 
 struct AttentionShape {
-  std::int64_t heads = 0;      // A
-  std::int64_t head_size = 0;  // D = H / A
-  double scale = 1;            // of the scores: 1 / sqrt(D)
+  enum class Queries : std::uint8_t { All, FirstRows };
+
+  std::int64_t heads = 0;          // A
+  std::int64_t head_size = 0;      // D = H / A
+  double scale = 1;                // of the scores: 1 / sqrt(D)
+  Queries queries = Queries::All;  // FirstRows: one of each sequence, that of its first row
 };
 
 /// One flat stretch of parameters under one optimiser group. All four views are (1, n) of the
@@ -99,6 +105,10 @@ class Backend {
   virtual void add_scaled(double alpha, ConstMatrixView x, double beta, MatrixView out) = 0;
   /// out_tj = x_tj v_j. x, out: (T, n) of T; v: (1, n) of the accumulation dtype. out may be x.
   virtual void scale_columns(ConstMatrixView x, ConstMatrixView v, MatrixView out) = 0;
+  /// out_tj = x_tj scale_j + shift_j: a layer norm's output from its normalised rows. Shapes as in
+  /// scale_columns. out may be x.
+  virtual void scale_shift_columns(ConstMatrixView x, ConstMatrixView scale, ConstMatrixView shift,
+                                   MatrixView out) = 0;
   virtual std::size_t column_sum_workspace(std::int64_t rows, std::int64_t columns,
                                            DType dtype) const = 0;
   /// out_j = beta out_j + sum_t x_tj. x: (T, n); out: (1, n) of the accumulation dtype.
@@ -127,10 +137,12 @@ class Backend {
                                      MatrixView out) = 0;
 
   // ---- Activations and dropout ------------------------------------------------------------------
-  virtual void activation(Activation kind, ConstMatrixView x, MatrixView out) = 0;
-  /// dx = dout * f'(x). dx may be dout.
-  virtual void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView dout,
-                                   MatrixView dx) = 0;
+  /// out = f(x + bias). x, out: (T, n); bias: (1, n) or absent. out may be x.
+  virtual void activation(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                          MatrixView out) = 0;
+  /// dx = dout * f'(x + bias). dx may be dout.
+  virtual void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                                   ConstMatrixView dout, MatrixView dx) = 0;
   /// out = x * mask * scale, the element (position, channel) by Philox. Its own gradient. x may be
   /// out. `sequences.offsets` null: row t is example first_example + t at position 0.
   virtual void dropout(ConstMatrixView x, Dropout dropout, const SequenceView& sequences,
@@ -160,7 +172,7 @@ class Backend {
   /// For each sequence and head: out = dropout(softmax(scale q kᵀ)) v. q, k, v, out: (T, A D), head
   /// a in columns [a D, (a + 1) D), row strides free. log_sum_exp: (T, A) of the accumulation
   /// dtype, the softmax's normaliser for backward, absent when no gradient is wanted. Sequences up
-  /// to 512 rows.
+  /// to 512 rows. With shape.queries = FirstRows q, out and log_sum_exp have B rows.
   virtual void attention(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
                          const SequenceView& sequences, const AttentionShape& shape,
                          Dropout dropout, const StepState* state, MatrixView out,
@@ -223,6 +235,13 @@ class Backend {
   virtual void linear_weight_gradient(ConstMatrixView g, ConstMatrixView x, double beta,
                                       MatrixView dweight, double beta_bias, MatrixView dbias,
                                       Workspace);
+
+  /// All that a replayed activation owes: dx = dout * f'(x + bias), out = f(x + bias) once more,
+  /// dbias = beta_bias dbias + column sums of dx. out and dbias may be absent; out may be x, dx may
+  /// be dout. Takes column_sum's workspace.
+  virtual void activation_backward(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                                   ConstMatrixView dout, MatrixView dx, MatrixView out,
+                                   double beta_bias, MatrixView dbias, Workspace);
 
   /// layer_norm(dropout(x) + residual). residual may be absent; out must be neither x nor residual.
   virtual void residual_layer_norm(ConstMatrixView x, Dropout dropout, ConstMatrixView residual,

@@ -39,6 +39,9 @@ class Tensor {
   }
   std::byte* bytes_begin() const { return data_; }
 
+  /// Whether this handle alone keeps the storage, so that its elements may be overwritten.
+  bool is_sole_owner() const { return storage_.use_count() == 1; }
+
   /// The same elements in another shape of equal size. Throws ShapeError.
   Tensor reshape(const Shape& shape) const;
   /// Rows [begin, end) of the outermost axis. Throws ShapeError out of range.

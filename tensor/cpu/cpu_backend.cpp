@@ -35,7 +35,8 @@ class CpuBackend final : public Backend {
   }
 
   std::vector<std::string> own_fused_kernels() const override {
-    return {"residual_layer_norm", "residual_layer_norm_gradient", "embedding_sum"};
+    return {"activation_backward", "residual_layer_norm", "residual_layer_norm_gradient",
+            "embedding_sum"};
   }
 
   // ---- Memory -----------------------------------------------------------------------------------
@@ -60,6 +61,11 @@ class CpuBackend final : public Backend {
   }
   void scale_columns(ConstMatrixView x, ConstMatrixView v, MatrixView out) override {
     table(x.dtype, "scale_columns").elementwise->scale_columns(threads_, x, v, out);
+  }
+  void scale_shift_columns(ConstMatrixView x, ConstMatrixView scale, ConstMatrixView shift,
+                           MatrixView out) override {
+    table(x.dtype, "scale_shift_columns")
+        .elementwise->scale_shift_columns(threads_, x, scale, shift, out);
   }
   std::size_t column_sum_workspace(std::int64_t, std::int64_t columns, DType dtype) const override {
     return static_cast<std::size_t>(threads_ * cpu::padded_columns(columns)) *
@@ -100,13 +106,21 @@ class CpuBackend final : public Backend {
   }
 
   // ---- Activations and dropout ------------------------------------------------------------------
-  void activation(Activation kind, ConstMatrixView x, MatrixView out) override {
-    table(x.dtype, "activation").elementwise->activation(threads_, kind, x, out);
+  void activation(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                  MatrixView out) override {
+    table(x.dtype, "activation").activation->activation(threads_, kind, x, bias, out);
   }
-  void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView dout,
-                           MatrixView dx) override {
+  void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                           ConstMatrixView dout, MatrixView dx) override {
     table(x.dtype, "activation_gradient")
-        .elementwise->activation_gradient(threads_, kind, x, dout, dx);
+        .activation->activation_gradient(threads_, kind, x, bias, dout, dx);
+  }
+  void activation_backward(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                           ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
+                           MatrixView dbias, Workspace workspace) override {
+    table(x.dtype, "activation_backward")
+        .activation->activation_backward(threads_, kind, x, bias, dout, dx, out, beta_bias, dbias,
+                                         workspace.data);
   }
   void dropout(ConstMatrixView x, Dropout site, const SequenceView& sequences,
                const StepState* state, MatrixView out) override {

@@ -179,41 +179,48 @@ struct Convert<BFloat16, BFloat16> {
 
 // ---- Activations --------------------------------------------------------------------------------
 
+template <class T>
+struct ValueAndDerivative {
+  T value, derivative;
+};
+
+/// What every activation offers beside `both`.
+template <class T, class F>
+struct EachAlone {
+  static BASIS_FUNCTOR T value(T x) { return F::both(x).value; }
+  static BASIS_FUNCTOR T derivative(T x) { return F::both(x).derivative; }
+};
+
 /// x times the normal distribution's mass below x (arXiv 1606.08415).
 template <class T>
-struct GeluErf {
-  static BASIS_FUNCTOR T value(T x) { return x * normal_at(x).below; }
-  static BASIS_FUNCTOR T derivative(T x) {
+struct GeluErf : EachAlone<T, GeluErf<T>> {
+  static BASIS_FUNCTOR ValueAndDerivative<T> both(T x) {
     const Normal<T> normal = normal_at(x);
-    return normal.below + x * normal.density;
+    return {x * normal.below, normal.below + x * normal.density};
   }
 };
 
 template <class T>
-struct GeluTanh {
-  static BASIS_FUNCTOR T inner(T x) {
-    return T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
-  }
-  static BASIS_FUNCTOR T value(T x) { return T(0.5) * x * (T(1) + hyperbolic_tangent(inner(x))); }
-  static BASIS_FUNCTOR T derivative(T x) {
-    const T t = hyperbolic_tangent(inner(x));
+struct GeluTanh : EachAlone<T, GeluTanh<T>> {
+  static BASIS_FUNCTOR ValueAndDerivative<T> both(T x) {
+    const T t = hyperbolic_tangent(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x));
     const T slope = T(0.79788456080286535588) * (T(1) + T(3 * 0.044715) * x * x);
-    return T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * slope;
+    return {T(0.5) * x * (T(1) + t), T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * slope};
   }
 };
 
 template <class T>
-struct Relu {
-  static BASIS_FUNCTOR T value(T x) { return x < T(0) ? T(0) : x; }
-  static BASIS_FUNCTOR T derivative(T x) { return x > T(0) ? T(1) : T(0); }
+struct Relu : EachAlone<T, Relu<T>> {
+  static BASIS_FUNCTOR ValueAndDerivative<T> both(T x) {
+    return {x < T(0) ? T(0) : x, x > T(0) ? T(1) : T(0)};
+  }
 };
 
 template <class T>
-struct Tanh {
-  static BASIS_FUNCTOR T value(T x) { return hyperbolic_tangent(x); }
-  static BASIS_FUNCTOR T derivative(T x) {
+struct Tanh : EachAlone<T, Tanh<T>> {
+  static BASIS_FUNCTOR ValueAndDerivative<T> both(T x) {
     const T t = hyperbolic_tangent(x);
-    return T(1) - t * t;
+    return {t, T(1) - t * t};
   }
 };
 

@@ -43,14 +43,27 @@ StepState some_state() {
   return state;
 }
 
+AttentionShape shape_of(const AttentionCase& c) {
+  return {c.heads, c.head_size, 1 / std::sqrt(static_cast<double>(c.head_size))};
+}
+
+// Scores of D products, below 5 query_scale, carry sqrt(D) epsilon of themselves into the exponent,
+// the softmax passes that on, and a sum over keys averages it. Gradients: a further factor of
+// |dout v| (below 4 sqrt(D)) and of the keys.
+double units_of(const AttentionCase& c) {
+  return 2 * 4 * std::sqrt(static_cast<double>(c.head_size)) * 5 * c.query_scale + 16;
+}
+double gradient_units_of(const AttentionCase& c) {
+  return units_of(c) * 4 * std::sqrt(static_cast<double>(c.head_size)) * c.query_scale;
+}
+
 TEST_P(ParityOfAttention, ForwardAndGradient) {
   const StepState state = some_state();
   for (const AttentionCase& c : attention_cases) {
     const Packing packing(c.lengths, 3);
     const std::int64_t rows = packing.view().rows, width = c.heads * c.head_size;
     const Dropout site = make_dropout(c.probability, 6);
-    const AttentionShape shape{c.heads, c.head_size,
-                               1 / std::sqrt(static_cast<double>(c.head_size))};
+    const AttentionShape shape = shape_of(c);
     // Query, key and value are column slices of one product.
     Matrix qkv = random(rows, 3 * width, 5);
     for (std::int64_t i = 0; i < rows; ++i) {
@@ -62,13 +75,7 @@ TEST_P(ParityOfAttention, ForwardAndGradient) {
     for (std::int64_t i = packing.tokens(); i < rows; ++i) {
       for (std::int64_t j = 0; j < width; ++j) dout.set(i, j, 0);
     }
-    // Scores of D products, below 5 query_scale, carry sqrt(D) epsilon of themselves into the
-    // exponent, the softmax passes that on, and a sum over keys averages it. Gradients: a further
-    // factor of |dout v| (below 4 sqrt(D)) and of the keys.
-    const double score_units = 4 * std::sqrt(static_cast<double>(c.head_size)) * 5 * c.query_scale;
-    const double units = 2 * score_units + 16;
-    const double gradient_units =
-        units * 4 * std::sqrt(static_cast<double>(c.head_size)) * c.query_scale;
+    const double units = units_of(c), gradient_units = gradient_units_of(c);
     Matrix out = poisoned(rows, width), lse = poisoned(rows, c.heads);
     auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
       Scratch s(b.attention_workspace(packing.view(), shape, dtype()));
@@ -88,6 +95,41 @@ TEST_P(ParityOfAttention, ForwardAndGradient) {
                                    shape, site, &state, d.columns(0, width),
                                    d.columns(width, 2 * width), d.columns(2 * width, 3 * width),
                                    s.workspace());
+            });
+  }
+}
+
+// One query a sequence: what its first row gets among all rows, to the bit of the mask.
+TEST_P(ParityOfAttention, OfFirstRows) {
+  const StepState state = some_state();
+  for (const AttentionCase& c : attention_cases) {
+    const Packing packing(c.lengths, 3);
+    const SequenceView sequences = packing.view();
+    const std::int64_t rows = sequences.rows, width = c.heads * c.head_size;
+    const std::int64_t queries = sequences.sequences;
+    const Dropout site = make_dropout(c.probability, 6);
+    AttentionShape shape = shape_of(c);
+    shape.queries = AttentionShape::Queries::FirstRows;
+    const Matrix q = random(queries, width, 2, c.query_scale), dout = random(queries, width);
+    Matrix kv = random(rows, 2 * width, 5);
+    const ConstMatrixView k = kv.columns(0, width), v = kv.columns(width, 2 * width);
+    Matrix out = poisoned(queries, width), lse = poisoned(queries, c.heads);
+    auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
+      Scratch s(b.attention_workspace(sequences, shape, dtype()));
+      b.attention(q.view(), k, v, sequences, shape, site, &state, o, l, s.workspace());
+    };
+    compare(describe(c), {{poisoned(queries, width, 3), units_of(c)}, {lse, units_of(c)}},
+            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), o[1].matrix.view()); });
+    forward(*reference_, out.view(), lse.view());
+    compare(describe(c) + " gradient",
+            {{poisoned(queries, width, 1), gradient_units_of(c)},
+             {poisoned(rows, 2 * width, 1), gradient_units_of(c)}},
+            [&](Backend& b, auto& o) {
+              Scratch s(b.attention_gradient_workspace(sequences, shape, dtype()));
+              Matrix& d = o[1].matrix;
+              b.attention_gradient(dout.view(), q.view(), k, v, out.view(), lse.view(), sequences,
+                                   shape, site, &state, o[0].matrix.view(), d.columns(0, width),
+                                   d.columns(width, 2 * width), s.workspace());
             });
   }
 }

@@ -55,22 +55,96 @@ TEST_P(Parity, ScaleColumns) {
   });
 }
 
+TEST_P(Parity, ScaleShiftColumns) {
+  for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
+    const Matrix x = random(rows, columns, gap);
+    const Matrix scale = random(1, columns), shift = random(1, columns);
+    // A product of numbers below 5 and a sum: half an epsilon of 25 and of 30.
+    compare(size, {{poisoned(rows, columns, gap), 28}}, [&](Backend& b, auto& out) {
+      b.scale_shift_columns(x.view(), scale.view(), shift.view(), out[0].matrix.view());
+    });
+    compare(size + " in place", {{x, 28}}, [&](Backend& b, auto& out) {
+      b.scale_shift_columns(out[0].matrix.view(), scale.view(), shift.view(), out[0].matrix.view());
+    });
+  });
+}
+
+constexpr Activation all_activations[] = {Activation::GeluErf, Activation::GeluTanh,
+                                          Activation::Relu, Activation::Tanh};
+
 TEST_P(Parity, Activations) {
-  for (Activation kind :
-       {Activation::GeluErf, Activation::GeluTanh, Activation::Relu, Activation::Tanh}) {
+  for (Activation kind : all_activations) {
     for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
       const Matrix x = random(rows, columns, gap, 2);
       const Matrix dout = random(rows, columns, gap);
-      const std::string what = std::string(name_of(kind)) + " " + size;
-      // erf and tanh are within 4 units; |x|, |dout| and the slope are below 8, 5 and 2.
-      compare(what, {{poisoned(rows, columns, gap), 8}},
-              [&](Backend& b, auto& out) { b.activation(kind, x.view(), out[0].matrix.view()); });
-      compare(what + " gradient", {{poisoned(rows, columns, gap), 40}}, [&](Backend& b, auto& out) {
-        b.activation_gradient(kind, x.view(), dout.view(), out[0].matrix.view());
-      });
-      compare(what + " gradient in place", {{dout, 40}}, [&](Backend& b, auto& out) {
-        b.activation_gradient(kind, x.view(), out[0].matrix.view(), out[0].matrix.view());
-      });
+      const Matrix some = random(1, columns);
+      for (const ConstMatrixView bias : {ConstMatrixView{}, some.view()}) {
+        const std::string what =
+            std::string(name_of(kind)) + " " + size + (bias.is_absent() ? "" : " with bias");
+        // erf and tanh are within 4 units; |x|, |dout| and the slope are below 8, 5 and 2. A bias
+        // moves x by half an epsilon of 8.
+        compare(what, {{poisoned(rows, columns, gap), 16}}, [&](Backend& b, auto& out) {
+          b.activation(kind, x.view(), bias, out[0].matrix.view());
+        });
+        compare(what + " in place", {{x, 16}}, [&](Backend& b, auto& out) {
+          b.activation(kind, out[0].matrix.view(), bias, out[0].matrix.view());
+        });
+        compare(what + " gradient", {{poisoned(rows, columns, gap), 40}},
+                [&](Backend& b, auto& out) {
+                  b.activation_gradient(kind, x.view(), bias, dout.view(), out[0].matrix.view());
+                });
+        compare(what + " gradient in place", {{dout, 40}}, [&](Backend& b, auto& out) {
+          b.activation_gradient(kind, x.view(), bias, out[0].matrix.view(), out[0].matrix.view());
+        });
+      }
+    });
+  }
+}
+
+// The fused kernel against the reference, and against the default body on the same backend.
+TEST_P(Parity, ActivationBackward) {
+  for (Activation kind : all_activations) {
+    for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
+      const Matrix x = random(rows, columns, gap, 2);
+      const Matrix dout = random(rows, columns, gap);
+      const Matrix some = random(1, columns);
+      // dx within 40 units, added up over the rows: a random walk, 3 standard deviations.
+      const double sums = 3 * 40 * std::sqrt(static_cast<double>(rows));
+      for (const ConstMatrixView bias : {ConstMatrixView{}, some.view()}) {
+        for (const bool is_composed : {false, true}) {
+          auto run = [&](Backend& b, ConstMatrixView from, ConstMatrixView g, MatrixView dx,
+                         MatrixView again, double beta, MatrixView dbias) {
+            Scratch s(b.column_sum_workspace(rows, columns, dtype()));
+            if (is_composed) {
+              b.Backend::activation_backward(kind, from, bias, g, dx, again, beta, dbias,
+                                             s.workspace());
+            } else {
+              b.activation_backward(kind, from, bias, g, dx, again, beta, dbias, s.workspace());
+            }
+          };
+          const std::string what = std::string(name_of(kind)) + " " + size +
+                                   (bias.is_absent() ? "" : " with bias") +
+                                   (is_composed ? " composed" : "");
+          compare(what, {{poisoned(rows, columns, gap), 40}, {poisoned(rows, columns), 16}},
+                  [&](Backend& b, auto& out) {
+                    run(b, x.view(), dout.view(), out[0].matrix.view(), out[1].matrix.view(), 0,
+                        {});
+                  });
+          for (const double beta : {0.0, 1.0}) {
+            const Matrix before = beta == 0 ? poisoned(1, columns) : some;
+            compare(what + " in place, sums with beta " + std::to_string(beta),
+                    {{dout, 40}, {x, 16}, {before, sums}}, [&](Backend& b, auto& out) {
+                      run(b, out[1].matrix.view(), out[0].matrix.view(), out[0].matrix.view(),
+                          out[1].matrix.view(), beta, out[2].matrix.view());
+                    });
+          }
+          compare(what + " sums, no output", {{poisoned(rows, columns), 40}, {some, sums}},
+                  [&](Backend& b, auto& out) {
+                    run(b, x.view(), dout.view(), out[0].matrix.view(), {}, 1,
+                        out[1].matrix.view());
+                  });
+        }
+      }
     });
   }
 }
@@ -89,10 +163,10 @@ TEST_P(Parity, ActivationsAtTheirEnds) {
   }();
   for (Activation kind : {Activation::GeluErf, Activation::Relu, Activation::Tanh}) {
     compare(name_of(kind), {{poisoned(1, ones.view().columns), 8}},
-            [&](Backend& b, auto& out) { b.activation(kind, x.view(), out[0].matrix.view()); });
+            [&](Backend& b, auto& out) { b.activation(kind, x.view(), {}, out[0].matrix.view()); });
     compare(std::string(name_of(kind)) + " gradient", {{poisoned(1, ones.view().columns), 8}},
             [&](Backend& b, auto& out) {
-              b.activation_gradient(kind, x.view(), ones.view(), out[0].matrix.view());
+              b.activation_gradient(kind, x.view(), {}, ones.view(), out[0].matrix.view());
             });
   }
 }

@@ -136,6 +136,12 @@ class ReferenceBackend final : public Backend {
       return alpha * element(x, i, j) + kept(beta, out, i, j);
     });
   }
+  void scale_shift_columns(ConstMatrixView x, ConstMatrixView scale, ConstMatrixView shift,
+                           MatrixView out) override {
+    for_each(out, [&](std::int64_t i, std::int64_t j) {
+      return element(x, i, j) * element(scale, 0, j) + element(shift, 0, j);
+    });
+  }
   void scale_columns(ConstMatrixView x, ConstMatrixView v, MatrixView out) override {
     for_each(out,
              [&](std::int64_t i, std::int64_t j) { return element(x, i, j) * element(v, 0, j); });
@@ -201,13 +207,16 @@ class ReferenceBackend final : public Backend {
     matmul(1, g, false, weight.source, false, beta, out);
   }
 
-  void activation(Activation kind, ConstMatrixView x, MatrixView out) override {
-    for_each(out, [&](std::int64_t i, std::int64_t j) { return value_of(kind, element(x, i, j)); });
+  void activation(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                  MatrixView out) override {
+    for_each(out, [&](std::int64_t i, std::int64_t j) {
+      return value_of(kind, element(x, i, j) + element_or_zero(bias, j));
+    });
   }
-  void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView dout,
-                           MatrixView dx) override {
+  void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                           ConstMatrixView dout, MatrixView dx) override {
     for_each(dx, [&](std::int64_t i, std::int64_t j) {
-      return element(dout, i, j) * derivative_of(kind, element(x, i, j));
+      return element(dout, i, j) * derivative_of(kind, element(x, i, j) + element_or_zero(bias, j));
     });
   }
   void dropout(ConstMatrixView x, Dropout site, const SequenceView& sequences,
@@ -313,6 +322,9 @@ class ReferenceBackend final : public Backend {
            const StepState* state) override;
 
  private:
+  static double element_or_zero(ConstMatrixView row, std::int64_t j) {
+    return row.is_absent() ? 0 : element(row, 0, j);
+  }
   /// out_ij = value(i, j); nothing when out is absent.
   static void for_each(MatrixView out,
                        const std::function<double(std::int64_t, std::int64_t)>& value) {
@@ -377,6 +389,15 @@ void ReferenceBackend::layer_norm_gradient(ConstMatrixView dout, ConstMatrixView
   }
 }
 
+/// The rows of q that belong to sequence b.
+struct QueryRows {
+  std::int64_t begin, count;
+};
+QueryRows query_rows(const SequenceView& sequences, const AttentionShape& shape, std::int64_t b) {
+  if (shape.queries == AttentionShape::Queries::FirstRows) return {b, 1};
+  return {sequences.offsets[b], sequences.offsets[b + 1] - sequences.offsets[b]};
+}
+
 void ReferenceBackend::attention(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
                                  const SequenceView& sequences, const AttentionShape& shape,
                                  Dropout site, const StepState* state, MatrixView out,
@@ -388,20 +409,21 @@ void ReferenceBackend::attention(ConstMatrixView q, ConstMatrixView k, ConstMatr
     const std::int64_t length = sequences.offsets[b + 1] - first;
     for (std::int64_t head = 0; head < shape.heads; ++head) {
       const std::int64_t column = head * shape.head_size;
-      for (std::int64_t i = 0; i < length; ++i) {
+      const QueryRows queries = query_rows(sequences, shape, b);
+      for (std::int64_t i = 0; i < queries.count; ++i) {
         std::vector<double> score(static_cast<std::size_t>(length));
         double largest = -INFINITY, sum = 0;
         for (std::int64_t j = 0; j < length; ++j) {
           double dot = 0;
           for (std::int64_t c = 0; c < shape.head_size; ++c) {
-            dot += element(q, first + i, column + c) * element(k, first + j, column + c);
+            dot += element(q, queries.begin + i, column + c) * element(k, first + j, column + c);
           }
           score[static_cast<std::size_t>(j)] = shape.scale * dot;
           largest = std::max(largest, shape.scale * dot);
         }
         for (double s : score) sum += std::exp(s - largest);
         const double lse = largest + std::log(sum);
-        if (!log_sum_exp.is_absent()) set_element(log_sum_exp, first + i, head, lse);
+        if (!log_sum_exp.is_absent()) set_element(log_sum_exp, queries.begin + i, head, lse);
         for (std::int64_t c = 0; c < shape.head_size; ++c) {
           double mixed = 0;
           for (std::int64_t j = 0; j < length; ++j) {
@@ -412,7 +434,7 @@ void ReferenceBackend::attention(ConstMatrixView q, ConstMatrixView k, ConstMatr
             mixed += std::exp(score[static_cast<std::size_t>(j)] - lse) * kept_share *
                      element(v, first + j, column + c);
           }
-          set_element(out, first + i, column + c, mixed);
+          set_element(out, queries.begin + i, column + c, mixed);
         }
       }
     }
@@ -426,7 +448,7 @@ void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView 
                                           const StepState* state, MatrixView dq, MatrixView dk,
                                           MatrixView dv, Workspace) {
   const std::int64_t width = shape.head_size;
-  const auto cells = static_cast<std::size_t>(dq.rows * dq.columns);
+  const auto cells = static_cast<std::size_t>(dk.rows * dk.columns);
   std::vector<double> sum_q(cells), sum_k(cells), sum_v(cells);
   auto cell = [&](std::int64_t row, std::int64_t column) {
     return static_cast<std::size_t>(row * dq.columns + column);
@@ -436,7 +458,8 @@ void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView 
     const std::int64_t last = sequences.offsets[b + 1];
     for (std::int64_t head = 0; head < shape.heads; ++head) {
       const std::int64_t column = head * width;
-      for (std::int64_t i = first; i < last; ++i) {
+      const QueryRows queries = query_rows(sequences, shape, b);
+      for (std::int64_t i = queries.begin; i < queries.begin + queries.count; ++i) {
         // Row i of: p the probabilities, m the masks, dp the gradient of the dropped probabilities.
         std::vector<double> p, m, dp;
         double normaliser = 0, weighted = 0;
@@ -449,7 +472,7 @@ void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView 
           p.push_back(shape.scale * dot);
           m.push_back(mask(site, state, sequences.first_example + b,
                            attention_element(static_cast<std::uint64_t>(head),
-                                             static_cast<std::uint64_t>(i - first),
+                                             static_cast<std::uint64_t>(i - queries.begin),
                                              static_cast<std::uint64_t>(j - first))));
           dp.push_back(gradient);
         }

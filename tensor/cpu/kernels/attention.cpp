@@ -62,8 +62,8 @@ void forward(int threads, ConstMatrixView q, ConstMatrixView k, ConstMatrixView 
   const Index padded_width = padded<T>(width);
   const T scale = static_cast<T>(shape.scale);
   const T kept_scale = static_cast<T>(dropout.scale());
-  zero_rows_beyond<T>(out, sequences.offsets[sequences.sequences]);
-  zero_rows_beyond<T>(log_sum_exp, sequences.offsets[sequences.sequences]);
+  zero_rows_beyond<T>(out, query_count(sequences, shape));
+  zero_rows_beyond<T>(log_sum_exp, query_count(sequences, shape));
 
   Carver shared(workspace);
   const TaskOrder order(shared, sequences);
@@ -72,13 +72,17 @@ void forward(int threads, ConstMatrixView q, ConstMatrixView k, ConstMatrixView 
     const Index length = task.length;
     const Index padded_length = padded<T>(length);
     const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
-    pack_keys(head_of<T>(k, task, width), k.row_stride, length, padded_length, width, tiles.keys);
+    pack_keys(head_of<T>(k, task.begin, task, width), k.row_stride, length, padded_length, width,
+              tiles.keys);
     transpose(tiles.keys, padded_length, padded_width, tiles.keys_across);
-    pack_rows(head_of<T>(v, task, width), v.row_stride, length, width, T(1), tiles.keys);
-    const T* query = head_of<T>(q, task, width);
-    T* result = head_of<T>(out, task, width);
-    for (Index first = 0; first < length; first += tile_rows) {
-      const Index rows = length - first < tile_rows ? length - first : tile_rows;
+    pack_rows(head_of<T>(v, task.begin, task, width), v.row_stride, length, width, T(1),
+              tiles.keys);
+    const QueryRows queries = query_rows(task, shape);
+    const T* query = head_of<T>(q, queries.begin, task, width);
+    T* result = head_of<T>(out, queries.begin, task, width);
+    for (Index first = 0; first < queries.count; first += tile_rows) {
+      const Index rest = queries.count - first;
+      const Index rows = rest < tile_rows ? rest : tile_rows;
       pack_rows(query + first * q.row_stride, q.row_stride, rows, width, scale, tiles.query);
       multiply<T>(rows, padded_length, width, {tiles.query, padded_width, 1}, tiles.keys_across,
                   padded_length, tiles.score, padded_length, false);
@@ -89,7 +93,7 @@ void forward(int threads, ConstMatrixView q, ConstMatrixView k, ConstMatrixView 
                                                padded_length, tiles.mask.row(i), dropout.threshold);
         factor[i] = kept_scale / softmax.sum;
         if (log_sum_exp.is_absent()) continue;
-        log_sum_exp.as<T>()[(task.begin + first + i) * log_sum_exp.row_stride + task.head] =
+        log_sum_exp.as<T>()[(queries.begin + first + i) * log_sum_exp.row_stride + task.head] =
             softmax.largest + logarithm(softmax.sum);
       }
       multiply<T>(rows, padded_width, length, {tiles.score, padded_length, 1}, tiles.keys,
@@ -172,9 +176,9 @@ void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixV
   const Index padded_width = padded<T>(width);
   const T scale = static_cast<T>(shape.scale);
   const T kept_scale = static_cast<T>(dropout.scale());
-  for (MatrixView* view : {&dq, &dk, &dv}) {
-    zero_rows_beyond<T>(*view, sequences.offsets[sequences.sequences]);
-  }
+  zero_rows_beyond<T>(dq, query_count(sequences, shape));
+  zero_rows_beyond<T>(dk, sequences.offsets[sequences.sequences]);
+  zero_rows_beyond<T>(dv, sequences.offsets[sequences.sequences]);
   Carver shared(workspace);
   const TaskOrder order(shared, sequences);
   for_tasks(threads, sequences, shape.heads, order, [&](Index part, const Task& task) {
@@ -182,15 +186,20 @@ void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixV
     const Index length = task.length;
     const Index padded_length = padded<T>(length);
     const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
-    pack_keys(head_of<T>(k, task, width), k.row_stride, length, padded_length, width, tiles.keys);
+    pack_keys(head_of<T>(k, task.begin, task, width), k.row_stride, length, padded_length, width,
+              tiles.keys);
     transpose(tiles.keys, padded_length, padded_width, tiles.keys_across);
-    pack_keys(head_of<T>(v, task, width), v.row_stride, length, padded_length, width, tiles.dkeys);
+    pack_keys(head_of<T>(v, task.begin, task, width), v.row_stride, length, padded_length, width,
+              tiles.dkeys);
     transpose(tiles.dkeys, padded_length, padded_width, tiles.values_across);
-    const T* query = head_of<T>(q, task, width);
-    const T* result = head_of<T>(out, task, width);
-    const T* dresult = head_of<T>(dout, task, width);
-    for (Index first = 0; first < length; first += tile_rows) {
-      const Index rows = length - first < tile_rows ? length - first : tile_rows;
+    const QueryRows queries = query_rows(task, shape);
+    const T* query = head_of<T>(q, queries.begin, task, width);
+    const T* result = head_of<T>(out, queries.begin, task, width);
+    const T* dresult = head_of<T>(dout, queries.begin, task, width);
+    T* dquery = head_of<T>(dq, queries.begin, task, width);
+    for (Index first = 0; first < queries.count; first += tile_rows) {
+      const Index rest = queries.count - first;
+      const Index rows = rest < tile_rows ? rest : tile_rows;
       pack_rows(query + first * q.row_stride, q.row_stride, rows, width, scale, tiles.query);
       pack_rows(dresult + first * dout.row_stride, dout.row_stride, rows, width, T(1), tiles.dout);
       multiply<T>(rows, padded_length, width, {tiles.query, padded_width, 1}, tiles.keys_across,
@@ -202,7 +211,7 @@ void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixV
         const T delta =
             dot(tiles.dout + i * padded_width, result + (first + i) * out.row_stride, width);
         const T lse =
-            log_sum_exp.as<T>()[(task.begin + first + i) * log_sum_exp.row_stride + task.head];
+            log_sum_exp.as<T>()[(queries.begin + first + i) * log_sum_exp.row_stride + task.head];
         T* score = tiles.score + i * padded_length;
         T* dscore = tiles.dscore + i * padded_length;
         if (dropout.is_active()) {
@@ -215,15 +224,16 @@ void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixV
       const bool adds = first > 0;
       multiply<T>(rows, padded_width, length, {tiles.dscore, padded_length, 1}, tiles.keys,
                   padded_width, tiles.dquery, padded_width, false);
-      unpack_rows(tiles.dquery, rows, width, scale,
-                  head_of<T>(dq, task, width) + first * dq.row_stride, dq.row_stride);
+      unpack_rows(tiles.dquery, rows, width, scale, dquery + first * dq.row_stride, dq.row_stride);
       multiply<T>(length, padded_width, rows, {tiles.dscore, 1, padded_length}, tiles.query,
                   padded_width, tiles.dkeys, padded_width, adds);
       multiply<T>(length, padded_width, rows, {tiles.score, 1, padded_length}, tiles.dout,
                   padded_width, tiles.dvalues, padded_width, adds);
     }
-    unpack_rows(tiles.dkeys, length, width, T(1), head_of<T>(dk, task, width), dk.row_stride);
-    unpack_rows(tiles.dvalues, length, width, T(1), head_of<T>(dv, task, width), dv.row_stride);
+    unpack_rows(tiles.dkeys, length, width, T(1), head_of<T>(dk, task.begin, task, width),
+                dk.row_stride);
+    unpack_rows(tiles.dvalues, length, width, T(1), head_of<T>(dv, task.begin, task, width),
+                dv.row_stride);
   });
 }
 

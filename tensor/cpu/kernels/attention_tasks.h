@@ -64,6 +64,21 @@ struct Task {
   Index begin, length;  // rows of the packed batch
 };
 
+/// The rows of q, and of all that has its rows, of a task.
+struct QueryRows {
+  Index begin, count;
+};
+inline QueryRows query_rows(const Task& task, const AttentionShape& shape) {
+  if (shape.queries == AttentionShape::Queries::FirstRows) return {task.sequence, 1};
+  return {task.begin, task.length};
+}
+/// Rows of q that belong to a sequence.
+inline Index query_count(const SequenceView& sequences, const AttentionShape& shape) {
+  return shape.queries == AttentionShape::Queries::FirstRows
+             ? sequences.sequences
+             : sequences.offsets[sequences.sequences];
+}
+
 /// body(part, task) for every task, dealt to the parts in a snake: 0 1 2 2 1 0 0 1 2 ... A task
 /// alone writes its rows and columns, so results do not depend on who does it.
 template <class Body>
@@ -85,14 +100,14 @@ inline void for_tasks(int threads, const SequenceView& sequences, Index heads, T
   }
 }
 
-/// One head's columns of a packed (T, A D) matrix, at the task's first row.
+/// One head's columns of a packed (T, A D) matrix, from row `begin` on.
 template <class T>
-inline const T* head_of(ConstMatrixView x, const Task& task, Index head_size) {
-  return x.as<T>() + task.begin * x.row_stride + task.head * head_size;
+inline const T* head_of(ConstMatrixView x, Index begin, const Task& task, Index head_size) {
+  return x.as<T>() + begin * x.row_stride + task.head * head_size;
 }
 template <class T>
-inline T* head_of(MatrixView x, const Task& task, Index head_size) {
-  return x.as<T>() + task.begin * x.row_stride + task.head * head_size;
+inline T* head_of(MatrixView x, Index begin, const Task& task, Index head_size) {
+  return x.as<T>() + begin * x.row_stride + task.head * head_size;
 }
 
 /// to (rows, padded D) = scale * from (rows, D), zeros beside.

@@ -45,6 +45,19 @@ void scale_columns(int threads, ConstMatrixView x, ConstMatrixView v, MatrixView
 }
 
 template <class T>
+void scale_shift_columns(int threads, ConstMatrixView x, ConstMatrixView scale,
+                         ConstMatrixView shift, MatrixView out) {
+  const T* a = scale.as<T>();
+  const T* b = shift.as<T>();
+  for_stretches(threads, x.rows, x.columns, false, [&](Index row, Index begin, Index end) {
+    const T* s = x.as<T>() + row * x.row_stride;
+    T* o = out.as<T>() + row * out.row_stride;
+#pragma omp simd
+    for (Index j = begin; j < end; ++j) o[j] = s[j] * a[j] + b[j];
+  });
+}
+
+template <class T>
 void add_bias(int threads, ConstMatrixView bias, MatrixView out) {
   const T* b = bias.as<T>();
   for_stretches(threads, out.rows, out.columns, false, [&](Index row, Index begin, Index end) {
@@ -52,55 +65,6 @@ void add_bias(int threads, ConstMatrixView bias, MatrixView out) {
 #pragma omp simd
     for (Index j = begin; j < end; ++j) o[j] += b[j];
   });
-}
-
-template <class T, class F>
-void apply(int threads, ConstMatrixView x, MatrixView out, F) {
-  for_stretches(threads, x.rows, x.columns, x.is_contiguous() && out.is_contiguous(),
-                [&](Index row, Index begin, Index end) {
-                  const T* s = x.as<T>() + row * x.row_stride;
-                  T* o = out.as<T>() + row * out.row_stride;
-#pragma omp simd
-                  for (Index i = begin; i < end; ++i) o[i] = F::value(s[i]);
-                });
-}
-
-template <class T, class F>
-void apply_gradient(int threads, ConstMatrixView x, ConstMatrixView dout, MatrixView dx, F) {
-  for_stretches(threads, x.rows, x.columns,
-                x.is_contiguous() && dout.is_contiguous() && dx.is_contiguous(),
-                [&](Index row, Index begin, Index end) {
-                  const T* s = x.as<T>() + row * x.row_stride;
-                  const T* g = dout.as<T>() + row * dout.row_stride;
-                  T* d = dx.as<T>() + row * dx.row_stride;
-#pragma omp simd
-                  for (Index i = begin; i < end; ++i) d[i] = g[i] * F::derivative(s[i]);
-                });
-}
-
-template <class T, class Call>
-void with_functor(Activation kind, Call call) {
-  switch (kind) {
-    case Activation::GeluErf:
-      return call(GeluErf<T>{});
-    case Activation::GeluTanh:
-      return call(GeluTanh<T>{});
-    case Activation::Relu:
-      return call(Relu<T>{});
-    case Activation::Tanh:
-      return call(Tanh<T>{});
-  }
-}
-
-template <class T>
-void activation(int threads, Activation kind, ConstMatrixView x, MatrixView out) {
-  with_functor<T>(kind, [&](auto f) { apply<T>(threads, x, out, f); });
-}
-
-template <class T>
-void activation_gradient(int threads, Activation kind, ConstMatrixView x, ConstMatrixView dout,
-                         MatrixView dx) {
-  with_functor<T>(kind, [&](auto f) { apply_gradient<T>(threads, x, dout, dx, f); });
 }
 
 template <class T>
@@ -117,8 +81,8 @@ void dropout(int threads, ConstMatrixView x, Dropout site, const SequenceView& s
 
 template <class T>
 constexpr ElementwiseKernels make_table() {
-  return {fill<T>,       add_scaled<T>,          scale_columns<T>, add_bias<T>,
-          activation<T>, activation_gradient<T>, dropout<T>};
+  return {fill<T>,     add_scaled<T>, scale_columns<T>, scale_shift_columns<T>,
+          add_bias<T>, dropout<T>};
 }
 
 }  // namespace

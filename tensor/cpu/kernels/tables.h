@@ -14,12 +14,22 @@ struct ElementwiseKernels {
   void (*fill)(int threads, double value, MatrixView out);
   void (*add_scaled)(int threads, double alpha, ConstMatrixView x, double beta, MatrixView out);
   void (*scale_columns)(int threads, ConstMatrixView x, ConstMatrixView v, MatrixView out);
+  void (*scale_shift_columns)(int threads, ConstMatrixView x, ConstMatrixView scale,
+                              ConstMatrixView shift, MatrixView out);
   void (*add_bias)(int threads, ConstMatrixView bias, MatrixView out);
-  void (*activation)(int threads, Activation kind, ConstMatrixView x, MatrixView out);
-  void (*activation_gradient)(int threads, Activation kind, ConstMatrixView x, ConstMatrixView dout,
-                              MatrixView dx);
   void (*dropout)(int threads, ConstMatrixView x, Dropout dropout, const SequenceView& sequences,
                   const StepState* state, MatrixView out);
+};
+
+struct ActivationKernels {
+  void (*activation)(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                     MatrixView out);
+  void (*activation_gradient)(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                              ConstMatrixView dout, MatrixView dx);
+  /// `partial`: threads * padded_columns(n) numbers.
+  void (*activation_backward)(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                              ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
+                              MatrixView dbias, void* partial);
 };
 
 /// x and out of any two of f32, f64, bf16.
@@ -93,6 +103,7 @@ struct OptimizerKernels {
 /// All kernels of one dtype and instruction set.
 struct KernelTable {
   const ElementwiseKernels* elementwise;
+  const ActivationKernels* activation;
   const ConvertKernels* convert;
   const ReductionKernels* reduction;
   const LossKernels* loss;

@@ -8,6 +8,7 @@ namespace basis::cpu {
 
 namespace baseline {
 extern const ElementwiseKernels elementwise_f32, elementwise_f64;
+extern const ActivationKernels activation_f32, activation_f64;
 extern const ConvertKernels convert_any;
 extern const ReductionKernels reduction_f32, reduction_f64;
 extern const LossKernels loss_f32, loss_f64;
@@ -19,6 +20,7 @@ extern const OptimizerKernels optimizer_f32, optimizer_f64;
 
 namespace avx2 {
 extern const ElementwiseKernels elementwise_f32;
+extern const ActivationKernels activation_f32;
 extern const ConvertKernels convert_any;
 extern const ReductionKernels reduction_f32;
 extern const LossKernels loss_f32;
@@ -30,6 +32,7 @@ extern const OptimizerKernels optimizer_f32;
 
 namespace avx512 {
 extern const ElementwiseKernels elementwise_f32;
+extern const ActivationKernels activation_f32;
 extern const ConvertKernels convert_any;
 extern const ReductionKernels reduction_f32;
 extern const LossKernels loss_f32;

@@ -1,0 +1,146 @@
+#include "tensor/cpu/kernels/column_partials.h"
+#include "tensor/cpu/kernels/common.h"
+
+namespace basis::cpu::BASIS_KERNELS {
+namespace {
+
+template <class T, class Call>
+void with_functor(Activation kind, Call call) {
+  switch (kind) {
+    case Activation::GeluErf:
+      return call(GeluErf<T>{});
+    case Activation::GeluTanh:
+      return call(GeluTanh<T>{});
+    case Activation::Relu:
+      return call(Relu<T>{});
+    case Activation::Tanh:
+      return call(Tanh<T>{});
+  }
+}
+
+/// body(row, begin, end, b): bias + begin at b, null without a bias; a matrix that is contiguous
+/// and has none is one long row.
+template <class T, class Body>
+void for_biased_stretches(int threads, Index rows, Index columns, bool is_contiguous,
+                          ConstMatrixView bias, Body body) {
+  for_stretches(threads, rows, columns, is_contiguous && bias.is_absent(),
+                [&](Index row, Index begin, Index end) { body(row, begin, end, bias.as<T>()); });
+}
+
+template <class T, class F>
+inline void apply(const T* x, const T* bias, Index begin, Index end, T* out) {
+  if (bias == nullptr) {
+#pragma omp simd
+    for (Index i = begin; i < end; ++i) out[i] = F::value(x[i]);
+  } else {
+#pragma omp simd
+    for (Index i = begin; i < end; ++i) out[i] = F::value(x[i] + bias[i]);
+  }
+}
+
+template <class T>
+void activation(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                MatrixView out) {
+  with_functor<T>(kind, [&]<class F>(F) {
+    for_biased_stretches<T>(threads, x.rows, x.columns, x.is_contiguous() && out.is_contiguous(),
+                            bias, [&](Index row, Index begin, Index end, const T* b) {
+                              apply<T, F>(x.as<T>() + row * x.row_stride, b, begin, end,
+                                          out.as<T>() + row * out.row_stride);
+                            });
+  });
+}
+
+template <class T, class F>
+inline void apply_gradient(const T* x, const T* bias, const T* dout, Index begin, Index end,
+                           T* dx) {
+  if (bias == nullptr) {
+#pragma omp simd
+    for (Index i = begin; i < end; ++i) dx[i] = dout[i] * F::derivative(x[i]);
+  } else {
+#pragma omp simd
+    for (Index i = begin; i < end; ++i) dx[i] = dout[i] * F::derivative(x[i] + bias[i]);
+  }
+}
+
+template <class T>
+void activation_gradient(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                         ConstMatrixView dout, MatrixView dx) {
+  const bool is_contiguous = x.is_contiguous() && dout.is_contiguous() && dx.is_contiguous();
+  with_functor<T>(kind, [&]<class F>(F) {
+    for_biased_stretches<T>(threads, x.rows, x.columns, is_contiguous, bias,
+                            [&](Index row, Index begin, Index end, const T* b) {
+                              apply_gradient<T, F>(x.as<T>() + row * x.row_stride, b,
+                                                   dout.as<T>() + row * dout.row_stride, begin, end,
+                                                   dx.as<T>() + row * dx.row_stride);
+                            });
+  });
+}
+
+template <class T, class F>
+inline void apply_both(const T* x, const T* bias, const T* dout, Index columns, T* dx, T* out) {
+  if (bias == nullptr) {
+#pragma omp simd
+    for (Index j = 0; j < columns; ++j) {
+      const ValueAndDerivative<T> f = F::both(x[j]);
+      dx[j] = dout[j] * f.derivative;
+      out[j] = f.value;
+    }
+  } else {
+#pragma omp simd
+    for (Index j = 0; j < columns; ++j) {
+      const ValueAndDerivative<T> f = F::both(x[j] + bias[j]);
+      dx[j] = dout[j] * f.derivative;
+      out[j] = f.value;
+    }
+  }
+}
+
+// Three passes in one: derivative and output share the exponential, and the sums read a row that
+// is still in the cache.
+template <class T>
+void activation_backward(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                         ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
+                         MatrixView dbias, void* partial) {
+  const Index columns = x.columns;
+  const Index stride = padded_columns(columns);
+  T* sums = static_cast<T*>(partial);
+  const bool wants_sums = !dbias.is_absent();
+  const Index parts = parts_of(threads, x.rows, columns);
+  with_functor<T>(kind, [&]<class F>(F) {
+    for_parts(threads, x.rows, columns, [&](Index part, Index first, Index last) {
+      T* sum = wants_sums ? sums + part * stride : nullptr;
+      if (wants_sums) {
+        for (Index j = 0; j < columns; ++j) sum[j] = T(0);
+      }
+      for (Index row = first; row < last; ++row) {
+        const T* s = x.as<T>() + row * x.row_stride;
+        const T* g = dout.as<T>() + row * dout.row_stride;
+        T* d = dx.as<T>() + row * dx.row_stride;
+        if (out.is_absent()) {
+          apply_gradient<T, F>(s, bias.as<T>(), g, 0, columns, d);
+        } else {
+          T* o = out.as<T>() + row * out.row_stride;
+          apply_both<T, F>(s, bias.as<T>(), g, columns, d, o);
+        }
+        if (!wants_sums) continue;
+#pragma omp simd
+        for (Index j = 0; j < columns; ++j) sum[j] += d[j];
+      }
+    });
+  });
+  if (wants_sums) combine_partials(sums, parts, columns, T(1), beta_bias, dbias.as<T>());
+}
+
+template <class T>
+constexpr ActivationKernels make_table() {
+  return {activation<T>, activation_gradient<T>, activation_backward<T>};
+}
+
+}  // namespace
+
+const ActivationKernels activation_f32 = make_table<float>();
+#if BASIS_KERNELS_F64
+const ActivationKernels activation_f64 = make_table<double>();
+#endif
+
+}  // namespace basis::cpu::BASIS_KERNELS
