@@ -15,6 +15,7 @@ struct Context {
   bool is_training = false;  // dropout is on
   const StepState* state = nullptr;  // needed where dropout is on
   DType dtype = DType::F32;          // of activations
+  bool recomputes_layers = false;    // backward runs an encoder layer again instead of keeping it
 
   /// The same without a tape: PyTorch's no_grad.
   Context without_tape() const {

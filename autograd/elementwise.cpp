@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "autograd/kept.h"
+
 namespace basis {
 
 Variable add(Context& context, const Variable& a, double alpha, const Variable& b) {
@@ -23,6 +25,28 @@ Variable add(Context& context, const Variable& a, double alpha, const Variable& 
         hand_over(c, da, dy);
       });
   return y;
+}
+
+Variable add_to_columns(Context& context, const ColumnsOf& y, double alpha, const Variable& b) {
+  const MatrixView columns = y.view();
+  if (columns.rows != b.view().rows || columns.columns != b.view().columns) {
+    throw ShapeError(fmt::format("add_to_columns: ({}, {}) and {}{}", columns.rows, columns.columns,
+                                 b.shape().to_string(), b.of_name()));
+  }
+  context.backend.add_scaled(alpha, b.view(), 1, columns);
+  Variable sum = constant(y.whole.value);
+  if (!context.records(y.whole, b)) return sum;
+
+  // dy = dsum, db = alpha dsum
+  sum.gradient = context.tape->record([=, dy = y.whole.gradient, db = b.gradient, first = y.first,
+                                       end = y.first + y.count,
+                                       shape = b.shape()](Context& c, const Tensor& dsum) {
+    contribute_beta(c, db, shape, dsum.dtype(), [&](double beta, MatrixView out) {
+      c.backend.add_scaled(alpha, dsum.columns(first, end), beta, out);
+    });
+    hand_over(c, dy, dsum);
+  });
+  return sum;
 }
 
 Variable scale(Context& context, double alpha, const Variable& x) {
@@ -49,17 +73,20 @@ Variable scale_columns(Context& context, const Variable& x, const Variable& v) {
   context.backend.scale_columns(x.view(), row.view(), y.view());
   if (!context.records(x, v)) return y;
 
-  const Tensor saved = v.wants_gradient() ? x.value : Tensor();
+  const Kept kept(x, v.gradient);
   const Shape x_shape = x.shape();
   y.gradient =
       context.tape->record([=, dx = x.gradient, dv = v.gradient](Context& c, const Tensor& dy) {
         // dv_j = sum_t x_tj dy_tj, dx = dy * v
-        contribute_beta(c, dv, row.shape(), row.dtype(), [&](double beta, MatrixView out) {
-          const MatrixView g = dy.view();
-          const auto scratch =
-              c.scratch(c.backend.column_sum_workspace(g.rows, g.columns, dy.dtype()));
-          out = {out.data, out.dtype, 1, g.columns, g.columns};
-          c.backend.column_dot(1, saved.view(), g, beta, out, scratch.workspace);
+        kept.with(c, [dv, dy, shape = row.shape(), dtype = row.dtype()](Context& later,
+                                                                        const Tensor& value) {
+          contribute_beta(later, dv, shape, dtype, [&](double beta, MatrixView out) {
+            const MatrixView g = dy.view();
+            const auto scratch =
+                later.scratch(later.backend.column_sum_workspace(g.rows, g.columns, dy.dtype()));
+            out = {out.data, out.dtype, 1, g.columns, g.columns};
+            later.backend.column_dot(1, value.view(), g, beta, out, scratch.workspace);
+          });
         });
         contribute(c, dx, x_shape, dy.dtype(),
                    [&](MatrixView out) { c.backend.scale_columns(dy.view(), row.view(), out); });
@@ -67,16 +94,62 @@ Variable scale_columns(Context& context, const Variable& x, const Variable& v) {
   return y;
 }
 
-Variable activation(Context& context, Activation kind, const Variable& x) {
-  Variable y = constant(context.allocate(x.shape(), x.value.dtype()));
-  context.backend.activation(kind, x.view(), y.view());
-  if (!context.records(x)) return y;
+namespace {
 
-  y.gradient = context.tape->record([kind, x](Context& c, const Tensor& dy) {
-    contribute(c, x.gradient, x.shape(), dy.dtype(), [&](MatrixView out) {
-      c.backend.activation_gradient(kind, x.view(), dy.view(), out);
-    });
-  });
+MatrixView row_of(const Tensor& vector) {
+  if (vector.is_empty()) return {};
+  return vector.reshape({1, vector.element_count()}).view();
+}
+
+/// The gradients of an activation of x + bias. What backward has for itself it writes over: the
+/// output again over x, dx over dy.
+void activation_gradients(Context& c, Activation kind, Tensor x, Gradient* dx_slot,
+                          const Variable& bias, Remade& output, Tensor dy) {
+  const Shape shape = x.shape();
+  MatrixView dbias;
+  double beta_bias = 0;
+  contribute_beta(c, bias.gradient, bias.shape(), accumulation_dtype(dy.dtype()),
+                  [&](double beta, MatrixView out) {
+                    beta_bias = beta;
+                    dbias = {out.data, out.dtype, 1, out.element_count(), out.element_count()};
+                  });
+  const Tensor out = !output.is_awaited() ? Tensor()
+                     : x.is_sole_owner()  ? x
+                                          : c.allocate(shape, dy.dtype());
+  const auto scratch = c.scratch(
+      c.backend.column_sum_workspace(shape.row_count(), shape.column_count(), dy.dtype()));
+  auto run = [&](MatrixView dx) {
+    c.backend.activation_backward(kind, x.view(), row_of(bias.value), dy.view(), dx,
+                                  out.is_empty() ? MatrixView{} : out.view(), beta_bias, dbias,
+                                  scratch.workspace);
+  };
+  if (dx_slot == nullptr || (dx_slot->tensor.is_empty() && dy.is_sole_owner())) {
+    const Tensor dx = dy.is_sole_owner() ? dy : c.allocate(shape, dy.dtype());
+    run(dx.view());
+    hand_over(c, dx_slot, dx);
+  } else {
+    contribute(c, dx_slot, shape, dy.dtype(), run);
+  }
+  if (!out.is_empty()) output.serve(c, out);
+}
+
+}  // namespace
+
+Variable activation(Context& context, Activation kind, const Variable& x, const Variable& bias) {
+  if (!bias.is_absent() && bias.value.element_count() != x.shape().column_count()) {
+    throw ShapeError(fmt::format("activation: bias {}{} does not fit {}", bias.shape().to_string(),
+                                 bias.of_name(), x.shape().to_string()));
+  }
+  Variable y = constant(context.allocate(x.shape(), x.value.dtype()));
+  context.backend.activation(kind, x.view(), row_of(bias.value), y.view());
+  if (!context.records(x, bias)) return y;
+
+  const auto output = std::make_shared<Remade>();
+  y.gradient = context.tape->record(
+      [kind, value = x.value, dx = x.gradient, bias, output](Context& c, Tensor& dy) mutable {
+        activation_gradients(c, kind, std::move(value), dx, bias, *output, std::move(dy));
+      });
+  y.remade = output;
   return y;
 }
 

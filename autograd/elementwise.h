@@ -7,14 +7,20 @@ namespace basis {
 /// a + alpha b, of equal shapes.
 Variable add(Context&, const Variable& a, double alpha, const Variable& b);
 
+/// y with alpha b added to its columns, written over y, which nobody else may read.
+///   y: (n, p) of wider rows   b: (n, p)   returns y whole
+Variable add_to_columns(Context&, const ColumnsOf& y, double alpha, const Variable& b);
+
 /// alpha x.
 Variable scale(Context&, double alpha, const Variable& x);
 
 /// y_tj = x_tj v_j.   x: (T, n)   v: (n)   returns (T, n)
 Variable scale_columns(Context&, const Variable& x, const Variable& v);
 
-/// GELU (erf or tanh form), ReLU or tanh.
-Variable activation(Context&, Activation kind, const Variable& x);
+/// f(x + bias), f GELU (erf or tanh form), ReLU or tanh.
+///   x: (T, n)   bias: (n) or absent   returns (T, n)
+/// Only x is kept; backward makes the output again where a product needs it.
+Variable activation(Context&, Activation kind, const Variable& x, const Variable& bias = {});
 
 /// Inverted dropout, off outside training. `sequences` tells example and position of each row
 /// (PackedLayout::view, or pooled_view for one row a sequence).

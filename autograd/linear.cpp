@@ -1,6 +1,10 @@
 #include "autograd/linear.h"
 
+#include <vector>
+
 #include <fmt/format.h>
+
+#include "autograd/kept.h"
 
 namespace basis {
 
@@ -18,51 +22,177 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
   }
 }
 
-/// dW = gᵀ x and db = column sums of g, in one call where both are wanted.
-void weight_gradient(const Context& context, const Tensor& g, const Tensor& x,
-                     const Variable& weight, const Variable& bias) {
-  MatrixView dweight, dbias;
+/// Whether `next` begins where `view` ends, so that both are one of more rows; two that are absent
+/// are one that is.
+bool continues(ConstMatrixView view, ConstMatrixView next) {
+  if (view.is_absent() || next.is_absent()) return view.is_absent() && next.is_absent();
+  const auto* end = static_cast<const std::byte*>(view.data) +
+                    static_cast<std::size_t>(view.rows * view.row_stride) * size_of(view.dtype);
+  return next.data == end && next.columns == view.columns && next.row_stride == view.row_stride;
+}
+
+/// A vector as a column, so that vectors which follow each other are one of more rows.
+MatrixView as_column(const Variable& vector) {
+  if (vector.is_absent()) return {};
+  return vector.value.reshape({vector.value.element_count(), 1}).view();
+}
+MatrixView as_row(MatrixView column) {
+  if (column.is_absent()) return {};
+  return {column.data, column.dtype, 1, column.rows, column.rows};
+}
+ConstMatrixView as_row(ConstMatrixView column) {
+  if (column.is_absent()) return {};
+  return {column.data, column.dtype, 1, column.rows, column.rows};
+}
+
+/// One product of the forward pass: a layer, or several that are neighbours in memory.
+struct Product {
+  PreparedWeight weight;
+  ConstMatrixView bias;    // (n, 1)
+  std::int64_t first = 0;  // column of y
+  std::int64_t count = 0;  // columns of y
+};
+
+std::vector<Product> products_of(const Context& context, std::span<const WeightAndBias> layers,
+                                 DType compute) {
+  std::vector<Product> products;
+  std::int64_t first = 0;
+  for (const auto& [weight, bias] : layers) {
+    const PreparedWeight prepared = weight.prepared != nullptr
+                                        ? *weight.prepared
+                                        : context.backend.prepare_weight(weight.view(), compute);
+    const ConstMatrixView bias_column = as_column(bias);
+    const std::int64_t count = weight.shape()[0];
+    if (!products.empty() && products.back().weight.is_plain() && prepared.is_plain() &&
+        continues(products.back().weight.source, prepared.source) &&
+        continues(products.back().bias, bias_column)) {
+      Product& last = products.back();
+      last.weight.source.rows += count;
+      last.bias.rows += last.bias.is_absent() ? 0 : count;
+      last.count += count;
+    } else {
+      products.push_back({prepared, bias_column, first, count});
+    }
+    first += count;
+  }
+  return products;
+}
+
+/// Where the gradients of a layer go, or those of several that are neighbours in memory.
+struct GradientPlace {
+  MatrixView dweight;  // (n, in)
+  MatrixView dbias;    // (n, 1)
   double beta_weight = 0, beta_bias = 0;
-  auto open = [&](const Variable& parameter, MatrixView& out, double& beta) {
+  std::int64_t first = 0;  // column of dy
+  std::int64_t count = 0;
+};
+
+/// Opens the gradients of a layer for writing.
+GradientPlace open(const Context& context, const WeightAndBias& layer, std::int64_t first) {
+  GradientPlace place;
+  place.first = first;
+  place.count = layer.weight.shape()[0];
+  auto open_one = [&](const Variable& parameter, MatrixView& view, double& beta) {
     contribute_beta(context, parameter.gradient, parameter.shape(), parameter.value.dtype(),
-                    [&](double b, MatrixView view) {
+                    [&](double b, MatrixView out) {
                       beta = b;
-                      out = view;
+                      view = out;
                     });
   };
-  open(weight, dweight, beta_weight);
-  open(bias, dbias, beta_bias);
-  if (dweight.is_absent() && dbias.is_absent()) return;
+  open_one(layer.weight, place.dweight, place.beta_weight);
+  open_one(layer.bias, place.dbias, place.beta_bias);
+  if (!place.dbias.is_absent())
+    place.dbias = {place.dbias.data, place.dbias.dtype, place.count, 1, 1};
+  return place;
+}
+
+std::vector<GradientPlace> gradient_places(const Context& context,
+                                           std::span<const WeightAndBias> layers) {
+  std::vector<GradientPlace> places;
+  std::int64_t first = 0;
+  for (const WeightAndBias& layer : layers) {
+    const GradientPlace place = open(context, layer, first);
+    first += place.count;
+    if (place.dweight.is_absent() && place.dbias.is_absent()) continue;
+    GradientPlace* last = places.empty() ? nullptr : &places.back();
+    if (last != nullptr && last->first + last->count == place.first &&
+        continues(last->dweight, place.dweight) && continues(last->dbias, place.dbias) &&
+        last->beta_weight == place.beta_weight && last->beta_bias == place.beta_bias) {
+      last->dweight.rows += last->dweight.is_absent() ? 0 : place.count;
+      last->dbias.rows += last->dbias.is_absent() ? 0 : place.count;
+      last->count += place.count;
+    } else {
+      places.push_back(place);
+    }
+  }
+  return places;
+}
+
+/// dW = dyᵀ x and db = column sums of dy.
+void weight_gradients(const Context& context, std::span<const WeightAndBias> layers,
+                      const Tensor& dy, const Tensor& x) {
   Backend& backend = context.backend;
-  const auto scratch = context.scratch(backend.linear_weight_gradient_workspace(
-      g.view().rows, g.view().columns, weight.shape()[1], g.dtype()));
-  backend.linear_weight_gradient(g.view(), x.is_empty() ? ConstMatrixView{} : x.view(), beta_weight,
-                                 dweight, beta_bias, dbias, scratch.workspace);
+  for (const GradientPlace& place : gradient_places(context, layers)) {
+    const auto scratch = context.scratch(backend.linear_weight_gradient_workspace(
+        dy.view().rows, place.count, layers.front().weight.shape()[1], dy.dtype()));
+    backend.linear_weight_gradient(dy.columns(place.first, place.first + place.count),
+                                   x.is_empty() ? ConstMatrixView{} : x.view(), place.beta_weight,
+                                   place.dweight, place.beta_bias, as_row(place.dbias),
+                                   scratch.workspace);
+  }
+}
+
+/// Of the layers' weights that want a gradient, the one that is complete first: its place on the
+/// tape is the latest.
+const Gradient* earliest_target(std::span<const WeightAndBias> layers) {
+  const Gradient* target = nullptr;
+  for (const auto& [weight, bias] : layers) {
+    if (weight.gradient == nullptr) continue;
+    if (target == nullptr || weight.gradient->node > target->node) target = weight.gradient;
+  }
+  return target;
 }
 
 }  // namespace
 
-Variable linear(Context& context, const Variable& x, const Variable& weight, const Variable& bias) {
-  check_linear(x, weight, bias);
-  const PreparedWeight prepared =
-      weight.prepared != nullptr ? *weight.prepared
-                                 : context.backend.prepare_weight(weight.view(), x.value.dtype());
-  Variable y = constant(context.allocate({x.view().rows, weight.shape()[0]}, x.value.dtype()));
-  context.backend.linear(x.view(), prepared,
-                         bias.is_absent() ? ConstMatrixView{} : ConstMatrixView(bias.view()),
-                         y.view());
-  if (!context.records(x, weight, bias)) return y;
+Variable linear(Context& context, const Variable& x, std::span<const WeightAndBias> layers) {
+  std::int64_t width = 0;
+  bool is_recorded = context.records(x);
+  for (const auto& [weight, bias] : layers) {
+    check_linear(x, weight, bias);
+    width += weight.shape()[0];
+    is_recorded = is_recorded || context.records(weight, bias);
+  }
+  Variable y = constant(context.allocate({x.view().rows, width}, x.value.dtype()));
+  const std::vector<Product> products = products_of(context, layers, x.value.dtype());
+  for (const Product& product : products) {
+    context.backend.linear(x.view(), product.weight, as_row(product.bias),
+                           y.value.columns(product.first, product.first + product.count));
+  }
+  if (!is_recorded) return y;
 
-  // Saved: x only where the weight wants dW = dyᵀ x; the weight only where x wants dx = dy W.
-  const Tensor saved = weight.wants_gradient() ? x.value : Tensor();
-  const Shape x_shape = x.shape();
-  y.gradient = context.tape->record([=, dx = x.gradient](Context& c, const Tensor& dy) {
-    weight_gradient(c, dy, saved, weight, bias);
-    contribute_beta(c, dx, x_shape, dy.dtype(), [&](double beta, MatrixView out) {
-      c.backend.linear_input_gradient(dy.view(), prepared, beta, out);
-    });
-  });
+  // Kept: x only where a weight wants dW = dyᵀ x; the weights only where x wants dx = dy W.
+  const Kept kept(x, earliest_target(layers));
+  y.gradient =
+      context.tape->record([kept, products, layers = std::vector(layers.begin(), layers.end()),
+                            dx = x.gradient, shape = x.shape()](Context& c, const Tensor& dy) {
+        for (const Product& product : products) {
+          contribute_beta(c, dx, shape, dy.dtype(), [&](double beta, MatrixView out) {
+            c.backend.linear_input_gradient(
+                dy.columns(product.first, product.first + product.count), product.weight, beta,
+                out);
+          });
+        }
+        kept.with(c, [layers, dy](Context& later, const Tensor& value) {
+          weight_gradients(later, layers, dy, value);
+        });
+      });
   return y;
+}
+
+Variable linear(Context& context, const Variable& x, const Variable& weight, const Variable& bias) {
+  const WeightAndBias layer{weight, bias};
+  return linear(context, x, {&layer, 1});
 }
 
 namespace {
@@ -84,22 +214,27 @@ class ProductGradient {
         transpose_b_(transpose_b),
         da_(a.gradient),
         db_(b.gradient),
-        a_(b.wants_gradient() ? a.value : Tensor()),
+        a_(a, b.gradient),
         b_(a.wants_gradient() ? b.value : Tensor()),
         a_shape_(a.shape()),
         b_shape_(b.shape()) {}
 
-  void operator()(const Context& c, const Tensor& dy) const {
+  /// `dy`: columns of `owner`, which keeps them.
+  void operator()(Context& c, MatrixView dy, const Tensor& owner) const {
     // da = alpha dy op(b)ᵀ
-    contribute_beta(c, da_, a_shape_, dy.dtype(), [&](double beta, MatrixView out) {
-      c.backend.matmul(alpha_, dy.view(), false, b_.view(), !transpose_b_, beta, out);
+    contribute_beta(c, da_, a_shape_, dy.dtype, [&](double beta, MatrixView out) {
+      c.backend.matmul(alpha_, dy, false, b_.view(), !transpose_b_, beta, out);
     });
     // db = alpha dyᵀ a, or alpha aᵀ dy
-    const DType dtype = accumulation_dtype(dy.dtype());
-    contribute_beta(c, db_, b_shape_, dtype, [&](double beta, MatrixView out) {
-      const ConstMatrixView left = transpose_b_ ? dy.view() : a_.view();
-      const ConstMatrixView right = transpose_b_ ? a_.view() : dy.view();
-      c.backend.matmul(alpha_, left, true, right, false, beta, out);
+    if (db_ == nullptr) return;
+    a_.with(c, [alpha = alpha_, transpose_b = transpose_b_, db = db_, shape = b_shape_, dy, owner](
+                   Context& later, const Tensor& a) {
+      contribute_beta(later, db, shape, accumulation_dtype(dy.dtype),
+                      [&](double beta, MatrixView out) {
+                        const MatrixView left = transpose_b ? dy : a.view();
+                        const MatrixView right = transpose_b ? a.view() : dy;
+                        later.backend.matmul(alpha, left, true, right, false, beta, out);
+                      });
     });
   }
 
@@ -108,7 +243,8 @@ class ProductGradient {
   bool transpose_b_;
   Gradient* da_;
   Gradient* db_;
-  Tensor a_, b_;
+  Kept a_;
+  Tensor b_;
   Shape a_shape_, b_shape_;
 };
 
@@ -122,26 +258,31 @@ Variable matmul(Context& context, double alpha, const Variable& a, const Variabl
   context.backend.matmul(alpha, a.view(), false, b.view(), transpose_b, 0, y.view());
   if (!context.records(a, b)) return y;
 
-  y.gradient = context.tape->record([product = ProductGradient(alpha, a, b, transpose_b)](
-                                        Context& c, const Tensor& dy) { product(c, dy); });
+  y.gradient =
+      context.tape->record([product = ProductGradient(alpha, a, b, transpose_b)](
+                               Context& c, const Tensor& dy) { product(c, dy.view(), dy); });
   return y;
 }
 
-Variable add_matmul(Context& context, const Variable& y, double alpha, const Variable& a,
+Variable add_matmul(Context& context, const ColumnsOf& y, double alpha, const Variable& a,
                     const Variable& b, bool transpose_b) {
   check_product(a, b, transpose_b);
-  if (y.shape() != Shape{a.view().rows, transpose_b ? b.view().rows : b.view().columns}) {
-    throw ShapeError(fmt::format("add_matmul: {} beside {}{} times {}{}{}", y.shape().to_string(),
-                                 a.shape().to_string(), a.of_name(), b.shape().to_string(),
-                                 b.of_name(), transpose_b ? " transposed" : ""));
+  const MatrixView columns = y.view();
+  if (columns.rows != a.view().rows ||
+      columns.columns != (transpose_b ? b.view().rows : b.view().columns)) {
+    throw ShapeError(fmt::format("add_matmul: ({}, {}) beside {}{} times {}{}{}", columns.rows,
+                                 columns.columns, a.shape().to_string(), a.of_name(),
+                                 b.shape().to_string(), b.of_name(),
+                                 transpose_b ? " transposed" : ""));
   }
-  context.backend.matmul(alpha, a.view(), false, b.view(), transpose_b, 1, y.view());
-  if (!context.records(y, a, b)) return constant(y.value);
+  context.backend.matmul(alpha, a.view(), false, b.view(), transpose_b, 1, columns);
+  Variable sum = constant(y.whole.value);
+  if (!context.records(y.whole, a, b)) return sum;
 
-  Variable sum = constant(y.value);
   sum.gradient = context.tape->record([product = ProductGradient(alpha, a, b, transpose_b),
-                                       dy_in = y.gradient](Context& c, const Tensor& dy) {
-    product(c, dy);
+                                       dy_in = y.whole.gradient, first = y.first,
+                                       end = y.first + y.count](Context& c, const Tensor& dy) {
+    product(c, dy.columns(first, end), dy);
     hand_over(c, dy_in, dy);
   });
   return sum;

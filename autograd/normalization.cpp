@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "autograd/kept.h"
+
 namespace basis {
 
 namespace {
@@ -46,7 +48,10 @@ Variable residual_layer_norm(Context& context, const Variable& x, const Dropout&
       is_recorded ? normalised.view() : MatrixView{}, rstd.view());
   if (!is_recorded) return y;
 
-  // Saved: the normalised rows and 1 / sigma; the sum itself is not needed again.
+  // Kept: the normalised rows, of which backward makes y again where a product needs it, and
+  // 1 / sigma.
+  const auto output = std::make_shared<Remade>();
+  y.remade = output;
   y.gradient = context.tape->record([=, x = x.gradient, residual = residual.gradient](
                                         Context& c, const Tensor& dy) {
     MatrixView dgamma, dbeta;
@@ -93,6 +98,11 @@ Variable residual_layer_norm(Context& context, const Variable& x, const Dropout&
     };
     deliver(residual, dsum);
     deliver(x, needs_dx ? dx : dsum);
+    if (output->is_awaited()) {
+      c.backend.scale_shift_columns(normalised.view(), as_row(gamma.value), as_row(beta.value),
+                                    normalised.view());
+      output->serve(c, normalised);
+    }
   });
   return y;
 }

@@ -6,6 +6,7 @@ namespace basis {
 
 Gradient* Tape::record(Backward backward) {
   gradients_.emplace_back();
+  gradients_.back().node = std::ssize(nodes_);
   nodes_.push_back({&gradients_.back(), std::move(backward)});
   return nodes_.back().output;
 }
@@ -14,14 +15,14 @@ void Tape::backward(Context& context, const Variable& loss) {
   backward(context, loss, Tensor());
 }
 
-void Tape::backward(Context& context, const Variable& output, const Tensor& cotangent) {
+void Tape::backward(Context& context, const Variable& output, Tensor cotangent) {
   if (output.gradient == nullptr) {
     clear();
     throw Error("backward: the value depends on nothing that asks for a gradient");
   }
   ensure(cotangent.is_empty() || cotangent.shape() == output.shape(),
          "a cotangent has the shape of its value");
-  output.gradient->tensor = cotangent;
+  output.gradient->tensor = std::move(cotangent);
   output.gradient->is_written = true;
   replay(context);
 }

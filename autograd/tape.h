@@ -15,8 +15,8 @@ struct Context;
 class Tape {
  public:
   /// From the gradient of an operation's output to those of its inputs. For a loss `dout` is empty
-  /// and means 1.
-  using Backward = std::function<void(Context&, const Tensor& dout)>;
+  /// and means 1. `dout` may be taken: the tape does not need it again.
+  using Backward = std::function<void(Context&, Tensor& dout)>;
 
   Tape() = default;
   Tape(const Tape&) = delete;
@@ -27,8 +27,9 @@ class Tape {
 
   /// Replays from `loss`, a value that a loss operation returned, and empties the tape.
   void backward(Context& context, const Variable& loss);
-  /// Replays from any value with `cotangent` (same shape and dtype) as its gradient.
-  void backward(Context& context, const Variable& output, const Tensor& cotangent);
+  /// Replays from any value with `cotangent` (same shape and dtype) as its gradient, whose elements
+  /// may be written over.
+  void backward(Context& context, const Variable& output, Tensor cotangent);
 
   /// Forgets everything without replaying it.
   void clear();

@@ -108,6 +108,7 @@ class StepBench {
     TrainerOptions trainer_options;
     trainer_options.seed = static_cast<std::uint64_t>(options_.seed);
     trainer_options.dtype = dtype_;
+    trainer_options.recomputes_layers = options_.recomputes_layers;
     trainer_options.schedule =
         schedule_of(options_.train.schedule, options_.train.warmup_share, task.steps);
     trainer_options.learning_rates = {options_.train.learning_rate, options_.train.learning_rate};

@@ -22,7 +22,8 @@ struct BenchStepOptions {
   std::int64_t seed = 0;
   std::int64_t warmup_steps = 3;  // not counted
   bool is_evaluation = false;     // forward alone
-  bool has_dropout = true;        // as the folder says; false: none
+  bool recomputes_layers = false;
+  bool has_dropout = true;  // as the folder says; false: none
 };
 
 struct BenchStepResult {

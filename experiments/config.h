@@ -158,6 +158,7 @@ struct Config {
   std::string device = "cpu";
   std::string dtype = "f32";
   std::int64_t threads = 0;
+  bool recompute = false;
   std::vector<std::string> tasks;
   std::vector<std::string> methods;
 

@@ -116,6 +116,7 @@ const std::vector<Field<Config>>& fields<Config>() {
       {"device", &C::device, one_of({"cpu"}), "where it is computed"},
       {"dtype", &C::dtype, one_of({"f32", "f64"}), "of activations and products (f64: for checks)"},
       {"threads", &C::threads, between(0, 4096), "0: every core", Counts::No},
+      {"recompute", &C::recompute, anything(), "keep an encoder layer's input alone and run the layer again in backward: less memory, the same bits, a third more work", Counts::No},
       {"tasks", &C::tasks, file_name(), "GLUE's, the synthetic language's, or own ones with a table [task.NAME]"},
       {"methods", &C::methods, file_name(), "built-in names, or own ones with a table [method.NAME]"},
   };

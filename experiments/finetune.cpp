@@ -132,6 +132,7 @@ class Finetune {
     TrainerOptions options;
     options.seed = static_cast<std::uint64_t>(stage_.stage.seed);
     options.dtype = dtype_;
+    options.recomputes_layers = config_.recompute;
     options.schedule = schedule_of(train_.schedule, train_.warmup_share, total_steps());
     const double head_rate =
         train_.head_learning_rate > 0 ? train_.head_learning_rate : train_.learning_rate;

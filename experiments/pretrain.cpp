@@ -238,6 +238,7 @@ class Pretrain {
     TrainerOptions options;
     options.seed = static_cast<std::uint64_t>(settings_.seed);
     options.dtype = dtype_;
+    options.recomputes_layers = stage_.plan.config.recompute;
     options.schedule = schedule_of(settings_.schedule, settings_.warmup_share, settings_.steps);
     options.learning_rates = {settings_.learning_rate};
     options.checkpoint_every = settings_.checkpoint_every;

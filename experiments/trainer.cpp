@@ -37,7 +37,8 @@ double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& p
   double loss_sum = 0;
   for (std::int64_t i = 0; i < plan.micro_batches; ++i) {
     Tape tape;
-    Context context{backend_, arena_, &tape, true, &state_, options_.dtype};
+    Context context{
+        backend_, arena_, &tape, true, &state_, options_.dtype, options_.recomputes_layers};
     const Variable loss = task_.loss(context, i, scale);
     const double value = to_host<double>(backend_, loss.value).front();
     if (!std::isfinite(value)) stop_loss_not_finite(step, "the loss");

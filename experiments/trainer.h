@@ -29,6 +29,7 @@ struct TrainingTask {
 struct TrainerOptions {
   std::uint64_t seed = 0;
   DType dtype = DType::F32;
+  bool recomputes_layers = false;  // Context::recomputes_layers
   Schedule schedule;
   std::vector<double> learning_rates;  // by group, before the schedule
   std::int64_t checkpoint_every = 0;   // steps; 0: only when cancelled

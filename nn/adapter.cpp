@@ -37,9 +37,9 @@ Variable multiply(Context& context, const Variable& p, const Factor& factor) {
 
 }  // namespace
 
-Variable Adapter::add_side_path(Context& context, const Variable& y, const Variable& x,
+Variable Adapter::add_side_path(Context& context, const ColumnsOf& y, const Variable& x,
                                 const SequenceView& sequences) const {
-  Variable sum = y;
+  ColumnsOf sum = y;
   const Variable input = dropout(context, x, input_dropout, sequences);
   for (const FactorProduct& term : terms) {
     Variable h = input;
@@ -48,12 +48,12 @@ Variable Adapter::add_side_path(Context& context, const Variable& y, const Varia
     }
     const Factor& last = term.factors.front();
     if (last.kind == Factor::Kind::Dense) {
-      sum = add_matmul(context, sum, term.scale, h, last.parameter->variable(context), true);
+      sum.whole = add_matmul(context, sum, term.scale, h, last.parameter->variable(context), true);
     } else {
-      sum = add(context, sum, term.scale, apply_transposed(context, h, last));
+      sum.whole = add_to_columns(context, sum, term.scale, apply_transposed(context, h, last));
     }
   }
-  return sum;
+  return sum.whole;
 }
 
 Variable Adapter::merged_weight(Context& context, const Variable& weight) const {
@@ -67,7 +67,7 @@ Variable Adapter::merged_weight(Context& context, const Variable& weight) const 
     for (std::size_t i = 1; i + 1 < term.factors.size(); ++i) {
       product = multiply(context, product, term.factors[i]);
     }
-    sum = add_matmul(context, sum, term.scale, product,
+    sum = add_matmul(context, all_columns(sum), term.scale, product,
                      term.factors.back().parameter->variable(context), false);
   }
   return sum;

@@ -33,8 +33,9 @@ struct Adapter {
   Dropout input_dropout;   // on the side path's input; forbids the merged form in training
   bool is_merged = false;  // forward with W itself, not by the side path: chosen once, from sizes
 
-  /// y + Σ s · (dropout(x) Fₙᵀ) ⋯ F₁ᵀ, written over y.   x: (T, in)   y: (T, out)
-  Variable add_side_path(Context&, const Variable& y, const Variable& x,
+  /// y with Σ s · (dropout(x) Fₙᵀ) ⋯ F₁ᵀ added to its columns, written over y.
+  ///   x: (T, in)   y: (T, out) of wider rows   returns y whole
+  Variable add_side_path(Context&, const ColumnsOf& y, const Variable& x,
                          const SequenceView& sequences) const;
   /// W₀ + Σ s · F₁ ⋯ Fₙ as a new (out, in).   weight: (out, in)
   Variable merged_weight(Context&, const Variable& weight) const;

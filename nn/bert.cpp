@@ -85,11 +85,19 @@ Bert::Bert(ModelBuilder& builder, ParameterStore& store, const BertConfig& confi
 EncoderLayer Bert::make_layer(ModelBuilder& builder, std::int64_t index) const {
   const std::int64_t width = config_.hidden_size, inner = config_.intermediate_size;
   EncoderLayer layer;
+  // All weights, then all biases: the optimiser lays them out in order of creation, and query, key
+  // and value become one product where they are neighbours.
+  Parameter* weights[std::size(all_matrix_kinds)];
   for (const MatrixKind kind : all_matrix_kinds) {
     const std::int64_t out = kind == MatrixKind::FfnIn ? inner : width;
     const std::int64_t in = kind == MatrixKind::FfnOut ? inner : width;
-    layer.matrix(kind) =
-        make_linear(builder, bert_matrix_name(index, kind), out, in, ParameterRole::Encoder);
+    weights[static_cast<std::size_t>(kind)] = &builder.weight(
+        bert_matrix_name(index, kind) + ".weight", {out, in}, ParameterRole::Encoder);
+  }
+  for (const MatrixKind kind : all_matrix_kinds) {
+    Parameter& weight = *weights[static_cast<std::size_t>(kind)];
+    layer.matrix(kind) = Linear(weight, &builder.bias(bert_matrix_name(index, kind) + ".bias",
+                                                      weight.shape()[0], ParameterRole::Encoder));
   }
   const std::string prefix = fmt::format("encoder.layer.{}.", index);
   layer.attention_norm =
@@ -108,7 +116,7 @@ EncoderLayer Bert::make_layer(ModelBuilder& builder, std::int64_t index) const {
   return layer;
 }
 
-Variable Bert::hidden(Context& context, const BertInputs& inputs) const {
+Variable Bert::embedded(Context& context, const BertInputs& inputs) const {
   const SequenceView& sequences = inputs.layout.view();
   if (sequences.longest > config_.max_position_embeddings) {
     throw Error(fmt::format(
@@ -121,15 +129,23 @@ Variable Bert::hidden(Context& context, const BertInputs& inputs) const {
       embedding_sum(context, word_->variable(context), inputs.ids, position_->variable(context),
                     inputs.positions, type_->variable(context), inputs.types);
   const Variable normed = embedding_norm_.forward(context, sum, {}, {}, sequences);
-  const Variable x = dropout(context, normed, embedding_dropout_, sequences);
-  return encoder_.forward(context, x, sequences);
+  return dropout(context, normed, embedding_dropout_, sequences);
 }
 
-Variable Bert::pooled(Context& context, const Variable& hidden, const PackedLayout& layout) const {
+Variable Bert::hidden(Context& context, const BertInputs& inputs) const {
+  return encoder_.forward(context, embedded(context, inputs), inputs.layout.view());
+}
+
+Variable Bert::first_hidden(Context& context, const BertInputs& inputs) const {
+  return encoder_.forward_first_rows(context, embedded(context, inputs), inputs.layout);
+}
+
+Variable Bert::pooled(Context& context, const BertInputs& inputs) const {
   ensure(has_pooler_, "pooled() needs a model with a pooler");
-  const Variable first = gather_rows(context, hidden, layout.first_rows());
+  const Variable first = first_hidden(context, inputs);
   return activation(context, Activation::Tanh,
-                    pooler_.forward(context, first, layout.pooled_view()));
+                    pooler_.forward_without_bias(context, first, inputs.layout.pooled_view()),
+                    pooler_.bias_variable(context));
 }
 
 }  // namespace basis

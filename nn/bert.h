@@ -31,8 +31,11 @@ class Bert {
 
   /// The last layer's rows.   returns (rows, H)
   Variable hidden(Context&, const BertInputs&) const;
-  /// tanh(W h_[CLS] + b).   hidden: (rows, H)   returns (B, H)
-  Variable pooled(Context&, const Variable& hidden, const PackedLayout&) const;
+  /// The last layer's first row of each sequence, where `[CLS]` stands, and no other row of it.
+  ///   returns (B, H)
+  Variable first_hidden(Context&, const BertInputs&) const;
+  /// tanh(W h_[CLS] + b).   returns (B, H)
+  Variable pooled(Context&, const BertInputs&) const;
 
   const BertConfig& config() const { return config_; }
   ParameterStore& parameters() const { return *store_; }
@@ -42,6 +45,7 @@ class Bert {
   bool has_pooler() const { return has_pooler_; }
 
  private:
+  Variable embedded(Context&, const BertInputs&) const;
   EncoderLayer make_layer(ModelBuilder& builder, std::int64_t index) const;
 
   BertConfig config_;

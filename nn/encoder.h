@@ -5,6 +5,7 @@
 
 #include "nn/layer_norm.h"
 #include "nn/linear.h"
+#include "tensor/packed.h"
 
 namespace basis {
 
@@ -29,8 +30,16 @@ struct EncoderLayer {
 
   /// x: (T, H), returns (T, H).
   Variable forward(Context&, const Variable& x, const SequenceView& sequences) const;
+  /// The first row of each sequence alone: keys and values of all rows, the rest for that row.
+  ///   x: (T, H)   returns (B, H)
+  Variable forward_first_rows(Context&, const Variable& x, const PackedLayout&) const;
 
   Linear& matrix(MatrixKind kind);
+
+ private:
+  /// mixed: attention's output, x: the layer's input at the same rows.
+  Variable after_attention(Context&, const Variable& mixed, const Variable& x,
+                           const SequenceView& sequences) const;
 };
 
 /// A stack of layers; serves BERT and whoever fills it.
@@ -38,6 +47,8 @@ struct Encoder {
   std::vector<EncoderLayer> layers;
 
   Variable forward(Context&, Variable x, const SequenceView& sequences) const;
+  /// The same at the first row of each sequence.   x: (T, H)   returns (B, H)
+  Variable forward_first_rows(Context&, Variable x, const PackedLayout&) const;
 };
 
 }  // namespace basis

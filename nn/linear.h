@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "nn/adapter.h"
 #include "nn/parameter.h"
@@ -16,6 +17,10 @@ class Linear {
 
   /// x: (T, in), returns (T, out). `sequences` places the rows for an adapter's dropout.
   Variable forward(Context&, const Variable& x, const SequenceView& sequences) const;
+  /// x Wᵀ with the adapter's part, for who adds b in a pass of its own.
+  Variable forward_without_bias(Context&, const Variable& x, const SequenceView& sequences) const;
+  /// The bias in a step, absent where there is none.
+  Variable bias_variable(const Context&) const;
 
   Parameter& weight() const { return *weight_; }
   Parameter* bias() const { return bias_; }
@@ -32,5 +37,10 @@ class Linear {
   Parameter* bias_ = nullptr;
   std::shared_ptr<const Adapter> adapter_;
 };
+
+/// Layers of one input side by side: [x W₀ᵀ + b₀ | x W₁ᵀ + b₁ | …].
+///   x: (T, in)   returns (T, sum of out)
+Variable forward_side_by_side(Context&, std::span<const Linear* const> layers, const Variable& x,
+                              const SequenceView& sequences);
 
 }  // namespace basis

@@ -25,10 +25,10 @@ SequenceClassifier::SequenceClassifier(Backend& backend, Allocator& allocator,
 }
 
 Variable SequenceClassifier::logits(Context& context, const BertInputs& inputs) const {
-  const Variable hidden = bert_->hidden(context, inputs);
-  const Variable pooled = config().head == "pooler"
-                              ? bert_->pooled(context, hidden, inputs.layout)
-                              : mean_pool(context, hidden, inputs.layout.view());
+  const Variable pooled =
+      config().head == "pooler"
+          ? bert_->pooled(context, inputs)
+          : mean_pool(context, bert_->hidden(context, inputs), inputs.layout.view());
   const SequenceView rows = inputs.layout.pooled_view();
   return classifier_.forward(context, dropout(context, pooled, head_dropout_, rows), rows);
 }

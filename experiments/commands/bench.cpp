@@ -77,6 +77,7 @@ int bench_step_command(const BenchOptions& options) {
   bench.dtype = options.dtype;
   bench.head = options.head;
   bench.threads = options.threads;
+  bench.recomputes_layers = options.recomputes_layers;
   bench.is_evaluation = options.is_evaluation;
   bench.method = method_preset(options.method);
   bench.train.learning_rate = 2e-5;

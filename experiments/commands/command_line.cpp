@@ -162,6 +162,8 @@ void add_bench(CLI::App& app, BenchOptions& options, Command& command) {
   step->add_option("--max-length", options.max_length, "Tokens of a row at most (default: 128)");
   step->add_option("--steps", options.steps, "Steps, the first three not counted (default: 23)");
   step->add_option("--threads", options.threads, "0: all");
+  step->add_flag("--recompute", options.recomputes_layers,
+                 "Keep a layer's input alone and run the layer again in backward");
   step->add_flag("--grouped", options.is_grouped, "Batches of similar lengths");
   step->add_flag("--eval", options.is_evaluation, "Forward passes over dev");
   step->add_option("--settings", options.settings, "A whole training (benchmarks/peers)");

@@ -84,6 +84,7 @@ struct BenchOptions {
   std::int64_t max_length = 128;
   std::int64_t steps = 23;  // the first three are not counted
   std::int64_t threads = 0;
+  bool recomputes_layers = false;
   bool is_grouped = false;
   bool is_evaluation = false;
 };

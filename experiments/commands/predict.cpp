@@ -107,10 +107,9 @@ int encode_command(const EncodeOptions& options) {
   run_lines(
       compute, tokenizer, false, length_for(model->config(), options.max_length),
       [&](Context& context, const Batch& batch) {
-        const Variable hidden = bert.hidden(context, inputs_of(batch));
-        if (options.pool == "pooler") return bert.pooled(context, hidden, batch.layout);
-        return options.pool == "cls" ? gather_rows(context, hidden, batch.layout.first_rows())
-                                     : mean_pool(context, hidden, batch.layout.view());
+        if (options.pool == "pooler") return bert.pooled(context, inputs_of(batch));
+        if (options.pool == "cls") return bert.first_hidden(context, inputs_of(batch));
+        return mean_pool(context, bert.hidden(context, inputs_of(batch)), batch.layout.view());
       },
       [](std::string& out, std::span<const float> numbers) {
         out += "{\"embedding\": [";

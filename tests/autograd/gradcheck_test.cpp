@@ -11,6 +11,7 @@
 #include "autograd/linear.h"
 #include "autograd/losses.h"
 #include "autograd/normalization.h"
+#include "autograd/recompute.h"
 #include "autograd/rows.h"
 #include "tensor/caching_allocator.h"
 #include "tensor/cpu/cpu_backend.h"
@@ -70,6 +71,85 @@ TEST_F(Gradients, OfLinearWithoutBias) {
                    {normal({1, 4}), normal({6, 4})});
 }
 
+TEST_F(Gradients, OfLinearLayersSideBySide) {
+  expect_gradients(
+      [](Context& c, Inputs v) {
+        const WeightAndBias layers[] = {{v[1], v[2]}, {v[3], {}}, {v[4], v[5]}};
+        return linear(c, v[0], layers);
+      },
+      {normal({5, 4}), normal({3, 4}), normal({3}), normal({2, 4}), normal({3, 4}), normal({3})});
+}
+
+// Weights and biases that follow each other in memory are one product each way.
+TEST_F(Gradients, OfLinearLayersThatAreNeighboursInMemory) {
+  const Tensor weights = normal({7, 4}), biases = normal({7});
+  expect_gradients(
+      [](Context& c, Inputs v) {
+        const WeightAndBias layers[] = {{v[1], v[4]}, {v[2], v[5]}, {v[3], v[6]}};
+        return linear(c, v[0], layers);
+      },
+      {normal({5, 4}), weights.rows(0, 3), weights.rows(3, 5), weights.rows(5, 7),
+       biases.rows(0, 3), biases.rows(3, 5), biases.rows(5, 7)});
+}
+
+// What is not kept but made again in backward: an activation's and a layer norm's output, for
+// weights, for the factors of a product, and for a scale of columns.
+TEST_F(Gradients, OfProductsWhoseInputIsMadeAgain) {
+  expect_gradients(
+      [](Context& c, Inputs v) {
+        const Variable h = activation(c, Activation::GeluErf, linear(c, v[0], v[1], {}), v[2]);
+        const Variable y = add_matmul(c, all_columns(linear(c, h, v[3], v[4])), 0.5,
+                                      matmul(c, 1, h, v[5], true), v[6], true);
+        return layer_norm(c, add(c, y, 1, scale_columns(c, h, v[7])), v[8], v[9], 1e-5);
+      },
+      {normal({6, 3}), normal({5, 3}), normal({5}), normal({5, 5}), normal({5}), normal({2, 5}),
+       normal({5, 2}), normal({5}), normal({5}), normal({5})});
+  expect_gradients(
+      [](Context& c, Inputs v) {
+        const Variable n = layer_norm(c, linear(c, v[0], v[1], {}), v[2], v[3], 1e-5);
+        return add(c, linear(c, n, v[4], {}), 1, matmul(c, 2, n, v[5], false));
+      },
+      {normal({6, 3}), normal({5, 3}), normal({5}), normal({5}), normal({4, 5}), normal({5, 4})});
+}
+
+// A weight that is itself computed, after the input, is complete before the input is made again.
+TEST_F(Gradients, OfAComputedWeightWhoseInputCouldBeMadeAgain) {
+  expect_gradients(
+      [](Context& c, Inputs v) {
+        const Variable h = activation(c, Activation::GeluTanh, linear(c, v[0], v[1], {}));
+        return linear(c, h, matmul(c, 1, v[2], v[3], false), {});
+      },
+      {normal({6, 3}), normal({5, 3}), normal({4, 2}), normal({2, 5})});
+}
+
+// Nobody overwrites a value that is still read: x of an activation that others use, too.
+TEST_F(Gradients, OfAnActivationWhoseInputIsUsedTwice) {
+  expect_gradients(
+      [](Context& c, Inputs v) {
+        const Variable x = linear(c, v[0], v[1], {});
+        const Variable h = activation(c, Activation::GeluErf, x, v[2]);
+        return matmul(c, 1, x, linear(c, h, v[3], {}), true);
+      },
+      {normal({4, 3}), normal({5, 3}), normal({5}), normal({5, 5})});
+}
+
+TEST_F(Gradients, OfAFunctionThatBackwardRunsAgain) {
+  const PackedLayout packed = layout({3, 4});
+  const Dropout site = make_dropout(0.3, 5);
+  GradcheckOptions training;
+  training.is_training = true;
+  expect_gradients(
+      [&](Context& c, Inputs v) {
+        const Variable h = scale(c, 2, v[0]);
+        return recomputed(c, h, [&packed, &site, v](Context& inner, const Variable& x) {
+          const Variable wide = activation(inner, Activation::GeluErf, linear(inner, x, v[1], {}));
+          return add(inner, x, 1,
+                     dropout(inner, linear(inner, wide, v[2], {}), site, packed.view()));
+        });
+      },
+      {packed_rows(packed, 3), normal({5, 3}), normal({3, 5})}, training);
+}
+
 TEST_F(Gradients, OfAValueUsedTwice) {
   expect_gradients(
       [](Context& c, Inputs v) {
@@ -91,11 +171,21 @@ TEST_F(Gradients, OfAddMatmul) {
     expect_gradients(
         [=](Context& c, Inputs v) {
           const Variable y = linear(c, v[0], v[1], {});
-          return add_matmul(c, y, 0.7, v[2], v[3], transposed);
+          return add_matmul(c, all_columns(y), 0.7, v[2], v[3], transposed);
         },
         {normal({4, 6}), normal({3, 6}), normal({4, 2}),
          transposed ? normal({3, 2}) : normal({2, 3})});
   }
+}
+
+TEST_F(Gradients, OfAddMatmulAndAddToSomeColumns) {
+  expect_gradients(
+      [=](Context& c, Inputs v) {
+        Variable y = linear(c, v[0], v[1], {});
+        y = add_matmul(c, {y, 1, 2}, 0.7, v[2], v[3], true);
+        return add_to_columns(c, {y, 2, 3}, -1.5, v[4]);
+      },
+      {normal({4, 6}), normal({5, 6}), normal({4, 2}), normal({2, 2}), normal({4, 3})});
 }
 
 TEST_F(Gradients, OfAddScaleAndScaleColumns) {
@@ -115,6 +205,8 @@ TEST_F(Gradients, OfActivations) {
        {Activation::GeluErf, Activation::GeluTanh, Activation::Relu, Activation::Tanh}) {
     expect_gradients([=](Context& c, Inputs v) { return activation(c, kind, v[0]); },
                      {normal({4, 33}, 0.1, 2)});
+    expect_gradients([=](Context& c, Inputs v) { return activation(c, kind, v[0], v[1]); },
+                     {normal({4, 33}, 0.1, 2), normal({33})});
   }
 }
 
@@ -178,10 +270,32 @@ TEST_F(Gradients, OfAttentionOverPackedSequences) {
     training.is_training = true;
     expect_gradients(
         [&](Context& c, Inputs v) {
-          return attention(c, v[0], v[1], v[2], packed.view(), shape, site);
+          return attention(c, all_columns(v[0]), all_columns(v[1]), all_columns(v[2]),
+                           packed.view(), shape, site);
         },
         {packed_rows(packed, 6), packed_rows(packed, 6), packed_rows(packed, 6)}, training);
+    expect_gradients(
+        [&](Context& c, Inputs v) {
+          return attention(c, {v[0], 0, 6}, {v[0], 6, 6}, {v[0], 12, 6}, packed.view(), shape,
+                           site);
+        },
+        {packed_rows(packed, 18)}, training);
   }
+}
+
+TEST_F(Gradients, OfAttentionOfFirstRows) {
+  const PackedLayout packed = layout({5, 1, 7});
+  AttentionShape shape{2, 3, 0.6};
+  shape.queries = AttentionShape::Queries::FirstRows;
+  const Dropout site = make_dropout(0.25, 3);
+  GradcheckOptions training;
+  training.is_training = true;
+  expect_gradients(
+      [&](Context& c, Inputs v) {
+        return attention(c, all_columns(v[0]), {v[1], 0, 6}, {v[1], 6, 6}, packed.view(), shape,
+                         site);
+      },
+      {normal({3, 6}), packed_rows(packed, 12)}, training);
 }
 
 TEST_F(Gradients, OfAttentionOfAValueToItself) {
@@ -189,7 +303,8 @@ TEST_F(Gradients, OfAttentionOfAValueToItself) {
   const AttentionShape shape{1, 4, 0.5};
   expect_gradients(
       [&](Context& c, Inputs v) {
-        return attention(c, v[0], v[0], v[0], packed.view(), shape, {});
+        const ColumnsOf x = all_columns(v[0]);
+        return attention(c, x, x, x, packed.view(), shape, {});
       },
       {packed_rows(packed, 4)});
 }

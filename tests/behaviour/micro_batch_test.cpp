@@ -14,13 +14,15 @@ struct Outcome {
 };
 
 /// One step without a learning rate or clipping, which leaves the plain gradients.
-Outcome step_with(const AdapterMethod& method, std::int64_t micro_batch, double dropout) {
+Outcome step_with(const AdapterMethod& method, std::int64_t micro_batch, double dropout,
+                  bool recomputes_layers = false) {
   Machine machine;
   const auto model = tiny_model(machine, {dropout, DType::F64, "mean"});
   attach(*machine.backend, machine.memory, *model, method);
   TinyTrainingOptions options;
   options.dtype = DType::F64;
   options.micro_batch = micro_batch;
+  options.recomputes_layers = recomputes_layers;
   options.learning_rate = 0;
   options.clip_norm = 0;
   TinyTraining training(machine, *model, options);
@@ -56,6 +58,17 @@ TEST_P(MicroBatches, GiveTheLargeBatchsLossAndGradients) {
       }
       EXPECT_LE(difference, tolerance * whole.norm) << name << " in pieces of " << micro_batch;
     }
+  }
+}
+
+// A layer that runs again in backward draws the same masks: the same bits, pieces or not.
+TEST_P(MicroBatches, HaveTheSameGradientsWhenLayersAreRecomputed) {
+  for (const std::int64_t micro_batch : {0, 3}) {
+    const Outcome kept = step_with(GetParam().method, micro_batch, 0.1);
+    const Outcome recomputed = step_with(GetParam().method, micro_batch, 0.1, true);
+    EXPECT_EQ(recomputed.loss, kept.loss);
+    EXPECT_EQ(recomputed.norm, kept.norm);
+    EXPECT_EQ(recomputed.gradients, kept.gradients);
   }
 }
 

@@ -121,6 +121,7 @@ TinyTraining::TinyTraining(Machine& machine, SequenceClassifier& model,
   TrainerOptions trainer;
   trainer.seed = 11;
   trainer.dtype = options.dtype;
+  trainer.recomputes_layers = options.recomputes_layers;
   trainer.schedule.kind = Schedule::Kind::Constant;
   trainer.learning_rates = {options.learning_rate, options.learning_rate};
   trainer.checkpoint_every = options.checkpoint_every;

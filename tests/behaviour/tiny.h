@@ -56,6 +56,7 @@ struct TinyTrainingOptions {
   std::int64_t steps = 12;
   std::int64_t batch = 8;
   std::int64_t micro_batch = 0;
+  bool recomputes_layers = false;
   double learning_rate = 1e-2;
   double clip_norm = 1;
   std::int64_t checkpoint_every = 0;
