@@ -1,5 +1,7 @@
 #include "tensor/mapped_file.h"
 
+#include <utility>
+
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,8 +29,10 @@ Block MappedFile::part(const std::shared_ptr<MappedFile>& file, std::size_t begi
   const std::lock_guard lock(file->mutex_);
   std::weak_ptr<std::byte>& held = file->parts_[begin];
   if (Block part = held.lock()) return part;
-  Block part(file->data_ + begin,
-             [file, begin, size](std::byte*) { file->give_back(begin, size); });
+  // The deleter itself lives as long as `held`, which the file owns: it must let go of the file.
+  Block part(file->data_ + begin, [owner = file, begin, size](std::byte*) mutable {
+    std::exchange(owner, nullptr)->give_back(begin, size);
+  });
   held = part;
   return part;
 }
