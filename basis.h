@@ -51,6 +51,7 @@
 #include "spectral/rotation.h"
 #include "spectral/stability.h"
 #include "spectral/statistics.h"
+#include "spectral/leading_svd.h"
 #include "spectral/svd.h"
 #include "spectral/svd_basis.h"
 

@@ -10,7 +10,7 @@ namespace {
 
 std::string key_of(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
   Hasher hasher;
-  hasher.add("basis 2").add(name_of(kind)).add(k);
+  hasher.add("basis 3").add(name_of(kind)).add(k);
   if (kind == BasisKind::Random) hasher.add(seed).add(weight.name());
   return hasher.add(weight.value()).hex();
 }

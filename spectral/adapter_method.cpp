@@ -1,11 +1,15 @@
 #include "spectral/adapter_method.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "nn/dropout_sites.h"
+#include "spectral/leading_svd.h"
+#include "spectral/matrix_parallel.h"
 #include "tensor/packed.h"
 
 namespace basis {
@@ -41,7 +45,9 @@ const char* name_of(AdapterMethod::Form form) {
 Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
   // Random directions of matrices of one shape must not be the same: the name goes into the seed.
   const std::uint64_t own_seed = hash_of_name(weight.name(), seed);
-  return select_basis(svd(to_matrix(weight.value().view())), kind, k, own_seed);
+  const Matrix matrix = to_matrix(weight.value().view());
+  if (kind == BasisKind::Leading) return select_basis(leading_svd(matrix, k), kind, k, own_seed);
+  return select_basis(svd(matrix), kind, k, own_seed);
 }
 
 std::int64_t rank_on(const AdapterMethod& method, const std::string& weight, const Shape& shape) {
@@ -71,18 +77,54 @@ class Attacher {
         method_(method),
         basis_source_(basis_source) {}
 
-  void fill(Linear& linear, std::int64_t layer, MatrixKind kind) {
+  /// One matrix of the model that gets an adapter.
+  struct Place {
+    Linear* linear;
+    std::int64_t layer;
+    MatrixKind kind;
+  };
+
+  /// Bases are computed a matrix a thread, a few matrices ahead of the factors made of them, since
+  /// those of all matrices at once may be gigabytes.
+  void fill_all(const std::vector<Place>& places) {
+    const auto ahead = static_cast<std::size_t>(2 * concurrent_matrices(0));
+    for (std::size_t first = 0; first < places.size(); first += ahead) {
+      const std::size_t count = std::min(ahead, places.size() - first);
+      const std::span<const Place> some(places.data() + first, count);
+      std::vector<Basis> bases = method_.kind == AdapterMethod::Kind::Spectral
+                                     ? bases_of(some)
+                                     : std::vector<Basis>(count);
+      for (std::size_t i = 0; i < count; ++i) fill(some[i], bases[i]);
+    }
+  }
+
+ private:
+  std::vector<Basis> bases_of(std::span<const Place> places) const {
+    std::vector<Basis> bases(places.size());
+    std::atomic<std::size_t> next = 0;
+    run_on_threads(concurrent_matrices(static_cast<int>(places.size())), [&] {
+      for (std::size_t i = next++; i < places.size(); i = next++) {
+        const Parameter& weight = places[i].linear->weight();
+        const std::int64_t k = rank_on(method_, weight.name(), weight.shape());
+        bases[i] = basis_source_(weight, method_.basis, k, method_.seed);
+      }
+    });
+    return bases;
+  }
+
+  void fill(const Place& place, const Basis& basis) {
+    Linear& linear = *place.linear;
     rank_ = rank_on(method_, linear.weight().name(), linear.weight().shape());
     Adapter adapter;
     adapter.terms.push_back(method_.kind == AdapterMethod::Kind::Lora ? lora(linear)
-                                                                      : spectral(linear));
-    adapter.input_dropout = make_dropout(
-        method_.dropout, dropout_sites::adapter(layer, static_cast<std::uint32_t>(kind)));
+                                                                      : spectral(linear, basis));
+    adapter.input_dropout =
+        make_dropout(method_.dropout,
+                     dropout_sites::adapter(place.layer, static_cast<std::uint32_t>(place.kind)));
     adapter.is_merged = is_merged(linear);
     linear.set_adapter(std::make_shared<const Adapter>(std::move(adapter)));
   }
 
- private:
   FactorProduct lora(const Linear& linear) {
     const std::int64_t r = rank_;
     const double scale = method_.alpha > 0 ? method_.alpha / static_cast<double>(r) : 1;
@@ -91,9 +133,8 @@ class Attacher {
     return {scale, {{Factor::Kind::Dense, &b}, {Factor::Kind::Dense, &a}}};
   }
 
-  FactorProduct spectral(const Linear& linear) {
+  FactorProduct spectral(const Linear& linear, const Basis& basis) {
     const std::int64_t k = rank_;
-    const Basis basis = basis_source_(linear.weight(), method_.basis, k, method_.seed);
     Parameter& u = frozen(linear, "spectral_U", basis.u);
     Parameter& v = frozen(linear, "spectral_V", transpose(basis.v));
     return {1, {{Factor::Kind::Dense, &u}, coefficients(linear, k), {Factor::Kind::Dense, &v}}};
@@ -219,13 +260,14 @@ void attach(Backend& backend, Allocator& allocator, SequenceClassifier& model,
   if (method.kind != AdapterMethod::Kind::Lora && method.kind != AdapterMethod::Kind::Spectral) {
     return;
   }
-  Attacher attacher(backend, allocator, model, method, basis_source);
+  std::vector<Attacher::Place> places;
   for_each_matrix(model, [&](Linear& linear, std::int64_t layer, MatrixKind kind) {
     const bool is_target =
         method.targets.empty() ||
         std::find(method.targets.begin(), method.targets.end(), kind) != method.targets.end();
-    if (is_target) attacher.fill(linear, layer, kind);
+    if (is_target) places.push_back({&linear, layer, kind});
   });
+  Attacher(backend, allocator, model, method, basis_source).fill_all(places);
 }
 
 TrainableCount count_trainable(SequenceClassifier& model) {

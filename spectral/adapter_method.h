@@ -38,7 +38,8 @@ const char* name_of(AdapterMethod::Kind kind);
 /// "diagonal", "band", "core".
 const char* name_of(AdapterMethod::Form form);
 
-/// Where an adapter's basis of a weight comes from: an SVD, the cache, or an adapter file.
+/// Where an adapter's basis of a weight comes from: an SVD, the cache, or an adapter file. Called
+/// by several threads at once.
 using BasisSource = std::function<Basis(const Parameter& weight, BasisKind kind, std::int64_t k,
                                         std::uint64_t seed)>;
 

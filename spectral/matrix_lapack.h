@@ -24,6 +24,14 @@ void dgesvd_(const char* job_u, const char* job_vt, const LapackInt* m, const La
              double* vt, const LapackInt* ldvt, double* work, const LapackInt* lwork,
              LapackInt* info, std::size_t, std::size_t);
 
+/// Chosen eigenpairs of a symmetric matrix.
+void dsyevr_(const char* job, const char* range, const char* triangle, const LapackInt* n,
+             double* a, const LapackInt* lda, const double* from, const double* to,
+             const LapackInt* first, const LapackInt* last, const double* tolerance,
+             LapackInt* found, double* values, double* vectors, const LapackInt* ldz,
+             LapackInt* support, double* work, const LapackInt* lwork, LapackInt* iwork,
+             const LapackInt* liwork, LapackInt* info, std::size_t, std::size_t, std::size_t);
+
 /// QR factorisation; then the leading k columns of Q.
 void dgeqrf_(const LapackInt* m, const LapackInt* n, double* a, const LapackInt* lda, double* tau,
              double* work, const LapackInt* lwork, LapackInt* info);

@@ -97,7 +97,8 @@ Problem solve(const Matrix& matrix, bool is_turned, bool vectors) {
                   matrix.to_string(), frobenius_norm(matrix)));
 }
 
-/// Turns every pair (u_i, v_i) so that the entry of largest magnitude of v_i is positive.
+}  // namespace
+
 void fix_signs(Svd& decomposition) {
   const std::int64_t r = decomposition.rank();
   std::vector<double> signs(static_cast<std::size_t>(r), 1.0);
@@ -113,8 +114,6 @@ void fix_signs(Svd& decomposition) {
   decomposition.u = scale_columns(std::move(decomposition.u), signs);
   decomposition.v = scale_columns(std::move(decomposition.v), signs);
 }
-
-}  // namespace
 
 Svd svd(const Matrix& matrix) {
   const SingleThreadedBlas one_thread;

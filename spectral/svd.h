@@ -31,6 +31,9 @@ std::vector<double> singular_values(const Matrix& matrix);
 /// The largest singular value.
 double spectral_norm(const Matrix& matrix);
 
+/// Turns every pair (u_i, v_i) so that the entry of largest magnitude of v_i is positive.
+void fix_signs(Svd& decomposition);
+
 /// U diag(σ) Vᵀ.
 Matrix reconstruct(const Svd& decomposition);
 
