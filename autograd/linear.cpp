@@ -31,26 +31,23 @@ bool continues(ConstMatrixView view, ConstMatrixView next) {
   return next.data == end && next.columns == view.columns && next.row_stride == view.row_stride;
 }
 
-/// A vector as a column, so that vectors which follow each other are one of more rows.
-MatrixView as_column(const Variable& vector) {
+ConstMatrixView row_of(const Variable& vector) {
   if (vector.is_absent()) return {};
-  return vector.value.reshape({vector.value.element_count(), 1}).view();
+  return vector.value.reshape({1, vector.value.element_count()}).view();
 }
+/// A column of gradients, which neighbours make longer, as the row that the kernel writes.
 MatrixView as_row(MatrixView column) {
   if (column.is_absent()) return {};
   return {column.data, column.dtype, 1, column.rows, column.rows};
 }
-ConstMatrixView as_row(ConstMatrixView column) {
-  if (column.is_absent()) return {};
-  return {column.data, column.dtype, 1, column.rows, column.rows};
-}
 
-/// One product of the forward pass: a layer, or several that are neighbours in memory.
+/// The product of one layer. Each has its own, also where weights are neighbours in memory: a model
+/// that is loaded again, with its weights elsewhere, must give the same bits.
 struct Product {
   PreparedWeight weight;
-  ConstMatrixView bias;    // (n, 1)
+  ConstMatrixView bias;    // (1, out) or absent
   std::int64_t first = 0;  // column of y
-  std::int64_t count = 0;  // columns of y
+  std::int64_t end = 0;
 };
 
 std::vector<Product> products_of(const Context& context, std::span<const WeightAndBias> layers,
@@ -58,22 +55,12 @@ std::vector<Product> products_of(const Context& context, std::span<const WeightA
   std::vector<Product> products;
   std::int64_t first = 0;
   for (const auto& [weight, bias] : layers) {
-    const PreparedWeight prepared = weight.prepared != nullptr
-                                        ? *weight.prepared
-                                        : context.backend.prepare_weight(weight.view(), compute);
-    const ConstMatrixView bias_column = as_column(bias);
-    const std::int64_t count = weight.shape()[0];
-    if (!products.empty() && products.back().weight.is_plain() && prepared.is_plain() &&
-        continues(products.back().weight.source, prepared.source) &&
-        continues(products.back().bias, bias_column)) {
-      Product& last = products.back();
-      last.weight.source.rows += count;
-      last.bias.rows += last.bias.is_absent() ? 0 : count;
-      last.count += count;
-    } else {
-      products.push_back({prepared, bias_column, first, count});
-    }
-    first += count;
+    const std::int64_t end = first + weight.shape()[0];
+    products.push_back({weight.prepared != nullptr
+                            ? *weight.prepared
+                            : context.backend.prepare_weight(weight.view(), compute),
+                        row_of(bias), first, end});
+    first = end;
   }
   return products;
 }
@@ -166,8 +153,8 @@ Variable linear(Context& context, const Variable& x, std::span<const WeightAndBi
   Variable y = constant(context.allocate({x.view().rows, width}, x.value.dtype()));
   const std::vector<Product> products = products_of(context, layers, x.value.dtype());
   for (const Product& product : products) {
-    context.backend.linear(x.view(), product.weight, as_row(product.bias),
-                           y.value.columns(product.first, product.first + product.count));
+    context.backend.linear(x.view(), product.weight, product.bias,
+                           y.value.columns(product.first, product.end));
   }
   if (!is_recorded) return y;
 
@@ -178,9 +165,8 @@ Variable linear(Context& context, const Variable& x, std::span<const WeightAndBi
                             dx = x.gradient, shape = x.shape()](Context& c, const Tensor& dy) {
         for (const Product& product : products) {
           contribute_beta(c, dx, shape, dy.dtype(), [&](double beta, MatrixView out) {
-            c.backend.linear_input_gradient(
-                dy.columns(product.first, product.first + product.count), product.weight, beta,
-                out);
+            c.backend.linear_input_gradient(dy.columns(product.first, product.end), product.weight,
+                                            beta, out);
           });
         }
         kept.with(c, [layers, dy](Context& later, const Tensor& value) {
@@ -205,17 +191,28 @@ void check_product(const Variable& a, const Variable& b, bool transpose_b) {
                                transpose_b ? " transposed" : ""));
 }
 
+/// `operand`, a parameter, in the dtype that it is multiplied in. Only factors of adapters are
+/// converted here, a few rows each; weights are prepared once (Parameter::weight).
+Tensor in_dtype(const Context& context, const Tensor& operand, DType dtype) {
+  if (operand.dtype() == dtype) return operand;
+  const Tensor converted = context.allocate(operand.shape(), dtype);
+  context.backend.convert(operand.view(), converted.view());
+  return converted;
+}
+
 /// The gradients of alpha · a op(b). Each operand is saved only where the other's gradient is
 /// wanted.
 class ProductGradient {
  public:
-  ProductGradient(double alpha, const Variable& a, const Variable& b, bool transpose_b)
+  /// `factor`: b's value in the dtype of a.
+  ProductGradient(double alpha, const Variable& a, const Variable& b, const Tensor& factor,
+                  bool transpose_b)
       : alpha_(alpha),
         transpose_b_(transpose_b),
         da_(a.gradient),
         db_(b.gradient),
         a_(a, b.gradient),
-        b_(a.wants_gradient() ? b.value : Tensor()),
+        b_(a.wants_gradient() ? factor : Tensor()),
         a_shape_(a.shape()),
         b_shape_(b.shape()) {}
 
@@ -254,12 +251,13 @@ Variable matmul(Context& context, double alpha, const Variable& a, const Variabl
                 bool transpose_b) {
   check_product(a, b, transpose_b);
   const std::int64_t columns = transpose_b ? b.view().rows : b.view().columns;
+  const Tensor factor = in_dtype(context, b.value, a.value.dtype());
   Variable y = constant(context.allocate({a.view().rows, columns}, a.value.dtype()));
-  context.backend.matmul(alpha, a.view(), false, b.view(), transpose_b, 0, y.view());
+  context.backend.matmul(alpha, a.view(), false, factor.view(), transpose_b, 0, y.view());
   if (!context.records(a, b)) return y;
 
   y.gradient =
-      context.tape->record([product = ProductGradient(alpha, a, b, transpose_b)](
+      context.tape->record([product = ProductGradient(alpha, a, b, factor, transpose_b)](
                                Context& c, const Tensor& dy) { product(c, dy.view(), dy); });
   return y;
 }
@@ -275,11 +273,12 @@ Variable add_matmul(Context& context, const ColumnsOf& y, double alpha, const Va
                                  b.shape().to_string(), b.of_name(),
                                  transpose_b ? " transposed" : ""));
   }
-  context.backend.matmul(alpha, a.view(), false, b.view(), transpose_b, 1, columns);
+  const Tensor factor = in_dtype(context, b.value, a.value.dtype());
+  context.backend.matmul(alpha, a.view(), false, factor.view(), transpose_b, 1, columns);
   Variable sum = constant(y.whole.value);
   if (!context.records(y.whole, a, b)) return sum;
 
-  sum.gradient = context.tape->record([product = ProductGradient(alpha, a, b, transpose_b),
+  sum.gradient = context.tape->record([product = ProductGradient(alpha, a, b, factor, transpose_b),
                                        dy_in = y.whole.gradient, first = y.first,
                                        end = y.first + y.count](Context& c, const Tensor& dy) {
     product(c, dy.columns(first, end), dy);

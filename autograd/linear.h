@@ -17,8 +17,8 @@ struct WeightAndBias {
 /// Throws ShapeError when they do not fit.
 Variable linear(Context&, const Variable& x, const Variable& weight, const Variable& bias);
 
-/// [x W₀ᵀ + b₀ | x W₁ᵀ + b₁ | …]: layers of one input side by side, in one product where their
-/// weights and biases follow each other in memory.
+/// [x W₀ᵀ + b₀ | x W₁ᵀ + b₁ | …]: layers of one input side by side. Their weight gradients are one
+/// product where they follow each other in memory, as the optimiser lays them out.
 ///   x: (T, in)   returns (T, sum of out)
 Variable linear(Context&, const Variable& x, std::span<const WeightAndBias> layers);
 

@@ -85,8 +85,8 @@ Bert::Bert(ModelBuilder& builder, ParameterStore& store, const BertConfig& confi
 EncoderLayer Bert::make_layer(ModelBuilder& builder, std::int64_t index) const {
   const std::int64_t width = config_.hidden_size, inner = config_.intermediate_size;
   EncoderLayer layer;
-  // All weights, then all biases: the optimiser lays them out in order of creation, and query, key
-  // and value become one product where they are neighbours.
+  // All weights, then all biases: the optimiser lays them out in order of creation, and the
+  // gradients of query, key and value, as neighbours, are one product.
   Parameter* weights[std::size(all_matrix_kinds)];
   for (const MatrixKind kind : all_matrix_kinds) {
     const std::int64_t out = kind == MatrixKind::FfnIn ? inner : width;
@@ -142,10 +142,11 @@ Variable Bert::first_hidden(Context& context, const BertInputs& inputs) const {
 
 Variable Bert::pooled(Context& context, const BertInputs& inputs) const {
   ensure(has_pooler_, "pooled() needs a model with a pooler");
-  const Variable first = first_hidden(context, inputs);
-  return activation(context, Activation::Tanh,
-                    pooler_.forward_without_bias(context, first, inputs.layout.pooled_view()),
-                    pooler_.bias_variable(context));
+  Context exact = context.exact();
+  const Variable first = cast(exact, first_hidden(context, inputs), exact.dtype);
+  return activation(exact, Activation::Tanh,
+                    pooler_.forward_without_bias(exact, first, inputs.layout.pooled_view()),
+                    pooler_.bias_variable(exact));
 }
 
 }  // namespace basis
