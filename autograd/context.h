@@ -24,6 +24,13 @@ struct Context {
     return copy;
   }
 
+  /// The same with activations in the dtype that sums are kept in: for heads, whose rows are few.
+  Context exact() const {
+    Context copy = *this;
+    copy.dtype = accumulation_dtype(dtype);
+    return copy;
+  }
+
   /// Whether an operation on these inputs belongs on the tape.
   template <class... Inputs>
   bool records(const Inputs&... inputs) const {

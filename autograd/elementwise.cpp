@@ -63,6 +63,20 @@ Variable scale(Context& context, double alpha, const Variable& x) {
   return y;
 }
 
+Variable cast(Context& context, const Variable& x, DType dtype) {
+  if (x.value.dtype() == dtype) return x;
+  Variable y = constant(context.allocate(x.shape(), dtype));
+  context.backend.convert(x.view(), y.view());
+  if (!context.records(x)) return y;
+
+  y.gradient = context.tape->record(
+      [shape = x.shape(), from = x.value.dtype(), dx = x.gradient](Context& c, const Tensor& dy) {
+        contribute(c, dx, shape, from,
+                   [&](MatrixView out) { c.backend.convert(dy.view(), out); });  // dx = dy
+      });
+  return y;
+}
+
 Variable scale_columns(Context& context, const Variable& x, const Variable& v) {
   if (v.value.element_count() != x.shape().column_count()) {
     throw ShapeError(fmt::format("scale_columns: {} factors{} for {}", v.value.element_count(),

@@ -14,6 +14,9 @@ Variable add_to_columns(Context&, const ColumnsOf& y, double alpha, const Variab
 /// alpha x.
 Variable scale(Context&, double alpha, const Variable& x);
 
+/// x in another floating dtype; its gradient comes back in x's own. x itself where it has it.
+Variable cast(Context&, const Variable& x, DType dtype);
+
 /// y_tj = x_tj v_j.   x: (T, n)   v: (n)   returns (T, n)
 Variable scale_columns(Context&, const Variable& x, const Variable& v);
 

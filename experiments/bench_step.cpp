@@ -38,7 +38,10 @@ Usage usage_now() {
 class StepBench {
  public:
   explicit StepBench(const BenchStepOptions& options)
-      : options_(options), compute_("cpu", options.threads), dtype_(parse_dtype(options.dtype)) {
+      : options_(options),
+        compute_("cpu", options.threads),
+        dtype_(compute_dtype(compute_.backend(), options.dtype)) {
+    result_.dtype = name_of(dtype_.activations);
     BertConfig config = BertConfig::read(options.model);
     if (!options.head.empty()) config.head = options.head;
     if (!options.has_dropout) {
@@ -49,7 +52,7 @@ class StepBench {
     const auto seed = static_cast<std::uint64_t>(options.seed);
     model_ = std::make_unique<SequenceClassifier>(compute_.backend(), compute_.memory(), config,
                                                   options.outputs, &checkpoint,
-                                                  ModelOptions{seed, dtype_});
+                                                  ModelOptions{seed, dtype_.master()});
     std::int64_t tokens = 0;
     for (const HostBatch& batch : options.batches) tokens += std::ssize(batch.ids);
     attach(compute_.backend(), compute_.memory(), *model_,
@@ -97,7 +100,7 @@ class StepBench {
     task.steps = std::ssize(options_.batches);
     task.begin_step = [&](std::int64_t step) {
       batch = to_device(compute_.backend(), compute_.memory(),
-                        options_.batches[static_cast<std::size_t>(step)], dtype_);
+                        options_.batches[static_cast<std::size_t>(step)], dtype_.activations);
       return TrainingTask::Step{1, batch.loss_count, batch.layout.tokens()};
     };
     task.loss = [&](Context& context, std::int64_t, double scale) {
@@ -107,7 +110,7 @@ class StepBench {
                         learning_rate_group, optimizer_options(options_.train));
     TrainerOptions trainer_options;
     trainer_options.seed = static_cast<std::uint64_t>(options_.seed);
-    trainer_options.dtype = dtype_;
+    trainer_options.dtype = dtype_.activations;
     trainer_options.recomputes_layers = options_.recomputes_layers;
     trainer_options.schedule =
         schedule_of(options_.train.schedule, options_.train.warmup_share, task.steps);
@@ -123,9 +126,10 @@ class StepBench {
   void evaluate() {
     for (std::size_t step = 0; step < options_.batches.size(); ++step) {
       const auto start = std::chrono::steady_clock::now();
-      const Batch batch =
-          to_device(compute_.backend(), compute_.memory(), options_.batches[step], dtype_);
-      Context context{compute_.backend(), compute_.arena(), nullptr, false, nullptr, dtype_};
+      const Batch batch = to_device(compute_.backend(), compute_.memory(), options_.batches[step],
+                                    dtype_.activations);
+      Context context{compute_.backend(), compute_.arena(), nullptr, false, nullptr,
+                      dtype_.activations};
       model_->logits(context, inputs_of(batch));
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
       count(static_cast<std::int64_t>(step), seconds.count(),
@@ -134,8 +138,9 @@ class StepBench {
   }
 
   void score(const HostBatch& host) {
-    const Batch batch = to_device(compute_.backend(), compute_.memory(), host, dtype_);
-    Context context{compute_.backend(), compute_.arena(), nullptr, false, nullptr, dtype_};
+    const Batch batch = to_device(compute_.backend(), compute_.memory(), host, dtype_.activations);
+    Context context{compute_.backend(), compute_.arena(), nullptr, false, nullptr,
+                    dtype_.activations};
     const Variable logits = model_->logits(context, inputs_of(batch));
     const std::vector<float> rows = host_floats(compute_.backend(), logits.value);
     const auto width = static_cast<std::ptrdiff_t>(model_->outputs());
@@ -146,7 +151,7 @@ class StepBench {
 
   const BenchStepOptions& options_;
   Compute compute_;
-  DType dtype_;
+  ComputeDType dtype_;
   std::unique_ptr<SequenceClassifier> model_;
   BenchStepResult result_;
   std::vector<double> seconds_, rates_;

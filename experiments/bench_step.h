@@ -33,6 +33,7 @@ struct BenchStepResult {
   double minflt_per_step = 0;
   double system_s = 0;  // of the counted steps
   std::string isa;
+  std::string dtype;  // of activations: f32 where bf16 was asked of a processor that lacks it
   std::vector<double> losses;              // mean of each step, before its update
   std::vector<std::vector<float>> logits;  // a row for each example of `dev`, after the last step
 };

@@ -20,8 +20,8 @@ void add_to_list(std::string& list, const std::string& item) {
 
 }  // namespace
 
-Circumstances circumstances_of(const Backend& backend) {
-  Circumstances circumstances;
+Circumstances circumstances_of(const Backend& backend, DType dtype) {
+  Circumstances circumstances{{"dtype", fmt::format("activations in {}", name_of(dtype))}};
   for (const auto& [name, value] : backend.description()) {
     const std::string words = in_words(name, value);
     if (!words.empty()) circumstances[name] = words;

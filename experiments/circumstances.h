@@ -8,12 +8,12 @@
 namespace basis {
 
 /// What the last bits of a result hang on though it is no setting of a stage, in words by name:
-/// "threads" -> "2 threads", "kernels" -> "avx512 kernels", "openblas core", "processor". A
-/// training in several pieces has them one after the other: "2 threads, then 1 thread".
+/// "threads" -> "2 threads", "kernels" -> "avx512 kernels", "openblas core", "processor", "dtype".
+/// A training in several pieces has them one after the other: "2 threads, then 1 thread".
 using Circumstances = std::map<std::string, std::string>;
 
-/// Those of the backend that computes.
-Circumstances circumstances_of(const Backend&);
+/// Those of the backend that computes, with activations of `dtype`.
+Circumstances circumstances_of(const Backend&, DType dtype);
 
 /// Those of a training that `began` so and goes on `now`. A name that `began` lacks stays absent:
 /// one unknown piece makes the whole unknown.

@@ -29,10 +29,15 @@ Compute::Compute(const std::string& device, std::int64_t threads) {
   arena_ = std::make_unique<Arena>(*backend_, physical_memory());
 }
 
-DType parse_dtype(const std::string& name) {
-  if (name == "f32") return DType::F32;
-  if (name == "f64") return DType::F64;
-  throw Error("dtype = \"" + name + "\": this build trains in \"f32\" or \"f64\"");
+ComputeDType compute_dtype(const Backend& backend, const std::string& name) {
+  for (const DType dtype : {DType::F32, DType::BF16, DType::F64}) {
+    if (name != name_of(dtype)) continue;
+    if (backend.is_native(dtype)) return {dtype, ""};
+    return {DType::F32, fmt::format("this processor has no {} instructions: computes in f32 (see "
+                                    "`basis info`)",
+                                    name)};
+  }
+  throw Error("dtype = \"" + name + "\": choose \"f32\", \"bf16\" or \"f64\"");
 }
 
 void expect_memory_to_train(std::int64_t parameters, DType dtype, const std::string& source) {

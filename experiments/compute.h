@@ -27,8 +27,18 @@ class Compute {
   std::unique_ptr<Arena> arena_;
 };
 
-/// The DType of a config's "f32" or "f64". Throws Error for others.
-DType parse_dtype(const std::string& name);
+/// What a device computes in where a config asks for "f32", "bf16" or "f64": F32 in place of BF16
+/// on a processor that has no instructions for it, which the remark then says.
+struct ComputeDType {
+  DType activations = DType::F32;
+  std::string remark;
+
+  /// Of parameters, their gradients and the optimiser's state.
+  DType master() const { return accumulation_dtype(activations); }
+};
+
+/// Throws Error for another name.
+ComputeDType compute_dtype(const Backend& backend, const std::string& name);
 
 /// Throws Error, beginning with `source`, where the values, gradients and moments of a model with
 /// so many parameters are more than this machine's memory.

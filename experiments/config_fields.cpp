@@ -114,7 +114,7 @@ const std::vector<Field<Config>>& fields<Config>() {
       {"question", &C::question, anything(), "what the experiment asks, in a paragraph, for the report", Counts::No},
       {"seeds", &C::seeds, at_least(0), "one fine-tuning each for every task and method"},
       {"device", &C::device, one_of({"cpu"}), "where it is computed"},
-      {"dtype", &C::dtype, one_of({"f32", "f64"}), "of activations and products (f64: for checks)"},
+      {"dtype", &C::dtype, one_of({"f32", "bf16", "f64"}), "of activations and products (bf16: where the processor has it; f64: for checks)"},
       {"threads", &C::threads, between(0, 4096), "0: every core", Counts::No},
       {"recompute", &C::recompute, anything(), "keep an encoder layer's input alone and run the layer again in backward: less memory, the same bits, a third more work", Counts::No},
       {"tasks", &C::tasks, file_name(), "GLUE's, the synthetic language's, or own ones with a table [task.NAME]"},

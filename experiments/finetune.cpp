@@ -46,7 +46,8 @@ class Finetune {
         train_set_(tokenize(data_.train)),
         epochs_(train_set_, batch_options(train_), static_cast<std::uint64_t>(stage.stage.seed)),
         compute_(config_.device, config_.threads),
-        dtype_(parse_dtype(config_.dtype)) {
+        dtype_(compute_dtype(compute_.backend(), config_.dtype)) {
+    stage_.remark(dtype_.remark);
     make_model();
   }
 
@@ -83,11 +84,12 @@ class Finetune {
     if (method_.start == "pretrained") {
       checkpoint.emplace(folder_);
     } else {
-      expect_memory_to_train(bert.parameter_count(), dtype_, (folder_ / "config.json").string());
+      expect_memory_to_train(bert.parameter_count(), dtype_.master(),
+                             (folder_ / "config.json").string());
     }
     model_ = std::make_unique<SequenceClassifier>(
         compute_.backend(), compute_.memory(), bert, data_.task.outputs(),
-        checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_});
+        checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_.master()});
     const std::int64_t tokens_per_step = train_set_.token_count() / epochs_.steps_of(1);
     adapter_ = adapter_method(method_, stage_.stage.seed, tokens_per_step);
     attach(compute_.backend(), compute_.memory(), *model_, adapter_, cached_basis(stage_.cache));
@@ -113,7 +115,7 @@ class Finetune {
     TrainingTask::Step result;
     for (const MicroBatch& micro : epochs_.micro_batches(step)) {
       batches_.push_back(make_batch(compute_.backend(), compute_.memory(), train_set_,
-                                    micro.examples, micro.first_example, dtype_));
+                                    micro.examples, micro.first_example, dtype_.activations));
       result.loss_count += batches_.back().loss_count;
       result.tokens += batches_.back().layout.tokens();
     }
@@ -131,7 +133,7 @@ class Finetune {
   TrainerOptions trainer_options() {
     TrainerOptions options;
     options.seed = static_cast<std::uint64_t>(stage_.stage.seed);
-    options.dtype = dtype_;
+    options.dtype = dtype_.activations;
     options.recomputes_layers = config_.recompute;
     options.schedule = schedule_of(train_.schedule, train_.warmup_share, total_steps());
     const double head_rate =
@@ -144,11 +146,12 @@ class Finetune {
   /// Scores dev into the log and keeps logits and scores, primary first.
   void score_dev(MetricsLog& log, std::int64_t step) {
     const EncodedDataset dev = tokenize(data_.dev);
-    logits_ = classifier_outputs(compute_, *model_, dev, dtype_);
+    logits_ = classifier_outputs(compute_, *model_, dev, dtype_.activations);
     scores_ = scores_of(logits_, data_.dev, data_.task);
     if (!data_.dev_mismatched.empty()) {
       const EncodedDataset other = tokenize(data_.dev_mismatched);
-      const std::vector<float> outputs = classifier_outputs(compute_, *model_, other, dtype_);
+      const std::vector<float> outputs =
+          classifier_outputs(compute_, *model_, other, dtype_.activations);
       for (const auto& [name, value] : scores_of(outputs, data_.dev_mismatched, data_.task)) {
         scores_.emplace_back(name + "_mismatched", value);
       }
@@ -203,7 +206,7 @@ class Finetune {
   EncodedDataset train_set_;
   Epochs epochs_;
   Compute compute_;
-  DType dtype_;
+  ComputeDType dtype_;
   std::unique_ptr<SequenceClassifier> model_;
   AdapterMethod adapter_;
   std::vector<Batch> batches_;                          // of the current step

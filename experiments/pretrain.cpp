@@ -65,8 +65,9 @@ class Pretrain {
   explicit Pretrain(StageContext& stage)
       : stage_(stage),
         settings_(stage.plan.config.pretrain),
-        dtype_(parse_dtype(stage.plan.config.dtype)),
-        compute_(stage.plan.config.device, stage.plan.config.threads) {
+        compute_(stage.plan.config.device, stage.plan.config.threads),
+        dtype_(compute_dtype(compute_.backend(), stage.plan.config.dtype)) {
+    stage_.remark(dtype_.remark);
     make_corpus();
     unigram_ = std::make_unique<UnigramModel>(corpus_.train, special_);
     const BatchOptions cut{settings_.batch_size, 0, settings_.micro_batch, true, false};
@@ -175,10 +176,10 @@ class Pretrain {
     config.initializer_range = settings_.initializer_range;
     config.pad_token_id = tokenizer_->pad_id();
     config.validate("[pretrain]");
-    expect_memory_to_train(config.parameter_count(), dtype_, "[pretrain]");
+    expect_memory_to_train(config.parameter_count(), dtype_.master(), "[pretrain]");
     model_ = std::make_unique<MaskedLanguageModel>(
         compute_.backend(), compute_.memory(), config, nullptr,
-        ModelOptions{static_cast<std::uint64_t>(settings_.seed), dtype_});
+        ModelOptions{static_cast<std::uint64_t>(settings_.seed), dtype_.master()});
     for (const auto& parameter : model_->parameters().all()) parameter->set_trainable(true);
   }
 
@@ -219,7 +220,7 @@ class Pretrain {
     options.share = settings_.mask_share;
     HostMaskedBatch host = mask_batch(gather_batch(set, examples, first_example), special_, options,
                                       static_cast<std::uint64_t>(settings_.seed), draw);
-    return to_device(compute_.backend(), compute_.memory(), host, dtype_);
+    return to_device(compute_.backend(), compute_.memory(), host, dtype_.activations);
   }
 
   Variable logits(Context& context, const MaskedBatch& masked) {
@@ -237,7 +238,7 @@ class Pretrain {
   TrainerOptions trainer_options() const {
     TrainerOptions options;
     options.seed = static_cast<std::uint64_t>(settings_.seed);
-    options.dtype = dtype_;
+    options.dtype = dtype_.activations;
     options.recomputes_layers = stage_.plan.config.recompute;
     options.schedule = schedule_of(settings_.schedule, settings_.warmup_share, settings_.steps);
     options.learning_rates = {settings_.learning_rate};
@@ -253,7 +254,8 @@ class Pretrain {
     std::vector<std::int32_t> labels;
     for (std::int64_t i = 0; i < plan.size(); ++i) {
       const MaskedBatch masked = mask(corpus_.held_out, plan.examples(i), 0, held_out_draw);
-      Context context{compute_.backend(), compute_.arena(), nullptr, false, nullptr, dtype_};
+      Context context{compute_.backend(), compute_.arena(), nullptr, false, nullptr,
+                      dtype_.activations};
       const Variable scores = logits(context, masked);
       const Variable sum = cross_entropy(context, scores, masked.labels, 1);
       loss += to_host<double>(compute_.backend(), sum.value).front();
@@ -289,8 +291,8 @@ class Pretrain {
 
   StageContext& stage_;
   const PretrainSettings& settings_;
-  DType dtype_;
   Compute compute_;
+  ComputeDType dtype_;
   std::unique_ptr<WordPieceTokenizer> tokenizer_;
   SpecialIds special_;
   Corpus corpus_;

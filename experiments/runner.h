@@ -45,6 +45,11 @@ struct StageContext {
   std::function<void(const std::string&)> report_remark = nullptr;
   const std::atomic<bool>* stop_flag = nullptr;
 
+  /// Reports a remark where there is one and somebody listens.
+  void remark(const std::string& text) const {
+    if (!text.empty() && report_remark) report_remark(text);
+  }
+
   /// Checkpoints go here; the runner removes it once the stage's result stands.
   std::filesystem::path checkpoint_folder() const { return folder / "checkpoints"; }
   /// True after Ctrl-C: save a checkpoint and throw Cancelled (experiments/trainer.h).

@@ -14,7 +14,7 @@ double train_in_stage(StageContext& stage, Compute& compute, const StageTraining
   MetricsLog log(stage.folder, resumed_at);
   if (const std::string& remark = trainer.resume_remark(); !remark.empty()) {
     log.write(resumed_at, {{"event", remark}});
-    if (stage.report_remark) stage.report_remark(remark);
+    stage.remark(remark);
   }
 
   double seconds = 0;

@@ -1,6 +1,7 @@
 #include "experiments/task_scores.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "data/batch_plan.h"
 #include "data/metrics.h"
@@ -16,6 +17,13 @@ constexpr std::int64_t tokens_per_batch = 2048;
 
 std::vector<float> host_floats(Backend& backend, const Tensor& tensor) {
   if (tensor.dtype() == DType::F32) return to_host<float>(backend, tensor);
+  if (tensor.dtype() == DType::BF16) {
+    std::vector<float> values;
+    for (const BFloat16 value : to_host<BFloat16>(backend, tensor)) {
+      values.push_back(std::bit_cast<float>(std::uint32_t{value.bits} << 16));
+    }
+    return values;
+  }
   const std::vector<double> wide = to_host<double>(backend, tensor);
   return {wide.begin(), wide.end()};
 }

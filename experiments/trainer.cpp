@@ -19,7 +19,7 @@ Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const Tra
       optimizer_(optimizer),
       task_(task),
       options_(options),
-      circumstances_(circumstances_of(backend)) {
+      circumstances_(circumstances_of(backend, options.dtype)) {
   state_.seed = options.seed;
 }
 

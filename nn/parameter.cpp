@@ -28,6 +28,8 @@ Variable Parameter::weight(const Context& context) {
     prepared_ = context.backend.prepare_weight(value_.view(), context.dtype);
     prepared_version_ = version_;
     prepared_dtype_ = context.dtype;
+    // Products read the prepared copy from now on; the file keeps the value for who asks again.
+    if (!is_trainable_ && !prepared_.is_plain()) value_.release_pages();
   }
   Variable weight = variable(context);
   weight.prepared = &prepared_;

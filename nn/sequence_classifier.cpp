@@ -25,12 +25,14 @@ SequenceClassifier::SequenceClassifier(Backend& backend, Allocator& allocator,
 }
 
 Variable SequenceClassifier::logits(Context& context, const BertInputs& inputs) const {
+  Context exact = context.exact();
   const Variable pooled =
       config().head == "pooler"
           ? bert_->pooled(context, inputs)
-          : mean_pool(context, bert_->hidden(context, inputs), inputs.layout.view());
+          : cast(exact, mean_pool(context, bert_->hidden(context, inputs), inputs.layout.view()),
+                 exact.dtype);
   const SequenceView rows = inputs.layout.pooled_view();
-  return classifier_.forward(context, dropout(context, pooled, head_dropout_, rows), rows);
+  return classifier_.forward(exact, dropout(exact, pooled, head_dropout_, rows), rows);
 }
 
 void save_model(const std::filesystem::path& folder, const SequenceClassifier& model) {

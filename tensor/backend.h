@@ -82,6 +82,9 @@ class Backend {
   virtual DeviceKind device() const = 0;
   /// For `basis info` and run records: processor, instruction sets chosen, threads, libraries.
   virtual std::vector<std::pair<std::string, std::string>> description() const = 0;
+  /// Whether products in `dtype` run on instructions made for it. Where not, they are right but
+  /// slower than f32's.
+  virtual bool is_native(DType dtype) const = 0;
   /// Packed rows are rounded up to a multiple of this.
   virtual std::int64_t row_bucket() const = 0;
   /// Names of the fused kernels below that this device has of its own.

@@ -24,17 +24,29 @@ std::shared_ptr<MappedFile> MappedFile::open(const std::filesystem::path& path) 
   return std::shared_ptr<MappedFile>(new MappedFile(static_cast<std::byte*>(data), size));
 }
 
+/// The deleter of a part.
+struct MappedFile::Part {
+  std::shared_ptr<MappedFile> owner;
+  std::size_t begin, size;
+
+  // The deleter itself lives as long as the file's table of parts: it must let go of the file.
+  void operator()(std::byte*) { std::exchange(owner, nullptr)->give_back(begin, size); }
+};
+
 Block MappedFile::part(const std::shared_ptr<MappedFile>& file, std::size_t begin,
                        std::size_t size) {
   const std::lock_guard lock(file->mutex_);
   std::weak_ptr<std::byte>& held = file->parts_[begin];
   if (Block part = held.lock()) return part;
-  // The deleter itself lives as long as `held`, which the file owns: it must let go of the file.
-  Block part(file->data_ + begin, [owner = file, begin, size](std::byte*) mutable {
-    std::exchange(owner, nullptr)->give_back(begin, size);
-  });
+  Block part(file->data_ + begin, Part{file, begin, size});
   held = part;
   return part;
+}
+
+void MappedFile::release_pages(const Block& part) {
+  if (const Part* of_file = std::get_deleter<Part>(part)) {
+    of_file->owner->give_back(of_file->begin, of_file->size);
+  }
 }
 
 /// Whole pages only: others may hold the rest of the first and the last.

@@ -32,7 +32,13 @@ class MappedFile {
   /// weights which were moved elsewhere do not count twice.
   static Block part(const std::shared_ptr<MappedFile>& file, std::size_t begin, std::size_t size);
 
+  /// The pages of a part leave this process's memory and are read again when touched. What was
+  /// written to them is lost. Nothing happens to a Block that is no file's part.
+  static void release_pages(const Block& part);
+
  private:
+  struct Part;
+
   MappedFile(std::byte* data, std::size_t size) : data_(data), size_(size) {}
   void give_back(std::size_t begin, std::size_t size) const;
 

@@ -1,5 +1,7 @@
 #include "tensor/tensor.h"
 
+#include "tensor/mapped_file.h"
+
 namespace basis {
 
 Tensor::Tensor(Block storage, std::byte* data, const Shape& shape, DType dtype, DeviceKind device)
@@ -30,6 +32,10 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
   const std::int64_t row_elements = shape_[0] == 0 ? 0 : element_count() / shape_[0];
   std::byte* first = data_ + static_cast<std::size_t>(begin * row_elements) * size_of(dtype_);
   return Tensor(storage_, first, part, dtype_, device_);
+}
+
+void Tensor::release_pages() const {
+  MappedFile::release_pages(storage_);
 }
 
 MatrixView Tensor::view() const {

@@ -39,6 +39,10 @@ class Tensor {
   }
   std::byte* bytes_begin() const { return data_; }
 
+  /// Lets go of pages that are read from a mapped file again when they are touched, for elements
+  /// that are rarely needed and were never written. Nothing happens where they are no file's.
+  void release_pages() const;
+
   /// Whether this handle alone keeps the storage, so that its elements may be overwritten.
   bool is_sole_owner() const { return storage_.use_count() == 1; }
 

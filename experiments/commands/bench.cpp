@@ -109,6 +109,7 @@ int bench_step_command(const BenchOptions& options) {
                                   {"tokens_per_s", result.tokens_per_s},
                                   {"peak_mib", result.peak_mib},
                                   {"isa", result.isa},
+                                  {"dtype", result.dtype},
                                   {"minflt_per_step", result.minflt_per_step},
                                   {"system_s", result.system_s},
                                   {"steps", result.losses.size()}});

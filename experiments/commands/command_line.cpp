@@ -156,7 +156,7 @@ void add_bench(CLI::App& app, BenchOptions& options, Command& command) {
   step->add_option("--glue", options.glue, "Folder with GLUE's files");
   step->add_option("--batches", options.batches, "Batches as JSON lines, in place of --glue");
   step->add_option("--method", options.method, "full, head, bitfit, lora, spectral-core, ...");
-  step->add_option("--dtype", options.dtype, "f32 or f64");
+  step->add_option("--dtype", options.dtype, "f32, bf16 or f64");
   step->add_option("--head", options.head, "mean or pooler (default: as the folder says)");
   step->add_option("--batch", options.batch, "Examples a step (default: 32)");
   step->add_option("--max-length", options.max_length, "Tokens of a row at most (default: 128)");

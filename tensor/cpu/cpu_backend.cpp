@@ -22,6 +22,7 @@ class CpuBackend final : public Backend {
       : threads_(threads), isa_(isa), f32_(cpu::kernels_f32(isa)), f64_(cpu::kernels_f64()) {}
 
   DeviceKind device() const override { return DeviceKind::Cpu; }
+  bool is_native(DType dtype) const override { return dtype == DType::F32 || dtype == DType::F64; }
   std::int64_t row_bucket() const override { return 64; }
 
   std::vector<std::pair<std::string, std::string>> description() const override {

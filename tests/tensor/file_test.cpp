@@ -133,6 +133,24 @@ TEST_F(File, GivesThePagesOfAPartBackWhenItsLastHolderGoes) {
   EXPECT_EQ(read(), std::ptrdiff_t{size}) << "not the file's bytes";
 }
 
+TEST_F(File, ReleasedPagesAreReadFromTheFileAgain) {
+  const std::size_t size = 1 << 20;
+  write_file_atomically(path("a"), std::string(size, 'x'));
+  const auto file = MappedFile::open(path("a"));
+  const Block part = MappedFile::part(file, 0, size);
+  const auto read = [&] { return std::count(part.get(), part.get() + size, std::byte{'x'}); };
+  EXPECT_EQ(read(), std::ptrdiff_t{size});
+  MappedFile::release_pages(part);
+  EXPECT_EQ(resident_bytes(file->data()), 0u);
+  EXPECT_EQ(read(), std::ptrdiff_t{size});
+}
+
+TEST_F(File, MemoryThatIsNoFilesKeepsItsPages) {
+  const Block block = std::make_shared<std::byte>(std::byte{7});
+  MappedFile::release_pages(block);
+  EXPECT_EQ(*block, std::byte{7});
+}
+
 TEST_F(File, MapsAnEmptyFileAndRefusesAFolder) {
   write_file_atomically(path("empty"), "");
   EXPECT_EQ(MappedFile::open(path("empty"))->size(), 0u);

@@ -112,6 +112,7 @@ class ReferenceBackend final : public Backend {
   std::vector<std::pair<std::string, std::string>> description() const override {
     return {{"device", "reference"}};
   }
+  bool is_native(DType) const override { return true; }
   std::int64_t row_bucket() const override { return 64; }
   std::vector<std::string> own_fused_kernels() const override { return {}; }
 
