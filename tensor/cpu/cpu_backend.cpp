@@ -7,9 +7,11 @@
 #include <cblas.h>
 #include <fmt/format.h>
 
+#include "tensor/caching_allocator.h"
 #include "tensor/cpu/blas.h"
 #include "tensor/cpu/kernels/select.h"
 #include "tensor/cpu/memory.h"
+#include "tensor/cpu/products.h"
 #include "tensor/error.h"
 
 namespace basis {
@@ -19,10 +21,17 @@ namespace {
 class CpuBackend final : public Backend {
  public:
   CpuBackend(int threads, Isa isa)
-      : threads_(threads), isa_(isa), f32_(cpu::kernels_f32(isa)), f64_(cpu::kernels_f64()) {}
+      : threads_(threads),
+        isa_(isa),
+        f32_(cpu::kernels_f32(isa)),
+        f64_(cpu::kernels_f64()),
+        products_(threads, isa, f32_) {}
 
   DeviceKind device() const override { return DeviceKind::Cpu; }
-  bool is_native(DType dtype) const override { return dtype == DType::F32 || dtype == DType::F64; }
+  bool is_native(DType dtype) const override {
+    if (dtype == DType::BF16) return library_for_large(dtype) == cpu::Library::OneDnn;
+    return dtype == DType::F32 || dtype == DType::F64;
+  }
   std::int64_t row_bucket() const override { return 64; }
 
   std::vector<std::pair<std::string, std::string>> description() const override {
@@ -32,12 +41,15 @@ class CpuBackend final : public Backend {
             {"processor supports", name_of(supported_isa())},
             {"threads", std::to_string(threads_)},
             {"openblas", openblas_get_config()},
-            {"openblas core", openblas_get_corename()}};
+            {"openblas core", openblas_get_corename()},
+            {"onednn", cpu::OneDnn::version().empty() ? "none" : cpu::OneDnn::version()},
+            {"f32 products", name_of(library_for_large(DType::F32))},
+            {"bf16 products", name_of(library_for_large(DType::BF16))}};
   }
 
   std::vector<std::string> own_fused_kernels() const override {
-    return {"activation_backward", "residual_layer_norm", "residual_layer_norm_gradient",
-            "embedding_sum"};
+    return {"linear_weight_gradient", "activation_backward", "residual_layer_norm",
+            "residual_layer_norm_gradient", "embedding_sum"};
   }
 
   // ---- Memory -----------------------------------------------------------------------------------
@@ -87,23 +99,34 @@ class CpuBackend final : public Backend {
   // ---- Products ---------------------------------------------------------------------------------
   void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
               bool transpose_b, double beta, MatrixView out) override {
-    table(a.dtype, "matmul");
-    cpu::gemm(threads_, alpha, a, transpose_a, b, transpose_b, beta, out);
+    products_.matmul(alpha, a, transpose_a, b, transpose_b, beta, out);
   }
+  /// f32 and f64: the weight itself. bf16: a copy, row by row as the weight is: oneDNN's products
+  /// with it are within 6 % of those with its own layouts, forward and backward alike (measured on
+  /// Zen 5), and one copy serves both.
   PreparedWeight prepare_weight(ConstMatrixView source, DType compute) override {
-    table(compute, "prepare_weight");
-    return {source, nullptr, nullptr};
+    if (compute != DType::BF16) return {source, nullptr, nullptr};
+    Block copy = prepared_memory_.allocate(static_cast<std::size_t>(source.element_count()) *
+                                           size_of(DType::BF16));
+    f32_.convert->convert(threads_, source, prepared_view(source, copy.get()));
+    return {source, std::move(copy), nullptr};
   }
   void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
               MatrixView out) override {
-    const auto& kernels = table(x.dtype, "linear");
-    cpu::gemm(threads_, 1, x, false, weight.source, true, 0, out);
-    if (!bias.is_absent()) kernels.elementwise->add_bias(threads_, bias, out);
+    products_.linear(x, factor(weight), bias, out);
   }
   void linear_input_gradient(ConstMatrixView g, const PreparedWeight& weight, double beta,
                              MatrixView out) override {
-    table(g.dtype, "linear_input_gradient");
-    cpu::gemm(threads_, 1, g, false, weight.source, false, beta, out);
+    products_.matmul(1, g, false, factor(weight), false, beta, out);
+  }
+  void linear_weight_gradient(ConstMatrixView g, ConstMatrixView x, double beta, MatrixView dweight,
+                              double beta_bias, MatrixView dbias, Workspace workspace) override {
+    const bool wants_both = !dweight.is_absent() && !dbias.is_absent();
+    if (wants_both && beta == 0 && beta_bias == 0 &&
+        products_.weight_gradient(g, x, dweight, dbias)) {
+      return;
+    }
+    Backend::linear_weight_gradient(g, x, beta, dweight, beta_bias, dbias, workspace);
   }
 
   // ---- Activations and dropout ------------------------------------------------------------------
@@ -248,6 +271,17 @@ class CpuBackend final : public Backend {
   }
 
  private:
+  static MatrixView prepared_view(ConstMatrixView source, void* data) {
+    return {data, DType::BF16, source.rows, source.columns, source.columns};
+  }
+  /// What a product with the weight reads.
+  static ConstMatrixView factor(const PreparedWeight& weight) {
+    return weight.is_plain() ? weight.source : prepared_view(weight.source, weight.forward.get());
+  }
+  cpu::Library library_for_large(DType dtype) const {
+    constexpr std::int64_t work = 1 << 30;
+    return cpu::library_for(isa_, dtype, dtype, 0, work);
+  }
   [[noreturn]] static void refuse_bf16(const char* kernel) {
     throw Error(fmt::format("{}: the CPU has no bf16 kernels yet; use f32", kernel));
   }
@@ -262,6 +296,8 @@ class CpuBackend final : public Backend {
   Isa isa_;
   const cpu::KernelTable& f32_;
   const cpu::KernelTable& f64_;
+  cpu::Products products_;
+  CachingAllocator prepared_memory_{*this};
 };
 
 template <class T>
@@ -312,6 +348,7 @@ std::unique_ptr<Backend> make_cpu_backend(int threads, Isa isa) {
     throw Error(fmt::format("cpu backend: this processor has {}, not {}", name_of(supported_isa()),
                             name_of(isa)));
   }
+  cpu::OneDnn::limit_to(std::max(isa, chosen_isa()));
   return std::make_unique<CpuBackend>(threads == 0 ? chosen_threads() : threads, isa);
 }
 

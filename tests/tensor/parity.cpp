@@ -44,6 +44,7 @@ std::vector<KernelVariant> kernel_variants() {
   return {{DType::F32, Isa::Baseline, 1}, {DType::F32, Isa::Baseline, 3},
           {DType::F32, Isa::Avx2, 1},     {DType::F32, Isa::Avx2, 3},
           {DType::F32, Isa::Avx512, 1},   {DType::F32, Isa::Avx512, 3},
+          {DType::F32, Isa::Amx, 1},      {DType::F32, Isa::Amx, 3},
           {DType::F64, Isa::Baseline, 1}, {DType::F64, Isa::Baseline, 3}};
 }
 

@@ -20,7 +20,7 @@ const KernelTable& kernels_f32(Isa isa) {
       &avx512::reduction_f32,   &avx512::loss_f32,       &avx512::layer_norm_f32,
       &avx512::attention_f32,   &avx512::rows_f32,       &avx512::optimizer_f32};
   if (isa == Isa::Avx2) return avx2_table;
-  if (isa == Isa::Avx512) return avx512_table;
+  if (isa >= Isa::Avx512) return avx512_table;
 #endif
   ensure(isa == Isa::Baseline, "an instruction set that this build has kernels for");
   return baseline_table;
