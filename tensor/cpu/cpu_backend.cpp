@@ -24,6 +24,7 @@ class CpuBackend final : public Backend {
       : threads_(threads),
         isa_(isa),
         f32_(cpu::kernels_f32(isa)),
+        bf16_(cpu::kernels_bf16(isa)),
         f64_(cpu::kernels_f64()),
         products_(threads, isa, f32_) {}
 
@@ -63,7 +64,6 @@ class CpuBackend final : public Backend {
 
   // ---- Elementwise and small reductions ---------------------------------------------------------
   void fill(double value, MatrixView out) override {
-    if (out.dtype == DType::BF16) refuse_bf16("fill");
     table(out.dtype, "fill").elementwise->fill(threads_, value, out);
   }
   void convert(ConstMatrixView x, MatrixView out) override {
@@ -282,19 +282,17 @@ class CpuBackend final : public Backend {
     constexpr std::int64_t work = 1 << 30;
     return cpu::library_for(isa_, dtype, dtype, 0, work);
   }
-  [[noreturn]] static void refuse_bf16(const char* kernel) {
-    throw Error(fmt::format("{}: the CPU has no bf16 kernels yet; use f32", kernel));
-  }
   const cpu::KernelTable& table(DType dtype, const char* kernel) const {
     if (dtype == DType::F32) return f32_;
     if (dtype == DType::F64) return f64_;
-    if (dtype == DType::BF16) refuse_bf16(kernel);
-    throw Error(fmt::format("{}: computes in f32 or f64, not in {}", kernel, name_of(dtype)));
+    if (dtype == DType::BF16) return bf16_;
+    throw Error(fmt::format("{}: computes in f32, bf16 or f64, not in {}", kernel, name_of(dtype)));
   }
 
   int threads_;
   Isa isa_;
   const cpu::KernelTable& f32_;
+  const cpu::KernelTable& bf16_;
   const cpu::KernelTable& f64_;
   cpu::Products products_;
   CachingAllocator prepared_memory_{*this};

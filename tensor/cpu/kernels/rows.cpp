@@ -1,14 +1,15 @@
-#include "tensor/cpu/kernels/common.h"
+#include "tensor/cpu/kernels/storage.h"
 
 namespace basis::cpu::BASIS_KERNELS {
 namespace {
 
-template <class T>
-void gather(int threads, ConstMatrixView table, ConstMatrixView ids, double beta, MatrixView out) {
+template <class T, class Table>
+void gather_from(int threads, ConstMatrixView table, ConstMatrixView ids, double beta,
+                 MatrixView out) {
   const std::int32_t* id = ids.as<std::int32_t>();
   for_stretches(threads, out.rows, out.columns, false, [&](Index row, Index, Index columns) {
-    const T* s = table.as<T>() + id[row] * table.row_stride;
-    T* o = out.as<T>() + row * out.row_stride;
+    const InputRow<Table> s = input_row<Table>(table, id[row]);
+    const OutputRow<T> o = output_row<T>(out, row);
     if (beta == 0) {
 #pragma omp simd
       for (Index j = 0; j < columns; ++j) o[j] = s[j];
@@ -19,9 +20,15 @@ void gather(int threads, ConstMatrixView table, ConstMatrixView ids, double beta
   });
 }
 
-// Threads split the columns: each element is added to by one thread, in the order of the rows.
 template <class T>
-void scatter_add(int threads, ConstMatrixView x, ConstMatrixView ids, MatrixView out) {
+void gather(int threads, ConstMatrixView table, ConstMatrixView ids, double beta, MatrixView out) {
+  if (table.dtype == out.dtype) return gather_from<T, T>(threads, table, ids, beta, out);
+  gather_from<T, accumulate_t<T>>(threads, table, ids, beta, out);
+}
+
+// Threads split the columns: each element is added to by one thread, in the order of the rows.
+template <class T, class Sum>
+void scatter_add_into(int threads, ConstMatrixView x, ConstMatrixView ids, MatrixView out) {
   const std::int32_t* id = ids.as<std::int32_t>();
   constexpr Index unit = 16;  // columns: parts meet at cache lines
   for_parts(threads, (x.columns + unit - 1) / unit, unit * x.rows,
@@ -29,8 +36,8 @@ void scatter_add(int threads, ConstMatrixView x, ConstMatrixView ids, MatrixView
               const Index begin = first * unit;
               const Index end = last * unit < x.columns ? last * unit : x.columns;
               for (Index row = 0; row < x.rows; ++row) {
-                const T* s = x.as<T>() + row * x.row_stride;
-                T* o = out.as<T>() + id[row] * out.row_stride;
+                const InputRow<T> s = input_row<T>(x, row);
+                const OutputRow<Sum> o = output_row<Sum>(out, id[row]);
 #pragma omp simd
                 for (Index j = begin; j < end; ++j) o[j] += s[j];
               }
@@ -38,14 +45,21 @@ void scatter_add(int threads, ConstMatrixView x, ConstMatrixView ids, MatrixView
 }
 
 template <class T>
+void scatter_add(int threads, ConstMatrixView x, ConstMatrixView ids, MatrixView out) {
+  if (x.dtype == out.dtype) return scatter_add_into<T, T>(threads, x, ids, out);
+  scatter_add_into<T, accumulate_t<T>>(threads, x, ids, out);
+}
+
+template <class T>
 void embedding_sum(int threads, ConstMatrixView word, ConstMatrixView ids, ConstMatrixView position,
                    ConstMatrixView positions, ConstMatrixView type, ConstMatrixView types,
                    MatrixView out) {
   for_stretches(threads, out.rows, out.columns, false, [&](Index row, Index, Index columns) {
-    const T* w = word.as<T>() + ids.as<std::int32_t>()[row] * word.row_stride;
-    const T* p = position.as<T>() + positions.as<std::int32_t>()[row] * position.row_stride;
-    const T* t = type.as<T>() + types.as<std::int32_t>()[row] * type.row_stride;
-    T* o = out.as<T>() + row * out.row_stride;
+    using A = accumulate_t<T>;
+    const A* w = input_row<A>(word, ids.as<std::int32_t>()[row]);
+    const A* p = input_row<A>(position, positions.as<std::int32_t>()[row]);
+    const A* t = input_row<A>(type, types.as<std::int32_t>()[row]);
+    const OutputRow<T> o = output_row<T>(out, row);
 #pragma omp simd
     for (Index j = 0; j < columns; ++j) o[j] = w[j] + p[j] + t[j];
   });
@@ -59,6 +73,7 @@ constexpr RowKernels make_table() {
 }  // namespace
 
 const RowKernels rows_f32 = make_table<float>();
+const RowKernels rows_bf16 = make_table<BFloat16>();
 #if BASIS_KERNELS_F64
 const RowKernels rows_f64 = make_table<double>();
 #endif
