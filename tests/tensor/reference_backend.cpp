@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tensor/error.h"
+#include "tests/tensor/wide_copies.h"
 
 namespace basis {
 
@@ -288,6 +289,54 @@ class ReferenceBackend final : public Backend {
     });
   }
 
+  // Fused kernels: their default bodies on f64 copies.
+  void linear_weight_gradient(ConstMatrixView g, ConstMatrixView x, double beta, MatrixView dweight,
+                              double beta_bias, MatrixView dbias, Workspace workspace) override {
+    WideCopies wide;
+    Backend::linear_weight_gradient(wide.of(g), wide.of(x), beta, wide.of(dweight), beta_bias,
+                                    wide.of(dbias), workspace);
+    for (MatrixView out : {dweight, dbias}) wide.finish(out);
+  }
+  void activation_backward(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                           ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
+                           MatrixView dbias, Workspace workspace) override {
+    WideCopies wide;
+    Backend::activation_backward(kind, wide.of(x), wide.of(bias), wide.of(dout), wide.of(dx),
+                                 wide.of(out), beta_bias, wide.of(dbias), workspace);
+    for (MatrixView result : {dx, out, dbias}) wide.finish(result);
+  }
+  void residual_layer_norm(ConstMatrixView x, Dropout site, ConstMatrixView residual,
+                           const SequenceView& sequences, const StepState* state,
+                           ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
+                           MatrixView out, MatrixView normalised, MatrixView rstd) override {
+    WideCopies wide;
+    Backend::residual_layer_norm(wide.of(x), site, wide.of(residual), sequences, state,
+                                 wide.of(gamma), wide.of(beta), epsilon, wide.of(out),
+                                 wide.of(normalised), wide.of(rstd));
+    for (MatrixView result : {out, normalised, rstd}) wide.finish(result);
+  }
+  void residual_layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised,
+                                    ConstMatrixView rstd, ConstMatrixView gamma, Dropout site,
+                                    const SequenceView& sequences, const StepState* state,
+                                    MatrixView dsum, MatrixView dx, double beta_gamma,
+                                    MatrixView dgamma, double beta_beta, MatrixView dbeta,
+                                    Workspace workspace) override {
+    WideCopies wide;
+    Backend::residual_layer_norm_gradient(wide.of(dout), wide.of(normalised), wide.of(rstd),
+                                          wide.of(gamma), site, sequences, state, wide.of(dsum),
+                                          wide.of(dx), beta_gamma, wide.of(dgamma), beta_beta,
+                                          wide.of(dbeta), workspace);
+    for (MatrixView result : {dsum, dx, dgamma, dbeta}) wide.finish(result);
+  }
+  void embedding_sum(ConstMatrixView word, ConstMatrixView ids, ConstMatrixView position,
+                     ConstMatrixView positions, ConstMatrixView type, ConstMatrixView types,
+                     MatrixView out) override {
+    WideCopies wide;
+    Backend::embedding_sum(wide.of(word), ids, wide.of(position), positions, wide.of(type), types,
+                           wide.of(out));
+    wide.finish(out);
+  }
+
   void cross_entropy(ConstMatrixView logits, ConstMatrixView labels, MatrixView loss,
                      MatrixView dlogits, Workspace) override;
   void squared_error(ConstMatrixView x, ConstMatrixView y, MatrixView loss,
@@ -443,7 +492,7 @@ void ReferenceBackend::attention(ConstMatrixView q, ConstMatrixView k, ConstMatr
 }
 
 void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView q,
-                                          ConstMatrixView k, ConstMatrixView v, ConstMatrixView,
+                                          ConstMatrixView k, ConstMatrixView v, ConstMatrixView out,
                                           ConstMatrixView, const SequenceView& sequences,
                                           const AttentionShape& shape, Dropout site,
                                           const StepState* state, MatrixView dq, MatrixView dk,
@@ -483,6 +532,14 @@ void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView 
         for (std::size_t j = 0; j < p.size(); ++j) {
           p[j] /= normaliser;
           weighted += p[j] * m[j] * dp[j];
+        }
+        // The same sum is dout . out, which kernels use. An output that was rounded to bf16 makes
+        // another number of it, and that is the one to compare with.
+        if (out.dtype == DType::BF16) {
+          weighted = 0;
+          for (std::int64_t c = column; c < column + width; ++c) {
+            weighted += element(dout, i, c) * element(out, i, c);
+          }
         }
         for (std::int64_t j = first; j < last; ++j) {
           const auto at = static_cast<std::size_t>(j - first);

@@ -54,9 +54,10 @@ void activation(int threads, Activation kind, ConstMatrixView x, ConstMatrixView
   });
 }
 
-template <class T, class F>
+// `To`: a row of T, or of the type that T is computed in.
+template <class T, class F, class To>
 inline void apply_gradient(InputRow<T> x, const accumulate_t<T>* bias, InputRow<T> dout,
-                           Index begin, Index end, OutputRow<T> dx) {
+                           Index begin, Index end, To dx) {
   if (bias == nullptr) {
 #pragma omp simd
     for (Index i = begin; i < end; ++i) dx[i] = dout[i] * F::derivative(x[i]);
@@ -79,9 +80,9 @@ void activation_gradient(int threads, Activation kind, ConstMatrixView x, ConstM
   });
 }
 
-template <class T, class F>
+template <class T, class F, class To>
 inline void apply_both(InputRow<T> x, const accumulate_t<T>* bias, InputRow<T> dout, Index columns,
-                       OutputRow<T> dx, OutputRow<T> out) {
+                       To dx, OutputRow<T> out) {
   if (bias == nullptr) {
 #pragma omp simd
     for (Index j = 0; j < columns; ++j) {
@@ -100,35 +101,36 @@ inline void apply_both(InputRow<T> x, const accumulate_t<T>* bias, InputRow<T> d
 }
 
 // Three passes in one: derivative and output share the exponential, and the sums read a row that
-// is still in the cache.
+// is still in the cache, before it is rounded.
 template <class T>
 void activation_backward(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
                          ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
                          MatrixView dbias, void* partial) {
+  using A = accumulate_t<T>;
   const Index columns = x.columns;
   const Index stride = padded_columns(columns);
-  using A = accumulate_t<T>;
   A* sums = static_cast<A*>(partial);
   const bool wants_sums = !dbias.is_absent();
   const Index parts = parts_of(threads, x.rows, columns);
   with_functor<T>(kind, [&]<class F>(F) {
+    auto one_row = [&](Index row, A* work, A* sum) {
+      const InputRow<T> s = input_row<T>(x, row), g = input_row<T>(dout, row);
+      if (out.is_absent()) {
+        apply_gradient<T, F>(s, bias.as<A>(), g, 0, columns, work);
+      } else {
+        apply_both<T, F>(s, bias.as<A>(), g, columns, work, output_row<T>(out, row));
+      }
+      if (wants_sums) {
+#pragma omp simd
+        for (Index j = 0; j < columns; ++j) sum[j] += work[j];
+      }
+    };
     for_parts(threads, x.rows, columns, [&](Index part, Index first, Index last) {
       A* sum = wants_sums ? sums + part * stride : nullptr;
       if (wants_sums) {
         for (Index j = 0; j < columns; ++j) sum[j] = A(0);
       }
-      for (Index row = first; row < last; ++row) {
-        const InputRow<T> s = input_row<T>(x, row), g = input_row<T>(dout, row);
-        const OutputRow<T> d = output_row<T>(dx, row);
-        if (out.is_absent()) {
-          apply_gradient<T, F>(s, bias.as<A>(), g, 0, columns, d);
-        } else {
-          apply_both<T, F>(s, bias.as<A>(), g, columns, d, output_row<T>(out, row));
-        }
-        if (!wants_sums) continue;
-#pragma omp simd
-        for (Index j = 0; j < columns; ++j) sum[j] += d[j];
-      }
+      with_work_rows<T>(first, last, dx, [&](Index row, A* work) { one_row(row, work, sum); });
     });
   });
   if (wants_sums) combine_partials(sums, parts, columns, A(1), beta_bias, dbias.as<A>());

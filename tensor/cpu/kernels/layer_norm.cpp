@@ -122,18 +122,17 @@ void residual_layer_norm_gradient(int threads, ConstMatrixView dout, ConstMatrix
     if (wants_sums) {
       for (Index j = 0; j < columns; ++j) scale_sum[j] = shift_sum[j] = A(0);
     }
-    for (Index row = first; row < last; ++row) {
-      const InputRow<T> g = input_row<T>(dout, row), n = input_row<T>(normalised, row);
-      A mean_g = A(0);
-      A mean_gn = A(0);
-      if (wants_sums) {
+    auto add_sums = [&](InputRow<T> g, InputRow<T> n) {
 #pragma omp simd
-        for (Index j = 0; j < columns; ++j) {
-          scale_sum[j] += g[j] * n[j];
-          shift_sum[j] += g[j];
-        }
+      for (Index j = 0; j < columns; ++j) {
+        scale_sum[j] += g[j] * n[j];
+        shift_sum[j] += g[j];
       }
-      if (dsum.is_absent()) continue;
+    };
+    auto one_row = [&](Index row, A* work) {
+      const InputRow<T> g = input_row<T>(dout, row), n = input_row<T>(normalised, row);
+      if (wants_sums) add_sums(g, n);
+      A mean_g = A(0), mean_gn = A(0);
 #pragma omp simd reduction(+ : mean_g, mean_gn)
       for (Index j = 0; j < columns; ++j) {
         const A v = g[j] * scale[j];
@@ -143,17 +142,21 @@ void residual_layer_norm_gradient(int threads, ConstMatrixView dout, ConstMatrix
       mean_g *= inverse_columns;
       mean_gn *= inverse_columns;
       const A r = rstd.as<A>()[row];
-      const OutputRow<T> d = output_row<T>(dsum, row), dropped = output_row<T>(dx, row);
 #pragma omp simd
-      for (Index j = 0; j < columns; ++j) d[j] = r * (g[j] * scale[j] - mean_g - n[j] * mean_gn);
-      if (dx.is_absent() || dx.data == dsum.data) continue;
-      const InputRow<T> whole = d;
+      for (Index j = 0; j < columns; ++j) work[j] = r * (g[j] * scale[j] - mean_g - n[j] * mean_gn);
+      if (dx.is_absent() || dx.data == dsum.data) return;
+      const OutputRow<T> dropped = output_row<T>(dx, row);
       if (dropout.is_active()) {
-        drop_row<A>(dropout, state, mask_place(sequences, row), columns, whole, dropped);
+        drop_row<A>(dropout, state, mask_place(sequences, row), columns,
+                    static_cast<const A*>(work), dropped);
       } else {
 #pragma omp simd
-        for (Index j = 0; j < columns; ++j) dropped[j] = whole[j];
+        for (Index j = 0; j < columns; ++j) dropped[j] = work[j];
       }
+    };
+    if (!dsum.is_absent()) return with_work_rows<T>(first, last, dsum, one_row);
+    for (Index row = first; wants_sums && row < last; ++row) {
+      add_sums(input_row<T>(dout, row), input_row<T>(normalised, row));
     }
   });
   if (!dgamma.is_absent()) {

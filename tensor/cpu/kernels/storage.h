@@ -70,13 +70,30 @@ inline OutputRow<T> output_row(MatrixView x, Index i) {
 template <class T>
 constexpr bool is_narrow = sizeof(T) < sizeof(accumulate_t<T>);
 
-/// body(A* row): a row of `columns` numbers in the type A that T is computed in, to work in before
-/// it is written: `out` itself where it has that type, else memory on the stack.
+/// body(A* row) with a row of `columns` numbers on the stack, in the type A that T is computed in.
 template <class T, class Body>
 __attribute__((noinline)) void with_stack_row(Index columns, Body body) {
   auto* row = static_cast<accumulate_t<T>*>(__builtin_alloca_with_align(
       static_cast<std::size_t>(columns) * sizeof(accumulate_t<T>), 512));
   body(row);
+}
+
+/// body(row, A* work) for rows [first, last) of `out`: what it leaves in `work`, in the type that T
+/// is computed in, becomes the row. `work` is the row itself where it has that type.
+template <class T, class Body>
+inline void with_work_rows(Index first, Index last, MatrixView out, Body body) {
+  if constexpr (is_narrow<T>) {
+    with_stack_row<T>(out.columns, [&](accumulate_t<T>* work) {
+      for (Index row = first; row < last; ++row) {
+        body(row, work);
+        const OutputRow<T> o = output_row<T>(out, row);
+#pragma omp simd
+        for (Index j = 0; j < out.columns; ++j) o[j] = work[j];
+      }
+    });
+  } else {
+    for (Index row = first; row < last; ++row) body(row, output_row<T>(out, row));
+  }
 }
 
 }  // namespace
