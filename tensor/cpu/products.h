@@ -1,5 +1,7 @@
 #pragma once
 
+// For .cpp files only; not installed.
+
 #include <memory>
 
 #include "tensor/allocator.h"
