@@ -34,8 +34,8 @@ Variable embedding_sum(Context& context, const Variable& word, const Tensor& ids
     }
   }
   Variable y = constant(context.allocate({ids.element_count(), width}));
-  context.backend.embedding_sum(word.view(), as_ids(ids), position.view(), as_ids(positions),
-                                type.view(), as_ids(types), y.view());
+  context.backend.embedding_sum(word.view(), word.debt, as_ids(ids), position.view(),
+                                as_ids(positions), type.view(), as_ids(types), y.view());
   if (!context.records(word, position, type)) return y;
 
   y.gradient = context.tape->record([=](Context& c, const Tensor& dy) {
@@ -49,7 +49,7 @@ Variable embedding_sum(Context& context, const Variable& word, const Tensor& ids
 Variable gather_rows(Context& context, const Variable& x, const Tensor& rows) {
   Variable y =
       constant(context.allocate({rows.element_count(), x.shape().column_count()}, x.value.dtype()));
-  context.backend.gather_rows(x.view(), as_ids(rows), 0, y.view());
+  context.backend.gather_rows(x.view(), x.debt, as_ids(rows), 0, y.view());
   if (!context.records(x)) return y;
 
   const Shape shape = x.shape();

@@ -31,6 +31,7 @@ struct Variable {
   const PreparedWeight* prepared = nullptr;  // of a parameter that is a weight, where it keeps one
   const std::string* name = nullptr;         // of a parameter, for messages
   std::shared_ptr<Remade> remade = nullptr;  // where backward makes the value again (kept.h)
+  RowDebt debt = {};                         // of a table whose rows may owe weight decay
 
   bool is_absent() const { return value.is_empty(); }
   bool wants_gradient() const { return gradient != nullptr; }

@@ -269,7 +269,7 @@ void add_tables(Bench& bench, std::int64_t T, std::int64_t H) {
   for (std::int64_t t = 0; t < T; ++t) ids[t] = static_cast<std::int32_t>(stream.below(30522));
   const ConstMatrixView id_view{ids, DType::I32, 1, T, T};
   const double row_bytes = 4 * static_cast<double>(T * H);
-  bench.bytes("gather_rows", 2 * row_bytes, [=, &b] { b.gather_rows(table, id_view, 0, out); });
+  bench.bytes("gather_rows", 2 * row_bytes, [=, &b] { b.gather_rows(table, {}, id_view, 0, out); });
   bench.bytes("scatter_add_rows", 3 * row_bytes,
               [=, &b] { b.scatter_add_rows(out, id_view, table); });
   const std::int64_t masked = 256;
