@@ -9,6 +9,7 @@
 namespace basis {
 
 class Remade;
+class RowGradient;
 
 /// A gradient while it is being summed. A parameter's is a slice of the flat gradient buffer; that
 /// of a value inside a step gets its memory at the first write and loses it when its node has been
@@ -17,6 +18,8 @@ struct Gradient {
   static constexpr std::int64_t leaf = -1;
 
   Tensor tensor;
+  RowGradient* rows =
+      nullptr;  // of a table that takes its gradient as rows; `tensor` is then empty
   bool is_written = false;
   std::int64_t node = leaf;  // place on the tape of the operation that made the value
 
