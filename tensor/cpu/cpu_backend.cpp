@@ -217,18 +217,26 @@ class CpuBackend final : public Backend {
   }
 
   // ---- Rows -------------------------------------------------------------------------------------
-  void gather_rows(ConstMatrixView from, ConstMatrixView ids, double beta,
+  void gather_rows(ConstMatrixView from, const RowDebt& debt, ConstMatrixView ids, double beta,
                    MatrixView out) override {
-    table(out.dtype, "gather_rows").rows->gather(threads_, from, ids, beta, out);
+    table(out.dtype, "gather_rows").rows->gather(threads_, from, debt, ids, beta, out);
   }
   void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) override {
     table(x.dtype, "scatter_add_rows").rows->scatter_add(threads_, x, ids, out);
   }
-  void embedding_sum(ConstMatrixView word, ConstMatrixView ids, ConstMatrixView position,
-                     ConstMatrixView positions, ConstMatrixView type, ConstMatrixView types,
-                     MatrixView out) override {
+  void segment_sum_rows(ConstMatrixView x, ConstMatrixView offsets, ConstMatrixView rows,
+                        ConstMatrixView places, std::int64_t written, MatrixView out) override {
+    table(x.dtype, "segment_sum_rows")
+        .rows->segment_sum(threads_, x, offsets, rows, places, written, out);
+  }
+  void pay_rows(MatrixView from, ConstMatrixView rows, const RowDebt& debt) override {
+    table(from.dtype, "pay_rows").optimizer->pay_rows(threads_, from, rows, debt);
+  }
+  void embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
+                     ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
+                     ConstMatrixView types, MatrixView out) override {
     table(out.dtype, "embedding_sum")
-        .rows->embedding_sum(threads_, word, ids, position, positions, type, types, out);
+        .rows->embedding_sum(threads_, word, debt, ids, position, positions, type, types, out);
   }
   void mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) override {
     table(x.dtype, "mean_pool").reduction->mean_pool(threads_, x, sequences, out);
@@ -268,6 +276,13 @@ class CpuBackend final : public Backend {
   void sgd(const OptimizerRange& range, const SgdConstants& constants,
            const StepState* state) override {
     table(range.value.dtype, "sgd").optimizer->sgd(threads_, range, constants, state);
+  }
+  void adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
+                  const StepState* state) override {
+    table(rows.table.dtype, "adamw_rows").optimizer->adamw_rows(threads_, rows, constants, state);
+  }
+  void sgd_rows(const OptimizerRows& rows, const StepState* state) override {
+    table(rows.table.dtype, "sgd_rows").optimizer->sgd_rows(threads_, rows, state);
   }
 
  private:

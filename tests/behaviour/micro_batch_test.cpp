@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/row_gradient.h"
 #include "tests/behaviour/tiny.h"
 
 namespace basis::behaviour {
@@ -29,8 +30,10 @@ Outcome step_with(const AdapterMethod& method, std::int64_t micro_batch, double 
   const StepReport report = training.trainer().train_step(2);
   Outcome outcome{report.loss, report.gradient_norm, {}};
   for (const Parameter* parameter : model->parameters().trainable()) {
-    outcome.gradients[parameter->name()] =
-        to_host<double>(*machine.backend, parameter->gradient().tensor);
+    const Gradient& gradient = parameter->gradient();
+    outcome.gradients[parameter->name()] = to_host<double>(
+        *machine.backend,
+        gradient.rows != nullptr ? gradient.rows->to_dense(machine.memory) : gradient.tensor);
   }
   return outcome;
 }

@@ -16,7 +16,7 @@ constexpr std::int64_t classes = 3;
 constexpr std::int64_t longest = 40;
 
 BertInputs inputs_of(const Batch& batch) {
-  return {batch.layout, batch.ids, batch.positions, batch.types};
+  return {batch.layout, batch.ids, batch.positions, batch.types, 0, 0, batch.segments};
 }
 
 const SyntheticLanguage& language() {

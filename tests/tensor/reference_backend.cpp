@@ -256,11 +256,33 @@ class ReferenceBackend final : public Backend {
                           const StepState* state, MatrixView dq, MatrixView dk, MatrixView dv,
                           Workspace) override;
 
-  void gather_rows(ConstMatrixView table, ConstMatrixView ids, double beta,
+  void gather_rows(ConstMatrixView table, const RowDebt& debt, ConstMatrixView ids, double beta,
                    MatrixView out) override {
     for_each(out, [&](std::int64_t t, std::int64_t j) {
-      return kept(beta, out, t, j) + element(table, id_at(ids, t), j);
+      return kept(beta, out, t, j) + worth(table, debt, id_at(ids, t), j);
     });
+  }
+  void segment_sum_rows(ConstMatrixView x, ConstMatrixView offsets, ConstMatrixView rows,
+                        ConstMatrixView places, std::int64_t written, MatrixView out) override {
+    for (std::int64_t u = 0; u < places.columns; ++u) {
+      for (std::int64_t j = 0; j < out.columns; ++j) {
+        const std::int32_t place = id_at(places, u);
+        double sum = place < written ? element(out, place, j) : 0;
+        for (std::int32_t i = id_at(offsets, u); i < id_at(offsets, u + 1); ++i) {
+          sum += element(x, id_at(rows, i), j);
+        }
+        set_element(out, place, j, sum);
+      }
+    }
+  }
+  void pay_rows(MatrixView table, ConstMatrixView rows, const RowDebt& debt) override {
+    const std::int64_t count = rows.is_absent() ? table.rows : rows.columns;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t row = rows.is_absent() ? i : id_at(rows, i);
+      for (std::int64_t j = 0; j < table.columns; ++j) {
+        set_element(table, row, j, worth(table, debt, row, j));
+      }
+    }
   }
   void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) override {
     for_each(out, [&](std::int64_t row, std::int64_t j) {
@@ -328,12 +350,12 @@ class ReferenceBackend final : public Backend {
                                           wide.of(dbeta), workspace);
     for (MatrixView result : {dsum, dx, dgamma, dbeta}) wide.finish(result);
   }
-  void embedding_sum(ConstMatrixView word, ConstMatrixView ids, ConstMatrixView position,
-                     ConstMatrixView positions, ConstMatrixView type, ConstMatrixView types,
-                     MatrixView out) override {
+  void embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
+                     ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
+                     ConstMatrixView types, MatrixView out) override {
     WideCopies wide;
-    Backend::embedding_sum(wide.of(word), ids, wide.of(position), positions, wide.of(type), types,
-                           wide.of(out));
+    Backend::embedding_sum(wide.of(word), debt, ids, wide.of(position), positions, wide.of(type),
+                           types, wide.of(out));
     wide.finish(out);
   }
 
@@ -370,8 +392,22 @@ class ReferenceBackend final : public Backend {
              const StepState* state) override;
   void sgd(const OptimizerRange& range, const SgdConstants& constants,
            const StepState* state) override;
+  void adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
+                  const StepState* state) override {
+    for_slots(rows, state, [&](const OptimizerRange& range) { adamw(range, constants, state); });
+  }
+  void sgd_rows(const OptimizerRows& rows, const StepState* state) override {
+    for_slots(rows, state, [&](const OptimizerRange& range) { sgd(range, {}, state); });
+  }
 
  private:
+  static double worth(ConstMatrixView table, const RowDebt& debt, std::int64_t row,
+                      std::int64_t column) {
+    return element(table, row, column) * (debt.owes(row) ? *debt.owed : 1);
+  }
+  /// body(range) for each slot, the dense update's view of it.
+  static void for_slots(const OptimizerRows& rows, const StepState* state,
+                        const std::function<void(const OptimizerRange&)>& body);
   static double element_or_zero(ConstMatrixView row, std::int64_t j) {
     return row.is_absent() ? 0 : element(row, 0, j);
   }
@@ -608,6 +644,33 @@ void ReferenceBackend::sgd(const OptimizerRange& range, const SgdConstants& cons
     }
     set_element(range.value, 0, i, p - state->learning_rate[range.group] * g);
   }
+}
+
+void ReferenceBackend::for_slots(const OptimizerRows& rows, const StepState* state,
+                                 const std::function<void(const OptimizerRange&)>& body) {
+  if (state->skip_update != 0) return;
+  const std::int64_t columns = rows.table.columns;
+  const auto row = [](MatrixView view, std::int64_t i) {
+    if (view.is_absent()) return view;
+    view.data =
+        view.as<std::byte>() + static_cast<std::size_t>(i * view.row_stride) * size_of(view.dtype);
+    view.rows = 1;
+    return view;
+  };
+  for (std::int64_t slot = 0; slot < rows.rows.columns; ++slot) {
+    std::vector<double> gradient(static_cast<std::size_t>(columns), 0);
+    const std::int32_t source = id_at(rows.sources, slot);
+    for (std::int64_t j = 0; source >= 0 && j < columns; ++j) {
+      gradient[static_cast<std::size_t>(j)] = element(rows.gradient, source, j);
+    }
+    body({row(rows.table, id_at(rows.rows, slot)),
+          {gradient.data(), DType::F64, 1, columns, columns},
+          row(rows.moment1, slot),
+          row(rows.moment2, slot),
+          rows.group,
+          rows.weight_decay});
+  }
+  *rows.owed.as<double>() *= 1 - state->learning_rate[rows.group] * rows.weight_decay;
 }
 
 }  // namespace
