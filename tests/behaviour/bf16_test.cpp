@@ -27,9 +27,8 @@ Outcome step_in(DType dtype, const AdapterMethod& method, const std::string& hea
   TinyTraining training(machine, *model, options);
   const StepReport report = training.trainer().train_step(2);
   Outcome outcome{report.loss, report.gradient_norm, {}};
-  for (const Parameter* parameter : model->parameters().trainable()) {
-    outcome.gradients[parameter->name()] =
-        to_host<float>(*machine.backend, parameter->gradient().tensor);
+  for (const auto& [name, gradient] : gradients_of(machine, *model)) {
+    outcome.gradients[name] = to_host<float>(*machine.backend, gradient);
   }
   return outcome;
 }

@@ -3,7 +3,7 @@
 #include <deque>
 #include <vector>
 
-#include "tests/tensor/reference_backend.h"
+#include "tests/tensor/elements.h"
 
 namespace basis {
 
