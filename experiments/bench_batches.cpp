@@ -7,6 +7,7 @@
 #include "experiments/bench_step.h"
 #include "tensor/error.h"
 #include "tensor/json_keys.h"
+#include "tensor/philox.h"
 
 namespace basis {
 
@@ -78,6 +79,71 @@ std::vector<HostBatch> read_batches(const std::filesystem::path& path, bool is_r
   }
   if (batches.empty()) throw Error(path.string() + ": no batches");
   return batches;
+}
+
+std::vector<HostBatch> draw_batches(const DrawnBatches& options) {
+  constexpr std::int64_t shortest = 25, longest = 81;  // 53 on average
+  constexpr std::uint32_t first_word = 5;              // behind [PAD], [UNK], [CLS], [SEP], [MASK]
+  RandomStream stream(1, 1);
+  const auto below = [&](std::int64_t end) {
+    return static_cast<std::int64_t>(stream.below(static_cast<std::uint32_t>(end)));
+  };
+  std::vector<HostBatch> batches(static_cast<std::size_t>(options.steps));
+  for (HostBatch& batch : batches) {
+    for (std::int64_t b = 0; b < options.examples; ++b) {
+      const std::int64_t length =
+          std::min(options.max_length, shortest + below(longest - shortest + 1));
+      batch.lengths.push_back(static_cast<std::int32_t>(length));
+      for (std::int64_t p = 0; p < length; ++p) {
+        batch.ids.push_back(
+            static_cast<std::int32_t>(first_word + below(options.vocabulary - first_word)));
+        batch.types.push_back(p < length / 2 ? 0 : 1);
+        batch.positions.push_back(static_cast<std::int32_t>(p));
+      }
+      const std::int64_t label = below(std::max<std::int64_t>(2, options.outputs));
+      batch.labels.push_back(options.is_regression ? -1 : static_cast<std::int32_t>(label));
+      if (options.is_regression) batch.targets.push_back(static_cast<double>(label));
+      batch.example_indices.push_back(static_cast<std::int32_t>(b));
+    }
+  }
+  return batches;
+}
+
+namespace {
+
+struct NamedSize {
+  const char* name;
+  std::int64_t layers, width, heads;
+};
+
+constexpr NamedSize sizes[] = {
+    {"tiny", 2, 128, 2},    {"mini", 4, 256, 4},   {"small", 4, 512, 8},   {"medium", 8, 512, 8},
+    {"minilm", 6, 384, 12}, {"base", 12, 768, 12}, {"large", 24, 1024, 16}};
+
+}  // namespace
+
+BertConfig bench_size(const std::string& name) {
+  std::vector<std::string> names;
+  for (const NamedSize& size : sizes) {
+    names.emplace_back(size.name);
+    if (name != size.name) continue;
+    BertConfig config;
+    config.num_hidden_layers = size.layers;
+    config.hidden_size = size.width;
+    config.num_attention_heads = size.heads;
+    config.intermediate_size = 4 * size.width;
+    return config;
+  }
+  throw Error(fmt::format("no size \"{}\"; there are {}", name, fmt::join(names, ", ")));
+}
+
+std::string bench_sizes_text() {
+  std::string text;
+  for (const NamedSize& size : sizes) {
+    text += fmt::format("{}{} ({} x {}, {} heads)", text.empty() ? "" : ", ", size.name,
+                        size.layers, size.width, size.heads);
+  }
+  return text;
 }
 
 }  // namespace basis

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include <sys/resource.h>
 
 #include "autograd/losses.h"
+#include "experiments/basis_cache.h"
 #include "experiments/compute.h"
 #include "experiments/task_scores.h"
 #include "experiments/trainer.h"
@@ -24,14 +26,18 @@ double median(std::vector<double> values) {
 
 struct Usage {
   double system_s = 0;
+  double user_s = 0;
   double minflt = 0;
 };
+
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+}
 
 Usage usage_now() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const double microseconds = 1e-6 * static_cast<double>(usage.ru_stime.tv_usec);
-  return {static_cast<double>(usage.ru_stime.tv_sec) + microseconds,
+  return {seconds_of(usage.ru_stime), seconds_of(usage.ru_utime),
           static_cast<double>(usage.ru_minflt)};
 }
 
@@ -39,24 +45,11 @@ class StepBench {
  public:
   explicit StepBench(const BenchStepOptions& options)
       : options_(options),
-        compute_("cpu", options.threads),
-        dtype_(compute_dtype(compute_.backend(), options.dtype)) {
-    result_.dtype = name_of(dtype_.activations);
-    BertConfig config = BertConfig::read(options.model);
-    if (!options.head.empty()) config.head = options.head;
-    if (!options.has_dropout) {
-      config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
-      config.classifier_dropout.reset();
-    }
-    Checkpoint checkpoint(options.model);
-    const auto seed = static_cast<std::uint64_t>(options.seed);
-    model_ = std::make_unique<SequenceClassifier>(compute_.backend(), compute_.memory(), config,
-                                                  options.outputs, &checkpoint,
-                                                  ModelOptions{seed, dtype_.master()});
-    std::int64_t tokens = 0;
-    for (const HostBatch& batch : options.batches) tokens += std::ssize(batch.ids);
-    attach(compute_.backend(), compute_.memory(), *model_,
-           adapter_method(options.method, options.seed, tokens / std::ssize(options.batches)));
+        compute_(options.device, options.threads),
+        backend_(compute_.backend()),
+        dtype_(compute_dtype(backend_, options.dtype)) {
+    describe();
+    make_model();
   }
 
   BenchStepResult run(const std::vector<HostBatch>& dev) {
@@ -66,26 +59,93 @@ class StepBench {
       train();
     }
     for (const HostBatch& batch : dev) score(batch);
-    result_.step_s = median(seconds_);
-    result_.tokens_per_s = median(rates_);
+    result_.steps = std::ssize(steps_);
+    result_.step_s = median_of([](const Step& step) { return step.seconds; });
+    result_.tokens = median_of([](const Step& step) { return step.tokens; });
+    result_.tokens_per_s = median_of([](const Step& step) { return step.tokens / step.seconds; });
     result_.peak_mib = peak_memory_mib();
-    for (const auto& [name, value] : compute_.backend().description()) {
-      if (name == "kernels") result_.isa = value;
-    }
+    constexpr double mib = 1 << 20;
+    result_.arena_mib = static_cast<double>(compute_.arena().high_water()) / mib;
+    count_work();
+    if (options_.measures_floor) measure_floor();
     return result_;
   }
 
  private:
+  struct Step {
+    double seconds, tokens;
+    WorkCount work;
+  };
+
+  double median_of(const std::function<double(const Step&)>& value) const {
+    std::vector<double> values;
+    for (const Step& step : steps_) values.push_back(value(step));
+    return median(std::move(values));
+  }
+
+  void describe() {
+    result_.dtype = name_of(dtype_.activations);
+    for (const auto& [name, value] : backend_.description()) {
+      if (name == "kernels") result_.isa = value;
+      if (name == "processor") result_.processor = value;
+      if (name == "threads") result_.threads = std::stoll(value);
+    }
+  }
+
+  void make_model() {
+    BertConfig config = options_.config ? *options_.config : BertConfig::read(options_.model);
+    if (!options_.head.empty()) config.head = options_.head;
+    if (!options_.has_dropout) {
+      config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
+      config.classifier_dropout.reset();
+    }
+    std::optional<Checkpoint> checkpoint;
+    if (!options_.config) checkpoint.emplace(options_.model);
+    const auto seed = static_cast<std::uint64_t>(options_.seed);
+    model_ = std::make_unique<SequenceClassifier>(
+        backend_, compute_.memory(), config, options_.outputs, checkpoint ? &*checkpoint : nullptr,
+        ModelOptions{seed, dtype_.master()});
+    std::int64_t tokens = 0;
+    for (const HostBatch& batch : options_.batches) tokens += std::ssize(batch.ids);
+    attach(backend_, compute_.memory(), *model_,
+           adapter_method(options_.method, options_.seed, tokens / std::ssize(options_.batches)),
+           cached_basis(options_.cache));
+    result_.head = config.head;
+    for (const auto& parameter : model_->parameters().all()) {
+      result_.parameters += parameter->count();
+      if (parameter->is_trainable()) result_.trained += parameter->count();
+    }
+  }
+
+  /// Counting costs a few additions a kernel call: every step is counted as it runs.
   void count(std::int64_t step, double seconds, double tokens) {
     if (step < options_.warmup_steps) {
       start_ = usage_now();
-      return;
+    } else {
+      steps_.push_back({seconds, tokens, backend_.count()});
+      const Usage now = usage_now();
+      result_.system_s = now.system_s - start_.system_s;
+      result_.user_s = now.user_s - start_.user_s;
+      result_.minflt_per_step = (now.minflt - start_.minflt) / static_cast<double>(steps_.size());
     }
-    seconds_.push_back(seconds);
-    rates_.push_back(tokens / seconds);
-    const Usage now = usage_now();
-    result_.system_s = now.system_s - start_.system_s;
-    result_.minflt_per_step = (now.minflt - start_.minflt) / static_cast<double>(seconds_.size());
+    backend_.reset();
+  }
+
+  void count_work() {
+    WorkCount& work = result_.work;
+    work.flops_f32 = median_of([](const Step& step) { return step.work.flops_f32; });
+    work.flops_bf16 = median_of([](const Step& step) { return step.work.flops_bf16; });
+    work.flops_f64 = median_of([](const Step& step) { return step.work.flops_f64; });
+    work.bytes = median_of([](const Step& step) { return step.work.bytes; });
+  }
+
+  void measure_floor() {
+    const WorkCount& work = result_.work;
+    result_.roofs = measure_roofs(compute_.backend(), static_cast<int>(result_.threads), work);
+    result_.floor_s =
+        median_of([&](const Step& step) { return floor_seconds(step.work, result_.roofs); });
+    result_.step_over_floor = median_of(
+        [&](const Step& step) { return step.seconds / floor_seconds(step.work, result_.roofs); });
   }
 
   Variable loss(Context& context, const Batch& batch, double scale) {
@@ -99,14 +159,14 @@ class StepBench {
     TrainingTask task;
     task.steps = std::ssize(options_.batches);
     task.begin_step = [&](std::int64_t step) {
-      batch = to_device(compute_.backend(), compute_.memory(),
+      batch = to_device(backend_, compute_.memory(),
                         options_.batches[static_cast<std::size_t>(step)], dtype_.activations);
       return TrainingTask::Step{1, batch.loss_count, batch.layout.tokens()};
     };
     task.loss = [&](Context& context, std::int64_t, double scale) {
       return loss(context, batch, scale);
     };
-    Optimizer optimizer(compute_.backend(), compute_.memory(), model_->parameters().trainable(),
+    Optimizer optimizer(backend_, compute_.memory(), model_->parameters().trainable(),
                         learning_rate_group, optimizer_options(options_.train));
     TrainerOptions trainer_options;
     trainer_options.seed = static_cast<std::uint64_t>(options_.seed);
@@ -115,7 +175,8 @@ class StepBench {
     trainer_options.schedule =
         schedule_of(options_.train.schedule, options_.train.warmup_share, task.steps);
     trainer_options.learning_rates = {options_.train.learning_rate, options_.train.learning_rate};
-    Trainer trainer(compute_.backend(), compute_.arena(), optimizer, task, trainer_options);
+    Trainer trainer(backend_, compute_.arena(), optimizer, task, trainer_options);
+    backend_.reset();
     for (std::int64_t step = 0; step < task.steps; ++step) {
       const StepReport report = trainer.train_step(step);
       result_.losses.push_back(report.loss);
@@ -124,12 +185,12 @@ class StepBench {
   }
 
   void evaluate() {
+    backend_.reset();
     for (std::size_t step = 0; step < options_.batches.size(); ++step) {
       const auto start = std::chrono::steady_clock::now();
-      const Batch batch = to_device(compute_.backend(), compute_.memory(), options_.batches[step],
-                                    dtype_.activations);
-      Context context{compute_.backend(), compute_.arena(), nullptr, false, nullptr,
-                      dtype_.activations};
+      const Batch batch =
+          to_device(backend_, compute_.memory(), options_.batches[step], dtype_.activations);
+      Context context{backend_, compute_.arena(), nullptr, false, nullptr, dtype_.activations};
       model_->logits(context, inputs_of(batch));
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
       count(static_cast<std::int64_t>(step), seconds.count(),
@@ -138,11 +199,10 @@ class StepBench {
   }
 
   void score(const HostBatch& host) {
-    const Batch batch = to_device(compute_.backend(), compute_.memory(), host, dtype_.activations);
-    Context context{compute_.backend(), compute_.arena(), nullptr, false, nullptr,
-                    dtype_.activations};
+    const Batch batch = to_device(backend_, compute_.memory(), host, dtype_.activations);
+    Context context{backend_, compute_.arena(), nullptr, false, nullptr, dtype_.activations};
     const Variable logits = model_->logits(context, inputs_of(batch));
-    const std::vector<float> rows = host_floats(compute_.backend(), logits.value);
+    const std::vector<float> rows = host_floats(backend_, logits.value);
     const auto width = static_cast<std::ptrdiff_t>(model_->outputs());
     for (auto row = rows.begin(); row != rows.end(); row += width) {
       result_.logits.emplace_back(row, row + width);
@@ -151,10 +211,11 @@ class StepBench {
 
   const BenchStepOptions& options_;
   Compute compute_;
+  CountingBackend backend_;
   ComputeDType dtype_;
   std::unique_ptr<SequenceClassifier> model_;
   BenchStepResult result_;
-  std::vector<double> seconds_, rates_;
+  std::vector<Step> steps_;  // counted ones
   Usage start_ = usage_now();
 };
 

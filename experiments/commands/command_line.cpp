@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "experiments/bench_step.h"
 #include "experiments/build_info.h"
 #include "experiments/commands/commands.h"
 #include "experiments/nearest.h"
@@ -147,30 +148,49 @@ void add_report(CLI::App& app, std::filesystem::path& folder, Command& command) 
   report->callback([&] { command = [&] { return report_command(folder); }; });
 }
 
+const auto positive = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
+
 void add_bench(CLI::App& app, BenchOptions& options, Command& command) {
   CLI::App* const bench = app.add_subcommand("bench", "Measure this machine");
   bench->require_subcommand(1);
   CLI::App* const step = bench->add_subcommand("step", "Time training steps; prints one JSON line");
-  step->add_option("--model", options.model, "Model folder")->required();
+  CLI::Option* const model = step->add_option("--model", options.model, "Model folder");
+  step->add_option("--size", options.size,
+                   "Random weights in place of a folder (layers x width): " + bench_sizes_text())
+      ->excludes(model);
   step->add_option("--task", options.task, "GLUE task (default: mrpc)");
-  step->add_option("--glue", options.glue, "Folder with GLUE's files");
+  step->add_option("--glue", options.glue,
+                   "Folder with GLUE's files (without: random tokens in MRPC's lengths)");
   step->add_option("--batches", options.batches, "Batches as JSON lines, in place of --glue");
-  step->add_option("--method", options.method, "full, head, bitfit, lora, spectral-core, ...");
+  step->add_option("--method", options.method,
+                   "full, head, bitfit, lora, spectral-core, spectral-diagonal, spectral-band");
+  step->add_option("--rank", options.rank,
+                   "r of lora, k of spectral; 0: full rank (default: 8 and 32)")
+      ->check(CLI::Range(0, 65536));
   step->add_option("--dtype", options.dtype, "f32, bf16 or f64");
   step->add_option("--head", options.head, "mean or pooler (default: as the folder says)");
-  step->add_option("--batch", options.batch, "Examples a step (default: 32)");
+  step->add_option("--device", options.device, "cpu");
+  step->add_option("--batch", options.batch, "Examples a step (default: 32)")->check(positive);
   step->add_option("--max-length", options.max_length, "Tokens of a row at most (default: 128)");
-  step->add_option("--steps", options.steps, "Steps, the first three not counted (default: 23)");
+  step->add_option("--steps", options.steps, "Steps, --warmup of them not counted (default: 23)")
+      ->check(positive);
+  step->add_option("--warmup", options.warmup, "Default: 3")->check(CLI::NonNegativeNumber);
   step->add_option("--threads", options.threads, "0: all");
   step->add_flag("--recompute", options.recomputes_layers,
                  "Keep a layer's input alone and run the layer again in backward");
   step->add_flag("--grouped", options.is_grouped, "Batches of similar lengths");
   step->add_flag("--eval", options.is_evaluation, "Forward passes over dev");
+  step->add_flag("--no-floor", options.skips_floor,
+                 "Leave out the roofs, which are measured after the steps");
   step->add_option("--settings", options.settings, "A whole training (benchmarks/peers)");
   step->add_option("--losses", options.losses, "Write the losses there");
   step->add_option("--dev-batches", options.dev_batches, "Score these after the last step");
   step->add_option("--predictions", options.predictions, "Write their logits there");
-  step->footer("Example:\n  basis bench step --model MODEL --task mrpc --glue DATA/glue");
+  step->footer(
+      "Examples:\n"
+      "  basis bench step --size minilm --dtype bf16\n"
+      "  basis bench step --model MODEL --task mrpc --glue DATA/glue --method lora\n"
+      "floor_s: executed FLOPs by the roof of their dtype, and compulsory bytes by a copy's rate.");
   step->callback([&] { command = [&] { return bench_step_command(options); }; });
 }
 

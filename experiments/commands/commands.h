@@ -70,6 +70,7 @@ int report_command(const std::filesystem::path& run_folder);
 /// `bench step`; benchmarks/peers/README.md has the files' formats.
 struct BenchOptions {
   std::filesystem::path model;
+  std::string size;  // random weights in place of a folder
   std::string task = "mrpc";
   std::optional<std::filesystem::path> glue;         // folder of GLUE's files
   std::optional<std::filesystem::path> batches;      // JSON lines instead
@@ -78,15 +79,19 @@ struct BenchOptions {
   std::optional<std::filesystem::path> dev_batches;  // scored after the last step
   std::optional<std::filesystem::path> predictions;  // out
   std::string method = "full";
+  std::optional<std::int64_t> rank;  // none: the method's
   std::string dtype = "f32";
+  std::string device = "cpu";
   std::string head;
   std::int64_t batch = 32;
   std::int64_t max_length = 128;
-  std::int64_t steps = 23;  // the first three are not counted
+  std::int64_t steps = 23;
+  std::int64_t warmup = 3;  // of these steps, not counted
   std::int64_t threads = 0;
   bool recomputes_layers = false;
   bool is_grouped = false;
   bool is_evaluation = false;
+  bool skips_floor = false;
 };
 int bench_step_command(const BenchOptions& options);
 
