@@ -163,6 +163,7 @@ Variable activation(Context& context, Activation kind, const Variable& x, const 
       [kind, value = x.value, dx = x.gradient, bias, output](Context& c, Tensor& dy) mutable {
         activation_gradients(c, kind, std::move(value), dx, bias, *output, std::move(dy));
       });
+  output->node = y.gradient->node;
   y.remade = output;
   return y;
 }

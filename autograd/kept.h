@@ -16,6 +16,8 @@ class Remade {
  public:
   using Use = std::function<void(Context&, const Tensor& value)>;
 
+  std::int64_t node = Gradient::leaf;  // place on the tape of the operation
+
   void wait(Use use) { uses_.push_back(std::move(use)); }
   bool is_awaited() const { return !uses_.empty(); }
   /// Runs all that waits, in order, and forgets it.
@@ -36,7 +38,7 @@ class Kept {
   /// a value made before x.
   Kept(const Variable& x, const Gradient* target) {
     if (target == nullptr) return;
-    if (x.remade != nullptr && target->node < x.gradient->node) {
+    if (x.remade != nullptr && target->node < x.remade->node) {
       remade_ = x.remade;
     } else {
       value_ = x.value;

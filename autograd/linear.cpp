@@ -45,24 +45,34 @@ MatrixView as_row(MatrixView column) {
 /// that is loaded again, with its weights elsewhere, must give the same bits.
 struct Product {
   PreparedWeight weight;
+  Tensor made;             // what `weight` reads, where it is no parameter
   ConstMatrixView bias;    // (1, out) or absent
   std::int64_t first = 0;  // column of y
   std::int64_t end = 0;
 };
 
-std::vector<Product> products_of(const Context& context, std::span<const WeightAndBias> layers,
-                                 DType compute) {
-  std::vector<Product> products;
-  std::int64_t first = 0;
-  for (const auto& [weight, bias] : layers) {
-    const std::int64_t end = first + weight.shape()[0];
-    products.push_back({weight.prepared != nullptr
-                            ? *weight.prepared
-                            : context.backend.prepare_weight(weight.view(), compute),
-                        row_of(bias), first, end});
-    first = end;
+Product product_of(Context& context, const WeightAndBias& layer, std::int64_t first,
+                   DType compute) {
+  Product product{{}, {}, row_of(layer.bias), first, first + layer.weight.shape()[0]};
+  if (layer.made == nullptr && layer.weight.prepared != nullptr) {
+    product.weight = *layer.weight.prepared;
+    return product;
   }
-  return products;
+  product.made = layer.made != nullptr ? layer.made(context) : layer.weight.value;
+  product.weight = context.backend.prepare_weight(product.made.view(), compute);
+  return product;
+}
+
+/// visit(product) for each layer in turn; what one needs is gone before the next is made.
+template <class Visit>
+void for_each_product(Context& context, std::span<const WeightAndBias> layers, DType compute,
+                      const Visit& visit) {
+  std::int64_t first = 0;
+  for (const WeightAndBias& layer : layers) {
+    const Product product = product_of(context, layer, first, compute);
+    visit(product);
+    first = product.end;
+  }
 }
 
 /// Where the gradients of a layer go, or those of several that are neighbours in memory.
@@ -133,9 +143,10 @@ void weight_gradients(const Context& context, std::span<const WeightAndBias> lay
 /// tape is the latest.
 const Gradient* earliest_target(std::span<const WeightAndBias> layers) {
   const Gradient* target = nullptr;
-  for (const auto& [weight, bias] : layers) {
-    if (weight.gradient == nullptr) continue;
-    if (target == nullptr || weight.gradient->node > target->node) target = weight.gradient;
+  for (const WeightAndBias& layer : layers) {
+    Gradient* gradient = layer.weight.gradient;
+    if (gradient == nullptr) continue;
+    if (target == nullptr || gradient->node > target->node) target = gradient;
   }
   return target;
 }
@@ -145,28 +156,31 @@ const Gradient* earliest_target(std::span<const WeightAndBias> layers) {
 Variable linear(Context& context, const Variable& x, std::span<const WeightAndBias> layers) {
   std::int64_t width = 0;
   bool is_recorded = context.records(x);
-  for (const auto& [weight, bias] : layers) {
-    check_linear(x, weight, bias);
-    width += weight.shape()[0];
-    is_recorded = is_recorded || context.records(weight, bias);
+  for (const WeightAndBias& layer : layers) {
+    check_linear(x, layer.weight, layer.bias);
+    ensure(layer.made == nullptr || !layer.weight.wants_gradient(), "a weight that stands still");
+    width += layer.weight.shape()[0];
+    is_recorded = is_recorded || context.records(layer.weight, layer.bias);
   }
   Variable y = constant(context.allocate({x.view().rows, width}, x.value.dtype()));
-  const std::vector<Product> products = products_of(context, layers, x.value.dtype());
-  for (const Product& product : products) {
+  for_each_product(context, layers, x.value.dtype(), [&](const Product& product) {
     context.backend.linear(x.view(), product.weight, product.bias,
                            y.value.columns(product.first, product.end));
-  }
+  });
   if (!is_recorded) return y;
 
-  // Kept: x only where a weight wants dW = dyᵀ x; the weights only where x wants dx = dy W.
+  // Kept: x only where a weight wants dW = dyᵀ x; of the weights, which dx = dy W needs, nothing
+  // but the parameters.
   const Kept kept(x, earliest_target(layers));
   y.gradient =
-      context.tape->record([kept, products, layers = std::vector(layers.begin(), layers.end()),
+      context.tape->record([kept, layers = std::vector(layers.begin(), layers.end()),
                             dx = x.gradient, shape = x.shape()](Context& c, const Tensor& dy) {
-        for (const Product& product : products) {
-          contribute_beta(c, dx, shape, dy.dtype(), [&](double beta, MatrixView out) {
-            c.backend.linear_input_gradient(dy.columns(product.first, product.end), product.weight,
-                                            beta, out);
+        if (dx != nullptr) {
+          for_each_product(c, layers, dy.dtype(), [&](const Product& product) {
+            contribute_beta(c, dx, shape, dy.dtype(), [&](double beta, MatrixView out) {
+              c.backend.linear_input_gradient(dy.columns(product.first, product.end),
+                                              product.weight, beta, out);
+            });
           });
         }
         kept.with(c, [layers, dy](Context& later, const Tensor& value) {
@@ -262,19 +276,11 @@ Variable matmul(Context& context, double alpha, const Variable& a, const Variabl
   return y;
 }
 
-Variable add_matmul(Context& context, const ColumnsOf& y, double alpha, const Variable& a,
-                    const Variable& b, bool transpose_b) {
-  check_product(a, b, transpose_b);
-  const MatrixView columns = y.view();
-  if (columns.rows != a.view().rows ||
-      columns.columns != (transpose_b ? b.view().rows : b.view().columns)) {
-    throw ShapeError(fmt::format("add_matmul: ({}, {}) beside {}{} times {}{}{}", columns.rows,
-                                 columns.columns, a.shape().to_string(), a.of_name(),
-                                 b.shape().to_string(), b.of_name(),
-                                 transpose_b ? " transposed" : ""));
-  }
-  const Tensor factor = in_dtype(context, b.value, a.value.dtype());
-  context.backend.matmul(alpha, a.view(), false, factor.view(), transpose_b, 1, columns);
+namespace {
+
+/// y, which holds the product already, with what the gradient of its columns owes to a and b.
+Variable record_matmul(Context& context, const ColumnsOf& y, double alpha, const Variable& a,
+                       const Variable& b, const Tensor& factor, bool transpose_b) {
   Variable sum = constant(y.whole.value);
   if (!context.records(y.whole, a, b)) return sum;
 
@@ -285,6 +291,36 @@ Variable add_matmul(Context& context, const ColumnsOf& y, double alpha, const Va
     hand_over(c, dy_in, dy);
   });
   return sum;
+}
+
+void check_joined(const ColumnsOf& y, const Variable& a, const Variable& b, bool transpose_b) {
+  check_product(a, b, transpose_b);
+  const MatrixView columns = y.view();
+  if (columns.rows == a.view().rows &&
+      columns.columns == (transpose_b ? b.view().rows : b.view().columns)) {
+    return;
+  }
+  throw ShapeError(fmt::format("add_matmul: ({}, {}) beside {}{} times {}{}{}", columns.rows,
+                               columns.columns, a.shape().to_string(), a.of_name(),
+                               b.shape().to_string(), b.of_name(),
+                               transpose_b ? " transposed" : ""));
+}
+
+}  // namespace
+
+Variable add_matmul(Context& context, const ColumnsOf& y, double alpha, const Variable& a,
+                    const Variable& b, bool transpose_b) {
+  check_joined(y, a, b, transpose_b);
+  const Tensor factor = in_dtype(context, b.value, a.value.dtype());
+  context.backend.matmul(alpha, a.view(), false, factor.view(), transpose_b, 1, y.view());
+  return record_matmul(context, y, alpha, a, b, factor, transpose_b);
+}
+
+Variable with_matmul(Context& context, const ColumnsOf& y, double alpha, const Variable& a,
+                     const Variable& b, bool transpose_b) {
+  check_joined(y, a, b, transpose_b);
+  return record_matmul(context, y, alpha, a, b, in_dtype(context, b.value, a.value.dtype()),
+                       transpose_b);
 }
 
 }  // namespace basis

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "autograd/context.h"
@@ -10,6 +11,9 @@ namespace basis {
 struct WeightAndBias {
   Variable weight;
   Variable bias;
+  /// In place of the weight, which then asks for no gradient: a function of it, made for each
+  /// product and forgotten after it.
+  std::function<Tensor(Context&)> made = nullptr;
 };
 
 /// y = x Wᵀ + b.
@@ -31,5 +35,10 @@ Variable matmul(Context&, double alpha, const Variable& a, const Variable& b, bo
 ///   y: (n, p) of wider rows   a: (n, m)   b: as in matmul   returns y whole
 Variable add_matmul(Context&, const ColumnsOf& y, double alpha, const Variable& a,
                     const Variable& b, bool transpose_b);
+
+/// y as if add_matmul had made it: for a product that y holds already (WeightAndBias::made), whose
+/// factors want gradients.
+Variable with_matmul(Context&, const ColumnsOf& y, double alpha, const Variable& a,
+                     const Variable& b, bool transpose_b);
 
 }  // namespace basis

@@ -51,7 +51,6 @@ Variable residual_layer_norm(Context& context, const Variable& x, const Dropout&
   // Kept: the normalised rows, of which backward makes y again where a product needs it, and
   // 1 / sigma.
   const auto output = std::make_shared<Remade>();
-  y.remade = output;
   y.gradient = context.tape->record([=, x = x.gradient, residual = residual.gradient](
                                         Context& c, const Tensor& dy) {
     MatrixView dgamma, dbeta;
@@ -104,6 +103,8 @@ Variable residual_layer_norm(Context& context, const Variable& x, const Dropout&
       output->serve(c, normalised);
     }
   });
+  output->node = y.gradient->node;
+  y.remade = output;
   return y;
 }
 

@@ -107,9 +107,10 @@ class StepBench {
         ModelOptions{seed, dtype_.master()});
     std::int64_t tokens = 0;
     for (const HostBatch& batch : options_.batches) tokens += std::ssize(batch.ids);
-    attach(backend_, compute_.memory(), *model_,
-           adapter_method(options_.method, options_.seed, tokens / std::ssize(options_.batches)),
-           cached_basis(options_.cache));
+    AdapterMethod method =
+        adapter_method(options_.method, options_.seed, tokens / std::ssize(options_.batches));
+    method.activations = dtype_.activations;
+    attach(backend_, compute_.memory(), *model_, method, cached_basis(options_.cache));
     result_.head = config.head;
     for (const auto& parameter : model_->parameters().all()) {
       result_.parameters += parameter->count();

@@ -240,7 +240,7 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
       {"bandwidth", &M::bandwidth, between(1, 65536), "spectral band: d, entries with |i - j| at most d"},
       {"basis", &M::basis, one_of({"leading", "trailing", "random"}), "spectral: which singular vectors, or random orthonormal ones"},
       {"targets", &M::targets, one_of(targets), "matrices of each layer that get an adapter"},
-      {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: by counted cost"},
+      {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: side, folded or merged by counted cost"},
       {"adapter_dropout", &M::adapter_dropout, number_from(0, 1), "on the side path's input; forbids the merged form"},
       {"max_seeds", &M::max_seeds, at_least(0), "only so many of the config's first seeds; 0: all", Counts::No},
   };

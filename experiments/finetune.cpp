@@ -92,6 +92,7 @@ class Finetune {
         checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_.master()});
     const std::int64_t tokens_per_step = train_set_.token_count() / epochs_.steps_of(1);
     adapter_ = adapter_method(method_, stage_.stage.seed, tokens_per_step);
+    adapter_.activations = dtype_.activations;
     attach(compute_.backend(), compute_.memory(), *model_, adapter_, cached_basis(stage_.cache));
   }
 

@@ -1,5 +1,7 @@
 #include "nn/adapter.h"
 
+#include <algorithm>
+
 #include "autograd/elementwise.h"
 #include "autograd/linear.h"
 
@@ -37,15 +39,29 @@ Variable multiply(Context& context, const Variable& p, const Factor& factor) {
 
 }  // namespace
 
+namespace {
+
+/// x Fₙᵀ ⋯ F₂ᵀ.
+Variable before_last_factor(Context& context, Variable h, const FactorProduct& term) {
+  for (std::size_t i = term.factors.size() - 1; i > 0; --i) {
+    h = apply_transposed(context, h, term.factors[i]);
+  }
+  return h;
+}
+
+bool begins_and_ends_dense(const FactorProduct& term) {
+  return term.factors.size() > 1 && term.factors.front().kind == Factor::Kind::Dense &&
+         term.factors.back().kind == Factor::Kind::Dense;
+}
+
+}  // namespace
+
 Variable Adapter::add_side_path(Context& context, const ColumnsOf& y, const Variable& x,
                                 const SequenceView& sequences) const {
   ColumnsOf sum = y;
   const Variable input = dropout(context, x, input_dropout, sequences);
   for (const FactorProduct& term : terms) {
-    Variable h = input;
-    for (std::size_t i = term.factors.size() - 1; i > 0; --i) {
-      h = apply_transposed(context, h, term.factors[i]);
-    }
+    const Variable h = before_last_factor(context, input, term);
     const Factor& last = term.factors.front();
     if (last.kind == Factor::Kind::Dense) {
       sum.whole = add_matmul(context, sum, term.scale, h, last.parameter->variable(context), true);
@@ -56,13 +72,30 @@ Variable Adapter::add_side_path(Context& context, const ColumnsOf& y, const Vari
   return sum.whole;
 }
 
+bool Adapter::is_folded(const Context& context) const {
+  return path == Path::Folded && context.dtype != DType::BF16 &&
+         std::all_of(terms.begin(), terms.end(), begins_and_ends_dense);
+}
+
+Variable Adapter::with_factor_gradients(Context& context, const ColumnsOf& y,
+                                        const Variable& x) const {
+  ColumnsOf sum = y;
+  if (context.tape == nullptr) return sum.whole;
+  Variable input = x;
+  input.gradient = nullptr;  // dx has come with the product
+  for (const FactorProduct& term : terms) {
+    const Variable h = before_last_factor(context, input, term);
+    sum.whole = with_matmul(context, sum, term.scale, h,
+                            term.factors.front().parameter->variable(context), true);
+  }
+  return sum.whole;
+}
+
 Variable Adapter::merged_weight(Context& context, const Variable& weight) const {
   Variable sum = constant(context.allocate(weight.shape(), weight.value.dtype()));
   context.backend.convert(weight.view(), sum.view());
   for (const FactorProduct& term : terms) {
-    ensure(term.factors.size() > 1 && term.factors.front().kind == Factor::Kind::Dense &&
-               term.factors.back().kind == Factor::Kind::Dense,
-           "a merged product starts and ends with a dense factor");
+    ensure(begins_and_ends_dense(term), "a merged product starts and ends with a dense factor");
     Variable product = term.factors.front().parameter->variable(context);
     for (std::size_t i = 1; i + 1 < term.factors.size(); ++i) {
       product = multiply(context, product, term.factors[i]);

@@ -29,14 +29,26 @@ struct FactorProduct {
 /// initialiser of this form, not a class. PiSSA's subtracted product is a second, frozen term of
 /// scale -s.
 struct Adapter {
-  std::vector<FactorProduct> terms;
-  Dropout input_dropout;   // on the side path's input; forbids the merged form in training
-  bool is_merged = false;  // forward with W itself, not by the side path: chosen once, from sizes
+  /// How a step computes y = x Wᵀ. Chosen once, from sizes.
+  enum class Path : std::uint8_t {
+    Side,    // x W₀ᵀ + s · (x Fₙᵀ) ⋯ F₁ᵀ, factor by factor
+    Folded,  // x Wᵀ and dy W with W summed up; gradients of the factors as on the side path
+    Merged,  // the same product, gradients of the factors from dW = dyᵀ x
+  };
 
+  std::vector<FactorProduct> terms;
+  Dropout input_dropout;  // on the side path's input; forbids the other paths in training
+  Path path = Path::Side;
+
+  /// Whether W is summed up for a product: where that is the path. Not in bf16, whose W would round
+  /// away what the factors have learnt.
+  bool is_folded(const Context&) const;
   /// y with Σ s · (dropout(x) Fₙᵀ) ⋯ F₁ᵀ added to its columns, written over y.
   ///   x: (T, in)   y: (T, out) of wider rows   returns y whole
   Variable add_side_path(Context&, const ColumnsOf& y, const Variable& x,
                          const SequenceView& sequences) const;
+  /// y, a product with the summed-up W, with the gradients that it owes to the factors.
+  Variable with_factor_gradients(Context&, const ColumnsOf& y, const Variable& x) const;
   /// W₀ + Σ s · F₁ ⋯ Fₙ as a new (out, in).   weight: (out, in)
   Variable merged_weight(Context&, const Variable& weight) const;
 };

@@ -8,28 +8,39 @@ namespace basis {
 
 namespace {
 
-/// What the product multiplies with: the merged weight where the adapter is merged.
-Variable product_weight(Context& context, const Linear& layer) {
+/// What the product multiplies with: the weight; where the adapter is merged or folded, the sum.
+WeightAndBias product_operands(Context& context, const Linear& layer, bool has_bias) {
+  const Variable bias = has_bias ? layer.bias_variable(context) : Variable{};
   const Adapter* adapter = layer.adapter();
-  if (adapter == nullptr || !adapter->is_merged) return layer.weight().weight(context);
-  return adapter->merged_weight(context, layer.weight().variable(context));
+  if (adapter == nullptr) return {layer.weight().weight(context), bias};
+  const Variable weight = layer.weight().variable(context);
+  if (adapter->path == Adapter::Path::Merged) {
+    return {adapter->merged_weight(context, weight), bias};
+  }
+  if (!adapter->is_folded(context)) return {layer.weight().weight(context), bias};
+  return {weight, bias, [adapter, weight](Context& c) {
+            Context untaped = c.without_tape();
+            return adapter->merged_weight(untaped, weight).value;
+          }};
 }
 
 Variable forward_layers(Context& context, std::span<const Linear* const> layers, const Variable& x,
                         const SequenceView& sequences, bool has_bias) {
-  std::vector<WeightAndBias> products;
+  std::vector<WeightAndBias> operands;
   for (const Linear* layer : layers) {
-    products.push_back(
-        {product_weight(context, *layer), has_bias ? layer->bias_variable(context) : Variable{}});
+    operands.push_back(product_operands(context, *layer, has_bias));
   }
-  Variable y = linear(context, x, products);
+  Variable y = linear(context, x, operands);
   std::int64_t first = 0;
-  for (const Linear* layer : layers) {
-    const Adapter* adapter = layer->adapter();
-    if (adapter != nullptr && !adapter->is_merged) {
-      y = adapter->add_side_path(context, {y, first, layer->outputs()}, x, sequences);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const Adapter* adapter = layers[i]->adapter();
+    const ColumnsOf own{y, first, layers[i]->outputs()};
+    if (operands[i].made != nullptr) {
+      y = adapter->with_factor_gradients(context, own, x);
+    } else if (adapter != nullptr && adapter->path != Adapter::Path::Merged) {
+      y = adapter->add_side_path(context, own, x, sequences);
     }
-    first += layer->outputs();
+    first += layers[i]->outputs();
   }
   return y;
 }

@@ -60,8 +60,14 @@ std::int64_t rank_on(const AdapterMethod& method, const std::string& weight, con
   return rank;
 }
 
-bool merged_costs_less(std::int64_t tokens, std::int64_t out, std::int64_t in, std::int64_t k) {
-  return 2 * tokens * in * out + 4 * in * out * k < 4 * tokens * k * (in + out);
+Adapter::Path cheapest_path(std::int64_t tokens, std::int64_t out, std::int64_t in, std::int64_t k,
+                            DType activations) {
+  const std::int64_t skinny = 2 * tokens * k * (in + out), summing = 4 * in * out * k;
+  const std::int64_t merged = 2 * tokens * in * out + summing;
+  if (activations != DType::BF16 && skinny + summing < 2 * skinny) {
+    return merged < skinny + summing ? Adapter::Path::Merged : Adapter::Path::Folded;
+  }
+  return merged < 2 * skinny ? Adapter::Path::Merged : Adapter::Path::Side;
 }
 
 namespace {
@@ -121,7 +127,7 @@ class Attacher {
     adapter.input_dropout =
         make_dropout(method_.dropout,
                      dropout_sites::adapter(place.layer, static_cast<std::uint32_t>(place.kind)));
-    adapter.is_merged = is_merged(linear);
+    adapter.path = path_of(linear);
     linear.set_adapter(std::make_shared<const Adapter>(std::move(adapter)));
   }
 
@@ -160,18 +166,19 @@ class Attacher {
     throw InternalError("unknown form");
   }
 
-  bool is_merged(const Linear& linear) const {
-    if (method_.apply == AdapterMethod::Apply::SidePath) return false;
+  Adapter::Path path_of(const Linear& linear) const {
+    if (method_.apply == AdapterMethod::Apply::SidePath) return Adapter::Path::Side;
     if (method_.apply == AdapterMethod::Apply::Merged) {
       if (method_.dropout > 0) {
         throw Error(
             "an adapter with dropout on its input cannot train merged: "
             "set dropout = 0 or apply = \"side\"");
       }
-      return true;
+      return Adapter::Path::Merged;
     }
-    return method_.dropout == 0 &&
-           merged_costs_less(method_.tokens_per_step, linear.outputs(), linear.inputs(), rank_);
+    if (method_.dropout > 0) return Adapter::Path::Side;
+    return cheapest_path(method_.tokens_per_step, linear.outputs(), linear.inputs(), rank_,
+                         method_.activations);
   }
 
   static std::string base_name(const Linear& linear) {

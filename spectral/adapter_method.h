@@ -27,6 +27,7 @@ struct AdapterMethod {
   double dropout = 0;                // on the side path's input
   std::uint64_t seed = 0;            // of LoRA's A and of a random basis
   std::int64_t tokens_per_step = 1;  // T, from which Auto counts costs
+  DType activations = DType::F32;    // in bf16 no weight is folded
 };
 
 /// The rank on a weight (out, in): the method's, or min(out, in) where that is 0. Throws Error,
@@ -52,9 +53,10 @@ Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, s
 void attach(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
             const BasisSource& basis_source = basis_of_weight);
 
-/// Which form costs less in a training step, by counted products (METHODS.md 1): merged when
-/// 2 T in out + 4 in out k < 4 T k (in + out).
-bool merged_costs_less(std::int64_t tokens, std::int64_t out, std::int64_t in, std::int64_t k);
+/// What costs least in a training step of T tokens, by counted products (METHODS.md 1): the side
+/// path 4 T k (in + out), folded 2 T k (in + out) + 4 in out k, merged 2 T in out + 4 in out k.
+Adapter::Path cheapest_path(std::int64_t tokens, std::int64_t out, std::int64_t in, std::int64_t k,
+                            DType activations);
 
 /// The shares of METHODS.md 1.
 struct TrainableCount {

@@ -77,15 +77,19 @@ std::vector<NamedMethod> all_methods() {
     methods.back().method.kind = kind;
   }
   const auto add = [&](const std::string& name, Kind kind, Form form, Apply apply) {
-    NamedMethod one{name + (apply == Apply::Merged ? "_merged" : "_side"), {}};
+    NamedMethod one{name + (apply == Apply::Merged     ? "_merged"
+                            : apply == Apply::SidePath ? "_side"
+                                                       : "_folded"),
+                    {}};
     one.method.kind = kind;
     one.method.form = form;
     one.method.apply = apply;
     one.method.rank = 4;
+    one.method.tokens_per_step = 100;  // on width 32 with rank 4 auto is folded
     one.method.seed = 5;
     methods.push_back(one);
   };
-  for (const Apply apply : {Apply::SidePath, Apply::Merged}) {
+  for (const Apply apply : {Apply::SidePath, Apply::Auto, Apply::Merged}) {
     add("lora", Kind::Lora, Form::Core, apply);
     for (const Form form : {Form::Diagonal, Form::Band, Form::Core}) {
       add(std::string("spectral_") + name_of(form), Kind::Spectral, form, apply);

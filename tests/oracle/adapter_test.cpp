@@ -24,6 +24,7 @@ AdapterMethod method_of(const Case& oracle, const AdapterCase& test, AdapterMeth
   method.kind = test.kind;
   method.form = test.form;
   method.apply = apply;
+  method.tokens_per_step = 1000;  // so many that auto is no side path
   if (settings.contains("rank")) method.rank = settings.at("rank").get<std::int64_t>();
   if (settings.contains("alpha")) method.alpha = settings.at("alpha").get<double>();
   if (!settings.contains("targets")) return method;
@@ -176,10 +177,12 @@ INSTANTIATE_TEST_SUITE_P(
                           AdapterCase{"spectral_core", Kind::Spectral, Form::Core},
                           AdapterCase{"spectral_full_rank", Kind::Spectral, Form::Diagonal},
                           AdapterCase{"bitfit", Kind::BitFit}),
-        ::testing::Values(Apply::SidePath, Apply::Merged)),
+        ::testing::Values(Apply::SidePath, Apply::Auto, Apply::Merged)),
     [](const auto& test) {
       return std::string(std::get<0>(test.param).file) +
-             (std::get<1>(test.param) == Apply::Merged ? "_merged" : "_side_path");
+             (std::get<1>(test.param) == Apply::Merged     ? "_merged"
+              : std::get<1>(test.param) == Apply::SidePath ? "_side_path"
+                                                           : "_folded");
     });
 
 }  // namespace
