@@ -1,8 +1,8 @@
 """Measures PyTorch's training step on a batches file, in one process. Prints one JSON line.
 
-  python pytorch_step.py --model DIR --batches FILE [--outputs 2] [--method full|lora|head] [--dtype f32|bf16|bf16-pure]
-                         [--head pooler|mean] [--attention sdpa|eager] [--compile] [--eval] [--threads N]
-                         [--steps N] [--warmup 3]
+  python pytorch_step.py --model DIR --batches FILE [--outputs 2] [--method full|lora|head|svft|lora-xs] [--rank 5]
+                         [--dtype f32|bf16|bf16-pure] [--head pooler|mean] [--attention sdpa|eager] [--compile]
+                         [--packed] [--eval] [--threads N] [--steps N] [--warmup 3]
 
 A step is: pad, forward, loss, backward, clip to norm 1, fused AdamW; with --eval: pad and forward. tokens_per_s is the
 median over steps of real (unpadded) tokens by seconds. The first --warmup steps are run and not counted. The allocator's
@@ -26,14 +26,15 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 
 import batches as batch_files  # noqa: E402
-from training import SETTINGS, build, loss_of, optimiser_of, padded, real_tokens  # noqa: E402
+from packed import PackedBert, packed  # noqa: E402
+from training import METHODS, SETTINGS, build, loss_of, optimiser_of, padded, real_tokens  # noqa: E402
 
 ENVIRONMENT = ("THP_MEM_ALLOC_ENABLE", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_",
                "LD_PRELOAD", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "KMP_AFFINITY", "OMP_PROC_BIND")
 
 
 def peak_mib():
-    with open("/proc/self/status", encoding="ascii") as lines:
+    with open("/proc/self/status", encoding="utf-8") as lines:
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
@@ -48,11 +49,13 @@ def arguments():
     parser.add_argument("--model", required=True)
     parser.add_argument("--batches", required=True)
     parser.add_argument("--outputs", type=int, default=2)
-    parser.add_argument("--method", choices=["full", "lora", "head"], default="full")
+    parser.add_argument("--method", choices=METHODS, default="full")
+    parser.add_argument("--rank", type=int, default=5, help="r of lora, k of svft and lora-xs; 0: full")
     parser.add_argument("--dtype", choices=["f32", "bf16", "bf16-pure"], default="f32")
     parser.add_argument("--head", choices=["pooler", "mean"], default="pooler")
     parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--packed", action="store_true", help="without padding, by hand (packed.py)")
     parser.add_argument("--eval", action="store_true")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--steps", type=int)
@@ -67,7 +70,11 @@ def main():
     steps = batch_files.read(options.batches)[: options.steps]
     if len(steps) <= options.warmup:
         raise SystemExit(f"{options.batches}: {len(steps)} steps, of which {options.warmup} are warm-up")
-    model = build(options.model, options.outputs, options.head, options.method, options.attention)
+    model = build(options.model, options.outputs, options.head, options.method, options.attention,
+                  options.rank)
+    if options.packed:
+        model = PackedBert(model)
+    inputs_of = packed if options.packed else padded
     if options.dtype == "bf16-pure":
         model = model.to(torch.bfloat16)
     model.train(not options.eval)
@@ -77,7 +84,7 @@ def main():
     mixed = (lambda: torch.autocast("cpu", torch.bfloat16)) if options.dtype == "bf16" else contextlib.nullcontext
 
     def train_step(step):
-        inputs, labels = padded(step, options.outputs == 1)
+        inputs, labels = inputs_of(step, options.outputs == 1)
         with mixed():
             loss = loss_of(call(**inputs), labels)
         loss.backward()
@@ -87,7 +94,7 @@ def main():
         return loss.item()
 
     def eval_step(step):
-        inputs, labels = padded(step, options.outputs == 1)
+        inputs, labels = inputs_of(step, options.outputs == 1)
         with torch.inference_mode(), mixed():
             return loss_of(call(**inputs), labels).item()
 

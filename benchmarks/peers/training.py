@@ -37,8 +37,42 @@ class Pooler(nn.Module):
         return self.inner(**inputs).logits
 
 
-def build(folder, outputs, head="pooler", method="full", attention="sdpa"):
-    """The model with what `method` trains; a head stored in a mean-pool folder is loaded."""
+class Spectral(nn.Module):
+    """y = x Wᵀ + b + s(x Vᵀ) Uᵀ with frozen U and V of W's SVD, by hand: `svft` (arXiv 2405.19597, plain) trains a
+    diagonal, `lora-xs` (arXiv 2405.17604) a k x k core, U times the singular values in front of it."""
+
+    def __init__(self, linear, rank, form):
+        super().__init__()
+        self.linear = linear
+        u, values, vt = torch.linalg.svd(linear.weight.detach().float(), full_matrices=False)
+        k = min(rank or len(values), len(values))
+        left = u[:, :k] * values[:k] if form == "lora-xs" else u[:, :k]
+        self.register_buffer("left", left.contiguous())
+        self.register_buffer("right", vt[:k].contiguous())
+        self.trained = nn.Parameter(torch.zeros(k, k) if form == "lora-xs" else torch.zeros(k))
+
+    def forward(self, x):
+        down = nn.functional.linear(x, self.right)
+        middle = nn.functional.linear(down, self.trained) if self.trained.dim() == 2 else down * self.trained
+        return self.linear(x) + nn.functional.linear(middle, self.left)
+
+
+def add_spectral(model, rank, form):
+    """On the six matrices of every encoder layer."""
+    for layer in model.modules():
+        if type(layer).__name__ != "BertLayer":
+            continue
+        for owner, name in ((layer.attention.self, "query"), (layer.attention.self, "key"),
+                            (layer.attention.self, "value"), (layer.attention.output, "dense"),
+                            (layer.intermediate, "dense"), (layer.output, "dense")):
+            setattr(owner, name, Spectral(getattr(owner, name), rank, form))
+
+
+METHODS = ["full", "head", "lora", "svft", "lora-xs"]
+
+
+def build(folder, outputs, head="pooler", method="full", attention="sdpa", rank=5):
+    """The model with what `method` trains; a head stored in a mean-pool folder is loaded. Rank 0 is full (svft)."""
     model = (MeanPool if head == "mean" else Pooler)(folder, outputs, attention)
     if getattr(BertConfig.from_pretrained(folder), "basis_head", None) == "mean" and head == "mean":
         stored = load_file(f"{folder}/model.safetensors")
@@ -50,10 +84,12 @@ def build(folder, outputs, head="pooler", method="full", attention="sdpa"):
     if method == "lora":
         from peft import LoraConfig, get_peft_model
 
-        model = get_peft_model(model, LoraConfig(r=5, lora_alpha=10, lora_dropout=0.0,
+        model = get_peft_model(model, LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0,
                                                  target_modules=["query", "value"]))
+    elif method in ("svft", "lora-xs"):
+        add_spectral(model, rank, method)
     elif method != "head":
-        raise SystemExit(f"no method {method!r}; there are full, lora, head")
+        raise SystemExit(f"no method {method!r}; there are {', '.join(METHODS)}")
     for name, parameter in model.named_parameters():
         if "classifier" in name or "pooler" in name:
             parameter.requires_grad_(True)
