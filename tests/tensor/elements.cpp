@@ -20,12 +20,14 @@ BFloat16 nearest_bf16(double value) {
     std::memcpy(&f, &wide, sizeof f);
     return static_cast<double>(f);
   };
-  // Magnitudes grow with their bits: find the largest that is not above |value|.
-  std::uint32_t low = 0, high = 0x7F80;
-  while (high - low > 1) {
-    const std::uint32_t middle = (low + high) / 2;
-    (magnitude(middle) <= std::fabs(value) ? low : high) = middle;
-  }
+  // The largest that is not above |value|: the upper half of the largest such f32.
+  float below = static_cast<float>(std::fabs(value));
+  if (static_cast<double>(below) > std::fabs(value)) below = std::nextafter(below, 0.0F);
+  std::uint32_t low;
+  std::memcpy(&low, &below, sizeof low);
+  low >>= 16;
+  const std::uint32_t high = low + 1;
+  if (low == 0x7F80) return {static_cast<std::uint16_t>(sign | low)};
   // Beyond the largest finite value the next step would be 2^128.
   const double above = high == 0x7F80 ? std::ldexp(1.0, 128) : magnitude(high);
   const double below_gap = std::fabs(value) - magnitude(low);

@@ -83,6 +83,24 @@ double row_mask(Dropout dropout, const StepState* state, const SequenceView& seq
                           static_cast<std::uint64_t>(width)));
 }
 
+/// A view's elements as numbers: attention reads each of them hundreds of times.
+class Doubles {
+ public:
+  explicit Doubles(ConstMatrixView view) : columns_(view.columns) {
+    numbers_.reserve(static_cast<std::size_t>(view.element_count()));
+    for (std::int64_t i = 0; i < view.rows; ++i) {
+      for (std::int64_t j = 0; j < view.columns; ++j) numbers_.push_back(element(view, i, j));
+    }
+  }
+  double operator()(std::int64_t i, std::int64_t j) const {
+    return numbers_.data()[i * columns_ + j];
+  }
+
+ private:
+  std::int64_t columns_;
+  std::vector<double> numbers_;
+};
+
 class ReferenceBackend final : public Backend {
  public:
   DeviceKind device() const override { return DeviceKind::Cpu; }
@@ -158,11 +176,11 @@ class ReferenceBackend final : public Backend {
   void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
               bool transpose_b, double beta, MatrixView out) override {
     const std::int64_t inner = transpose_a ? a.rows : a.columns;
+    const Doubles as(a), bs(b);
     for_each(out, [&](std::int64_t i, std::int64_t j) {
       double sum = 0;
       for (std::int64_t l = 0; l < inner; ++l) {
-        sum += (transpose_a ? element(a, l, i) : element(a, i, l)) *
-               (transpose_b ? element(b, j, l) : element(b, l, j));
+        sum += (transpose_a ? as(l, i) : as(i, l)) * (transpose_b ? bs(j, l) : bs(l, j));
       }
       return kept(beta, out, i, j) + alpha * sum;
     });
@@ -464,6 +482,7 @@ void ReferenceBackend::attention(ConstMatrixView q, ConstMatrixView k, ConstMatr
                                  const SequenceView& sequences, const AttentionShape& shape,
                                  Dropout site, const StepState* state, MatrixView out,
                                  MatrixView log_sum_exp, Workspace) {
+  const Doubles qs(q), ks(k), vs(v);
   fill(0, out);
   if (!log_sum_exp.is_absent()) fill(0, log_sum_exp);
   for (std::int64_t b = 0; b < sequences.sequences; ++b) {
@@ -478,7 +497,7 @@ void ReferenceBackend::attention(ConstMatrixView q, ConstMatrixView k, ConstMatr
         for (std::int64_t j = 0; j < length; ++j) {
           double dot = 0;
           for (std::int64_t c = 0; c < shape.head_size; ++c) {
-            dot += element(q, queries.begin + i, column + c) * element(k, first + j, column + c);
+            dot += qs(queries.begin + i, column + c) * ks(first + j, column + c);
           }
           score[static_cast<std::size_t>(j)] = shape.scale * dot;
           largest = std::max(largest, shape.scale * dot);
@@ -486,15 +505,18 @@ void ReferenceBackend::attention(ConstMatrixView q, ConstMatrixView k, ConstMatr
         for (double s : score) sum += std::exp(s - largest);
         const double lse = largest + std::log(sum);
         if (!log_sum_exp.is_absent()) set_element(log_sum_exp, queries.begin + i, head, lse);
+        for (std::int64_t j = 0; j < length; ++j) {
+          const double kept_share =
+              mask(site, state, sequences.first_example + b,
+                   attention_element(static_cast<std::uint64_t>(head),
+                                     static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(j)));
+          double& s = score[static_cast<std::size_t>(j)];
+          s = std::exp(s - lse) * kept_share;
+        }
         for (std::int64_t c = 0; c < shape.head_size; ++c) {
           double mixed = 0;
           for (std::int64_t j = 0; j < length; ++j) {
-            const double kept_share = mask(
-                site, state, sequences.first_example + b,
-                attention_element(static_cast<std::uint64_t>(head), static_cast<std::uint64_t>(i),
-                                  static_cast<std::uint64_t>(j)));
-            mixed += std::exp(score[static_cast<std::size_t>(j)] - lse) * kept_share *
-                     element(v, first + j, column + c);
+            mixed += score[static_cast<std::size_t>(j)] * vs(first + j, column + c);
           }
           set_element(out, queries.begin + i, column + c, mixed);
         }
@@ -509,6 +531,7 @@ void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView 
                                           const AttentionShape& shape, Dropout site,
                                           const StepState* state, MatrixView dq, MatrixView dk,
                                           MatrixView dv, Workspace) {
+  const Doubles qs(q), ks(k), vs(v), douts(dout);
   const std::int64_t width = shape.head_size;
   const auto cells = static_cast<std::size_t>(dk.rows * dk.columns);
   std::vector<double> sum_q(cells), sum_k(cells), sum_v(cells);
@@ -528,8 +551,8 @@ void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView 
         for (std::int64_t j = first; j < last; ++j) {
           double dot = 0, gradient = 0;
           for (std::int64_t c = column; c < column + width; ++c) {
-            dot += element(q, i, c) * element(k, j, c);
-            gradient += element(dout, i, c) * element(v, j, c);
+            dot += qs(i, c) * ks(j, c);
+            gradient += douts(i, c) * vs(j, c);
           }
           p.push_back(shape.scale * dot);
           m.push_back(mask(site, state, sequences.first_example + b,
@@ -550,16 +573,16 @@ void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView 
         if (out.dtype == DType::BF16) {
           weighted = 0;
           for (std::int64_t c = column; c < column + width; ++c) {
-            weighted += element(dout, i, c) * element(out, i, c);
+            weighted += douts(i, c) * element(out, i, c);
           }
         }
         for (std::int64_t j = first; j < last; ++j) {
           const auto at = static_cast<std::size_t>(j - first);
           const double ds = p[at] * (m[at] * dp[at] - weighted) * shape.scale;
           for (std::int64_t c = column; c < column + width; ++c) {
-            sum_q[cell(i, c)] += ds * element(k, j, c);
-            sum_k[cell(j, c)] += ds * element(q, i, c);
-            sum_v[cell(j, c)] += p[at] * m[at] * element(dout, i, c);
+            sum_q[cell(i, c)] += ds * ks(j, c);
+            sum_k[cell(j, c)] += ds * qs(i, c);
+            sum_v[cell(j, c)] += p[at] * m[at] * douts(i, c);
           }
         }
       }
