@@ -21,6 +21,7 @@
 #include "autograd/attention.h"
 #include "autograd/context.h"
 #include "autograd/elementwise.h"
+#include "autograd/embedding.h"
 #include "autograd/gradcheck.h"
 #include "autograd/linear.h"
 #include "autograd/losses.h"

@@ -334,14 +334,28 @@ void CountingBackend::mean_pool_gradient(ConstMatrixView dout, const SequenceVie
   inner_.mean_pool_gradient(dout, sequences, dx);
 }
 
-void CountingBackend::embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
-                                    ConstMatrixView position, ConstMatrixView positions,
-                                    ConstMatrixView type, ConstMatrixView types, MatrixView out) {
-  read_rows(word, ids);
-  read_rows(position, positions);
-  read_rows(type, types);
+void CountingBackend::read_embeddings(const EmbeddingRows& rows) {
+  read_rows(rows.word, rows.ids);
+  read_rows(rows.position, rows.positions);
+  read_rows(rows.type, rows.types);
+}
+
+void CountingBackend::embedding_sum(const EmbeddingRows& rows, MatrixView out) {
+  read_embeddings(rows);
   write(out);
-  inner_.embedding_sum(word, debt, ids, position, positions, type, types, out);
+  inner_.embedding_sum(rows, out);
+}
+
+void CountingBackend::embedding_layer_norm(const EmbeddingRows& rows, ConstMatrixView gamma,
+                                           ConstMatrixView beta, double epsilon, MatrixView out,
+                                           MatrixView normalised, MatrixView rstd) {
+  read_embeddings(rows);
+  read(gamma);
+  read(beta);
+  write(out);
+  write(normalised);
+  write(rstd);
+  inner_.embedding_layer_norm(rows, gamma, beta, epsilon, out, normalised, rstd);
 }
 
 // ---- Losses and optimiser -----------------------------------------------------------------------

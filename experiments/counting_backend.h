@@ -155,15 +155,17 @@ class CountingBackend final : public Backend {
                                     MatrixView dsum, MatrixView dx, double beta_gamma,
                                     MatrixView dgamma, double beta_beta, MatrixView dbeta,
                                     Workspace) override;
-  void embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
-                     ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
-                     ConstMatrixView types, MatrixView out) override;
+  void embedding_sum(const EmbeddingRows& rows, MatrixView out) override;
+  void embedding_layer_norm(const EmbeddingRows& rows, ConstMatrixView gamma, ConstMatrixView beta,
+                            double epsilon, MatrixView out, MatrixView normalised,
+                            MatrixView rstd) override;
 
  private:
   void add_flops(DType dtype, double flops);
   void read(ConstMatrixView x);
   void write(MatrixView out, double beta = 0);
   void read_rows(ConstMatrixView table, ConstMatrixView ids);
+  void read_embeddings(const EmbeddingRows& rows);
   /// `count` rows of a table.
   void write_rows(MatrixView table, std::int64_t count, double beta);
   double attended_pairs(const SequenceView& sequences, const AttentionShape& shape);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "autograd/elementwise.h"
+#include "autograd/embedding.h"
 #include "autograd/rows.h"
 #include "nn/dropout_sites.h"
 
@@ -126,10 +127,16 @@ Variable Bert::embedded(Context& context, const BertInputs& inputs) const {
         sequences.longest, config_.max_position_embeddings, config_.max_position_embeddings));
   }
   check_ids(config_, inputs);
-  const Variable sum = embedding_sum(context, word_->variable(context), inputs.ids, inputs.segments,
-                                     position_->variable(context), inputs.positions,
-                                     type_->variable(context), inputs.types);
-  const Variable normed = embedding_norm_.forward(context, sum, {}, {}, sequences);
+  const Embeddings embeddings{word_->variable(context),
+                              inputs.ids,
+                              inputs.segments,
+                              position_->variable(context),
+                              inputs.positions,
+                              type_->variable(context),
+                              inputs.types};
+  const Variable normed =
+      embedding_layer_norm(context, embeddings, embedding_norm_.gamma->variable(context),
+                           embedding_norm_.beta->variable(context), embedding_norm_.epsilon);
   return dropout(context, normed, embedding_dropout_, sequences);
 }
 

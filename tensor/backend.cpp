@@ -65,12 +65,17 @@ void Backend::residual_layer_norm_gradient(ConstMatrixView dout, ConstMatrixView
   }
 }
 
-void Backend::embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
-                            ConstMatrixView position, ConstMatrixView positions,
-                            ConstMatrixView type, ConstMatrixView types, MatrixView out) {
-  gather_rows(word, debt, ids, 0, out);
-  gather_rows(position, {}, positions, 1, out);
-  gather_rows(type, {}, types, 1, out);
+void Backend::embedding_sum(const EmbeddingRows& rows, MatrixView out) {
+  gather_rows(rows.word, rows.debt, rows.ids, 0, out);
+  gather_rows(rows.position, {}, rows.positions, 1, out);
+  gather_rows(rows.type, {}, rows.types, 1, out);
+}
+
+void Backend::embedding_layer_norm(const EmbeddingRows& rows, ConstMatrixView gamma,
+                                   ConstMatrixView beta, double epsilon, MatrixView out,
+                                   MatrixView normalised, MatrixView rstd) {
+  embedding_sum(rows, out);
+  layer_norm(out, gamma, beta, epsilon, out, normalised, rstd);
 }
 
 }  // namespace basis

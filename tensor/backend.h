@@ -38,6 +38,15 @@ struct AttentionShape {
   Queries queries = Queries::All;  // FirstRows: one of each sequence, that of its first row
 };
 
+/// The three tables that a token's embedding is the sum of, and the row of each for every token.
+/// Tables (., H) of the accumulation dtype; rows (1, T) i32, within their table.
+struct EmbeddingRows {
+  ConstMatrixView word, ids;
+  RowDebt debt;  // of `word`
+  ConstMatrixView position, positions;
+  ConstMatrixView type, types;
+};
+
 /// One flat stretch of parameters under one optimiser group. All four views are (1, n) of the
 /// accumulation dtype.
 struct OptimizerRange {
@@ -289,11 +298,12 @@ class Backend {
                                             double beta_gamma, MatrixView dgamma, double beta_beta,
                                             MatrixView dbeta, Workspace);
 
-  /// out = word[ids], at its worth, + position[positions] + type[types]. Tables of the accumulation
-  /// dtype.
-  virtual void embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
-                             ConstMatrixView position, ConstMatrixView positions,
-                             ConstMatrixView type, ConstMatrixView types, MatrixView out);
+  /// out = word[ids], at its worth, + position[positions] + type[types]. out: (T, H).
+  virtual void embedding_sum(const EmbeddingRows& rows, MatrixView out);
+  /// The layer norm of that sum, as layer_norm.
+  virtual void embedding_layer_norm(const EmbeddingRows& rows, ConstMatrixView gamma,
+                                    ConstMatrixView beta, double epsilon, MatrixView out,
+                                    MatrixView normalised, MatrixView rstd);
 };
 
 }  // namespace basis

@@ -50,7 +50,7 @@ class CpuBackend final : public Backend {
 
   std::vector<std::string> own_fused_kernels() const override {
     return {"linear_weight_gradient", "activation_backward", "residual_layer_norm",
-            "residual_layer_norm_gradient", "embedding_sum"};
+            "residual_layer_norm_gradient", "embedding_layer_norm"};
   }
 
   // ---- Memory -----------------------------------------------------------------------------------
@@ -232,11 +232,12 @@ class CpuBackend final : public Backend {
   void pay_rows(MatrixView from, ConstMatrixView rows, const RowDebt& debt) override {
     table(from.dtype, "pay_rows").optimizer->pay_rows(threads_, from, rows, debt);
   }
-  void embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
-                     ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
-                     ConstMatrixView types, MatrixView out) override {
-    table(out.dtype, "embedding_sum")
-        .rows->embedding_sum(threads_, word, debt, ids, position, positions, type, types, out);
+  void embedding_layer_norm(const EmbeddingRows& rows, ConstMatrixView gamma, ConstMatrixView beta,
+                            double epsilon, MatrixView out, MatrixView normalised,
+                            MatrixView rstd) override {
+    table(out.dtype, "embedding_layer_norm")
+        .layer_norm->embedding_layer_norm(threads_, rows, gamma, beta, epsilon, out, normalised,
+                                          rstd);
   }
   void mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) override {
     table(x.dtype, "mean_pool").reduction->mean_pool(threads_, x, sequences, out);

@@ -8,6 +8,7 @@
 
 #include "autograd/attention.h"
 #include "autograd/elementwise.h"
+#include "autograd/embedding.h"
 #include "autograd/linear.h"
 #include "autograd/losses.h"
 #include "autograd/normalization.h"
@@ -313,13 +314,23 @@ TEST_F(Gradients, OfEmbeddingSum) {
   const Tensor words = ids({4, 0, 4, 2}), positions = ids({0, 1, 2, 0}), types = ids({0, 0, 1, 1});
   const RowSegments segments(*backend_, memory_, std::vector<std::int32_t>{4, 0, 4, 2});
   const auto function = [&](Context& c, Inputs v) {
-    return embedding_sum(c, v[0], words, segments, v[1], positions, v[2], types);
+    return embedding_sum(c, {v[0], words, segments, v[1], positions, v[2], types});
   };
   const std::vector<Tensor> tables = {normal({5, 3}), normal({4, 3}), normal({2, 3})};
   expect_gradients(function, tables);
   GradcheckOptions rows;
   rows.row_inputs = {0};
   expect_gradients(function, tables, rows);
+  // With its layer norm, whose output a product waits for.
+  const auto normed = [&](Context& c, Inputs v) {
+    const Variable y = embedding_layer_norm(
+        c, {v[0], words, segments, v[1], positions, v[2], types}, v[3], v[4], 1e-5);
+    return linear(c, y, v[5], {});
+  };
+  std::vector<Tensor> operands = tables;
+  for (const Shape& shape : {Shape{3}, Shape{3}, Shape{2, 3}}) operands.push_back(normal(shape));
+  expect_gradients(normed, operands);
+  expect_gradients(normed, operands, rows);
 }
 
 TEST_F(Gradients, OfGatherRowsWithRepeats) {

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include "autograd/embedding.h"
 #include "autograd/rows.h"
 #include "nn/masked_language_model.h"
 #include "optim/optimizer.h"
@@ -103,10 +104,10 @@ class Training {
     Ids positions(ids.size());
     std::iota(positions.begin(), positions.end(), static_cast<std::int32_t>(first));
     const Variable sum =
-        embedding_sum(context, word().variable(context), integers(ids),
-                      RowSegments(*machine_.backend, machine_.memory, ids),
-                      store_.at("position").variable(context), integers(positions),
-                      store_.at("type").variable(context), integers(Ids(ids.size(), 0)));
+        embedding_sum(context, {word().variable(context), integers(ids),
+                                RowSegments(*machine_.backend, machine_.memory, ids),
+                                store_.at("position").variable(context), integers(positions),
+                                store_.at("type").variable(context), integers(Ids(ids.size(), 0))});
     const Tensor gradient = context.allocate(sum.shape());
     for (std::int64_t row = 0; row < std::ssize(ids); ++row) {
       RandomStream random(static_cast<std::uint64_t>(number),
@@ -342,7 +343,7 @@ TEST_F(RowTables, ABatchThatDoesNotSayWhichRowsHaveWhichIdIsRefused) {
   Context context{*machine_.backend, machine_.arena, &tape, true, nullptr, DType::F32};
   const Tensor ids = to_device<std::int32_t>(*machine_.backend, machine_.memory, Ids{1, 2}, {2});
   const Variable word = training.word().variable(context);
-  const auto sum = [&] { return embedding_sum(context, word, ids, {}, word, ids, word, ids); };
+  const auto sum = [&] { return embedding_sum(context, {word, ids, {}, word, ids, word, ids}); };
   EXPECT_THROW(sum(), Error);
 }
 

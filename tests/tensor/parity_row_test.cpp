@@ -222,18 +222,27 @@ TEST_P(ParityOfRows, GatherAndScatter) {
                 b.gather_rows(table.view(), debt.view(), ids.view(), beta, out[0].matrix.view());
               });
     }
+    const EmbeddingRows embedding{table.view(),     ids.view(),   debt.view(), table.view(),
+                                  positions.view(), table.view(), types.view()};
+    compare(size + " embedding", {{poisoned(rows, columns, gap), 16}},
+            [&](Backend& b, auto& out) { b.embedding_sum(embedding, out[0].matrix.view()); });
+    const Matrix gamma = random_wide(1, columns), beta = random_wide(1, columns);
+    const double units = columns < 10 ? 200 : 16 + 3 * std::sqrt(static_cast<double>(columns));
     for (bool is_composed : {false, true}) {
       if (is_composed && !compares_composition()) continue;
-      compare(size + " embedding", {{poisoned(rows, columns, gap), 16}},
+      compare(size + " embedding and norm",
+              {{poisoned(rows, columns, gap), units},
+               {poisoned(rows, columns), units},
+               {poisoned_wide(1, rows), units}},
               [&](Backend& b, auto& out) {
                 auto call = [&](auto kernel) {
-                  kernel(table.view(), debt.view(), ids.view(), table.view(), positions.view(),
-                         table.view(), types.view(), out[0].matrix.view());
+                  kernel(embedding, gamma.view(), beta.view(), 1e-5, out[0].matrix.view(),
+                         out[1].matrix.view(), out[2].matrix.view());
                 };
                 if (is_composed) {
-                  call([&](auto... a) { b.Backend::embedding_sum(a...); });
+                  call([&](auto... a) { b.Backend::embedding_layer_norm(a...); });
                 } else {
-                  call([&](auto... a) { b.embedding_sum(a...); });
+                  call([&](auto... a) { b.embedding_layer_norm(a...); });
                 }
               });
     }

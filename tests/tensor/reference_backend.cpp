@@ -344,13 +344,17 @@ class ReferenceBackend final : public Backend {
                                           wide.of(dbeta), workspace);
     for (MatrixView result : {dsum, dx, dgamma, dbeta}) wide.finish(result);
   }
-  void embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
-                     ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
-                     ConstMatrixView types, MatrixView out) override {
+  void embedding_layer_norm(const EmbeddingRows& rows, ConstMatrixView gamma, ConstMatrixView beta,
+                            double epsilon, MatrixView out, MatrixView normalised,
+                            MatrixView rstd) override {
     WideCopies wide;
-    Backend::embedding_sum(wide.of(word), debt, ids, wide.of(position), positions, wide.of(type),
-                           types, wide.of(out));
-    wide.finish(out);
+    EmbeddingRows wide_rows = rows;
+    wide_rows.word = wide.of(rows.word);
+    wide_rows.position = wide.of(rows.position);
+    wide_rows.type = wide.of(rows.type);
+    Backend::embedding_layer_norm(wide_rows, wide.of(gamma), wide.of(beta), epsilon, wide.of(out),
+                                  wide.of(normalised), wide.of(rstd));
+    for (MatrixView result : {out, normalised, rstd}) wide.finish(result);
   }
 
   void cross_entropy(ConstMatrixView logits, ConstMatrixView labels, MatrixView loss,

@@ -51,26 +51,19 @@ inline A add_row(From from, InputRow<T> residual, bool has_residual, Index colum
   return sum;
 }
 
+/// What every row that is normalised shares.
 template <class T>
-void residual_layer_norm(int threads, ConstMatrixView x, Dropout dropout, ConstMatrixView residual,
-                         const SequenceView& sequences, const StepState* state,
-                         ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
-                         MatrixView out, MatrixView normalised, MatrixView rstd) {
+struct Normaliser {
   using A = accumulate_t<T>;
-  const Index columns = x.columns;
-  const A* scale = gamma.as<A>();
-  const A* shift = beta.as<A>();
-  // One row: `work` stays in the first-level cache until the row is done.
-  auto one_row = [&](Index row, A* work) {
-    const InputRow<T> s = input_row<T>(x, row), r = input_row<T>(residual, row);
-    const bool has_residual = !residual.is_absent();
-    A sum;
-    if (dropout.is_active()) {
-      drop_row<A>(dropout, state, mask_place(sequences, row), columns, s, work);
-      sum = add_row<T, A>(static_cast<const A*>(work), r, has_residual, columns, work);
-    } else {
-      sum = add_row<T, A>(s, r, has_residual, columns, work);
-    }
+  ConstMatrixView gamma, beta;
+  double epsilon;
+  MatrixView out, normalised, rstd;
+
+  // Of `work`, which may be the row of `out`, and its sum.
+  void finish(Index row, const A* work, A sum) const {
+    const Index columns = out.columns;
+    const A* scale = gamma.as<A>();
+    const A* shift = beta.as<A>();
     const Moments<A> moments = moments_of(work, columns, sum, static_cast<A>(epsilon));
     if (!rstd.is_absent()) rstd.as<A>()[row] = moments.rstd;
     const OutputRow<T> o = output_row<T>(out, row), n = output_row<T>(normalised, row);
@@ -88,15 +81,70 @@ void residual_layer_norm(int threads, ConstMatrixView x, Dropout dropout, ConstM
         o[j] = value * scale[j] + shift[j];
       }
     }
-  };
-  for_parts(threads, x.rows, 4 * columns, [&](Index, Index first, Index last) {
-    if constexpr (is_narrow<T>) {
-      with_stack_row<T>(columns, [&](A* work) {
-        for (Index row = first; row < last; ++row) one_row(row, work);
-      });
-    } else {
-      for (Index row = first; row < last; ++row) one_row(row, output_row<T>(out, row));
-    }
+  }
+
+  // prepare(row, A* work) fills a row to be normalised and returns its sum. A row stays in the
+  // first-level cache until it is done.
+  template <class Prepare>
+  void run(int threads, Prepare prepare) const {
+    for_parts(threads, out.rows, 4 * out.columns, [&](Index, Index first, Index last) {
+      auto one_row = [&](Index row, A* work) { finish(row, work, prepare(row, work)); };
+      if constexpr (is_narrow<T>) {
+        with_stack_row<T>(out.columns, [&](A* work) {
+          for (Index row = first; row < last; ++row) one_row(row, work);
+        });
+      } else {
+        for (Index row = first; row < last; ++row) one_row(row, output_row<T>(out, row));
+      }
+    });
+  }
+};
+
+template <class T>
+void residual_layer_norm(int threads, ConstMatrixView x, Dropout dropout, ConstMatrixView residual,
+                         const SequenceView& sequences, const StepState* state,
+                         ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
+                         MatrixView out, MatrixView normalised, MatrixView rstd) {
+  using A = accumulate_t<T>;
+  const Index columns = x.columns;
+  const bool has_residual = !residual.is_absent();
+  const Normaliser<T> normaliser{gamma, beta, epsilon, out, normalised, rstd};
+  normaliser.run(threads, [&](Index row, A* work) {
+    const InputRow<T> s = input_row<T>(x, row), r = input_row<T>(residual, row);
+    if (!dropout.is_active()) return add_row<T, A>(s, r, has_residual, columns, work);
+    drop_row<A>(dropout, state, mask_place(sequences, row), columns, s, work);
+    return add_row<T, A>(static_cast<const A*>(work), r, has_residual, columns, work);
+  });
+}
+
+// to = word + position + type; returns the sum over the row.
+template <class A, class Word>
+inline A add_embeddings(Word word, const A* position, const A* type, Index columns, A* to) {
+  A sum = A(0);
+#pragma omp simd reduction(+ : sum)
+  for (Index j = 0; j < columns; ++j) {
+    const A value = word[j] + position[j] + type[j];
+    to[j] = value;
+    sum += value;
+  }
+  return sum;
+}
+
+template <class T>
+void embedding_layer_norm(int threads, const EmbeddingRows& rows, ConstMatrixView gamma,
+                          ConstMatrixView beta, double epsilon, MatrixView out,
+                          MatrixView normalised, MatrixView rstd) {
+  using A = accumulate_t<T>;
+  const Index columns = out.columns;
+  const Normaliser<T> normaliser{gamma, beta, epsilon, out, normalised, rstd};
+  normaliser.run(threads, [&](Index row, A* work) {
+    const std::int32_t id = rows.ids.as<std::int32_t>()[row];
+    const A* word = input_row<A>(rows.word, id);
+    const A* position = input_row<A>(rows.position, rows.positions.as<std::int32_t>()[row]);
+    const A* type = input_row<A>(rows.type, rows.types.as<std::int32_t>()[row]);
+    if (!rows.debt.owes(id)) return add_embeddings(word, position, type, columns, work);
+    const OwingRow<A, const A*> owing{word, *rows.debt.owed};
+    return add_embeddings(owing, position, type, columns, work);
   });
 }
 
@@ -169,7 +217,7 @@ void residual_layer_norm_gradient(int threads, ConstMatrixView dout, ConstMatrix
 
 template <class T>
 constexpr LayerNormKernels make_table() {
-  return {residual_layer_norm<T>, residual_layer_norm_gradient<T>};
+  return {residual_layer_norm<T>, embedding_layer_norm<T>, residual_layer_norm_gradient<T>};
 }
 
 }  // namespace

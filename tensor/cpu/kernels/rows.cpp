@@ -3,15 +3,6 @@
 namespace basis::cpu::BASIS_KERNELS {
 namespace {
 
-/// What a row that owes is worth, with the bits that pay_rows would leave there.
-template <class A, class Row>
-struct OwingRow {
-  Row at;
-  double owed;
-
-  A operator[](Index i) const { return static_cast<A>(static_cast<A>(at[i]) * owed); }
-};
-
 template <class T, class Table>
 void gather_from(int threads, ConstMatrixView table, const RowDebt& debt, ConstMatrixView ids,
                  double beta, MatrixView out) {
@@ -108,29 +99,8 @@ void segment_sum(int threads, ConstMatrixView x, ConstMatrixView offsets, ConstM
 }
 
 template <class T>
-void embedding_sum(int threads, ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
-                   ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
-                   ConstMatrixView types, MatrixView out) {
-  for_stretches(threads, out.rows, out.columns, false, [&](Index row, Index, Index columns) {
-    using A = accumulate_t<T>;
-    const Index id = ids.as<std::int32_t>()[row];
-    const A* w = input_row<A>(word, id);
-    const A* p = input_row<A>(position, positions.as<std::int32_t>()[row]);
-    const A* t = input_row<A>(type, types.as<std::int32_t>()[row]);
-    const OutputRow<T> o = output_row<T>(out, row);
-    if (debt.owes(id)) {
-      const OwingRow<A, const A*> owing{w, *debt.owed};
-      for (Index j = 0; j < columns; ++j) o[j] = owing[j] + p[j] + t[j];
-      return;
-    }
-#pragma omp simd
-    for (Index j = 0; j < columns; ++j) o[j] = w[j] + p[j] + t[j];
-  });
-}
-
-template <class T>
 constexpr RowKernels make_table() {
-  return {gather<T>, scatter_add<T>, segment_sum<T>, embedding_sum<T>};
+  return {gather<T>, scatter_add<T>, segment_sum<T>};
 }
 
 }  // namespace

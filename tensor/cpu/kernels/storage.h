@@ -67,6 +67,15 @@ inline OutputRow<T> output_row(MatrixView x, Index i) {
   return {x.is_absent() ? nullptr : x.as<T>() + i * x.row_stride};
 }
 
+/// What a row that owes is worth, with the bits that pay_rows would leave there.
+template <class A, class Row>
+struct OwingRow {
+  Row at;
+  double owed;
+
+  A operator[](Index i) const { return static_cast<A>(static_cast<A>(at[i]) * owed); }
+};
+
 template <class T>
 constexpr bool is_narrow = sizeof(T) < sizeof(accumulate_t<T>);
 

@@ -61,6 +61,9 @@ struct LayerNormKernels {
                               const StepState* state, ConstMatrixView gamma, ConstMatrixView beta,
                               double epsilon, MatrixView out, MatrixView normalised,
                               MatrixView rstd);
+  void (*embedding_layer_norm)(int threads, const EmbeddingRows& rows, ConstMatrixView gamma,
+                               ConstMatrixView beta, double epsilon, MatrixView out,
+                               MatrixView normalised, MatrixView rstd);
   /// `partial`: 2 * threads * padded_columns(H) numbers.
   void (*residual_layer_norm_gradient)(int threads, ConstMatrixView dout,
                                        ConstMatrixView normalised, ConstMatrixView rstd,
@@ -90,9 +93,6 @@ struct RowKernels {
   void (*scatter_add)(int threads, ConstMatrixView x, ConstMatrixView ids, MatrixView out);
   void (*segment_sum)(int threads, ConstMatrixView x, ConstMatrixView offsets, ConstMatrixView rows,
                       ConstMatrixView places, std::int64_t written, MatrixView out);
-  void (*embedding_sum)(int threads, ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
-                        ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
-                        ConstMatrixView types, MatrixView out);
 };
 
 struct OptimizerKernels {
