@@ -13,6 +13,7 @@
 #include "tensor/error.h"
 #include "tensor/packed.h"
 #include "tensor/philox.h"
+#include "tensor/row_segments.h"
 #include "tensor/safetensors.h"
 #include "tensor/tensor.h"
 
@@ -24,6 +25,7 @@
 #include "autograd/linear.h"
 #include "autograd/losses.h"
 #include "autograd/normalization.h"
+#include "autograd/row_gradient.h"
 #include "autograd/rows.h"
 #include "autograd/tape.h"
 #include "autograd/variable.h"
@@ -43,15 +45,16 @@
 
 // optim: optimisers and schedules
 #include "optim/optimizer.h"
+#include "optim/row_table.h"
 #include "optim/schedule.h"
 
 // spectral: bases of weights, adapters, analyses
 #include "spectral/adapter_method.h"
 #include "spectral/analysis.h"
+#include "spectral/leading_svd.h"
 #include "spectral/rotation.h"
 #include "spectral/stability.h"
 #include "spectral/statistics.h"
-#include "spectral/leading_svd.h"
 #include "spectral/svd.h"
 #include "spectral/svd_basis.h"
 

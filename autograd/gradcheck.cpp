@@ -1,9 +1,12 @@
 #include "autograd/gradcheck.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <fmt/format.h>
 
+#include "autograd/row_gradient.h"
 #include "tensor/arena.h"
 #include "tensor/caching_allocator.h"
 
@@ -47,10 +50,15 @@ class Checker {
   std::vector<Gradient> analytic(bool is_prefilled) {
     std::vector<Gradient> gradients(inputs_.size());
     std::vector<Variable> variables;
+    std::vector<std::unique_ptr<RowGradient>> rows(inputs_.size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       gradients[i].tensor = Tensor::allocate(memory_, inputs_[i].shape(), DType::F64);
       backend_.fill(is_prefilled ? prefill : std::nan(""), gradients[i].tensor.view());
       gradients[i].is_written = is_prefilled;
+      if (has_rows(i)) {
+        rows[i] = as_rows(gradients[i]);
+        gradients[i] = {{}, rows[i].get(), is_prefilled};
+      }
       variables.push_back({inputs_[i], &gradients[i]});
     }
     Tape tape;
@@ -64,7 +72,25 @@ class Checker {
       backend_.convert(cotangent_.view(), copy.view());
       tape.backward(recording, output, copy);
     }
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      if (has_rows(i)) gradients[i].tensor = rows[i]->to_dense(memory_);
+    }
     return gradients;
+  }
+
+  bool has_rows(std::size_t input) const {
+    return std::count(options_.row_inputs.begin(), options_.row_inputs.end(), input) > 0;
+  }
+
+  /// The same as rows: all of them where it is written; else none, over memory with its elements.
+  std::unique_ptr<RowGradient> as_rows(const Gradient& gradient) {
+    const Tensor& dense = gradient.tensor;
+    auto rows = std::make_unique<RowGradient>(backend_, memory_, dense.shape(), dense.dtype());
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(dense.shape()[0]));
+    std::iota(ids.begin(), ids.end(), 0);
+    rows->add(context(nullptr), dense, RowSegments(backend_, memory_, ids));
+    if (!gradient.is_written) rows->clear();
+    return rows;
   }
 
   static bool is_loss(const Variable& output) { return output.shape() == Shape{1, 1}; }

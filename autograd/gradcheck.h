@@ -14,6 +14,7 @@ struct GradcheckOptions {
   double tolerance = 1e-7;   // of |analytic - numeric| / max(1, |numeric|)
   std::uint64_t seed = 1;    // of the cotangent
   bool is_training = false;  // dropout on (its masks are pure functions of the StepState)
+  std::vector<std::size_t> row_inputs = {};  // inputs whose gradients are rows (RowGradient)
 };
 
 struct GradcheckReport {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "autograd/row_gradient.h"
+
 namespace basis {
 
 namespace {
@@ -20,11 +22,19 @@ void scatter_into(const Context& context, const Variable& table, const Tensor& x
                   });
 }
 
+/// The same where the table takes rows: each id's rows summed, no other row touched.
+void sum_into_rows(const Context& context, Gradient& gradient, const Tensor& x,
+                   const RowSegments& segments) {
+  if (!gradient.is_written) gradient.rows->clear();
+  gradient.rows->add(context, x, segments);
+  gradient.is_written = true;
+}
+
 }  // namespace
 
 Variable embedding_sum(Context& context, const Variable& word, const Tensor& ids,
-                       const Variable& position, const Tensor& positions, const Variable& type,
-                       const Tensor& types) {
+                       const RowSegments& segments, const Variable& position,
+                       const Tensor& positions, const Variable& type, const Tensor& types) {
   const std::int64_t width = word.shape().column_count();
   for (const Variable* table : {&position, &type}) {
     if (table->shape().column_count() != width) {
@@ -34,12 +44,23 @@ Variable embedding_sum(Context& context, const Variable& word, const Tensor& ids
     }
   }
   Variable y = constant(context.allocate({ids.element_count(), width}));
-  context.backend.embedding_sum(word.view(), as_ids(ids), position.view(), as_ids(positions),
-                                type.view(), as_ids(types), y.view());
+  context.backend.embedding_sum(word.view(), word.debt, as_ids(ids), position.view(),
+                                as_ids(positions), type.view(), as_ids(types), y.view());
   if (!context.records(word, position, type)) return y;
 
+  const bool takes_rows = word.wants_gradient() && word.gradient->rows != nullptr;
+  if (takes_rows && segments.is_empty()) {
+    throw Error(
+        fmt::format("embedding_sum: the gradient{} is rows by id, and the batch does not say "
+                    "which rows have which id; give it RowSegments of its ids",
+                    word.of_name()));
+  }
   y.gradient = context.tape->record([=](Context& c, const Tensor& dy) {
-    scatter_into(c, word, dy, ids);
+    if (takes_rows) {
+      sum_into_rows(c, *word.gradient, dy, segments);
+    } else {
+      scatter_into(c, word, dy, ids);
+    }
     scatter_into(c, position, dy, positions);
     scatter_into(c, type, dy, types);
   });
@@ -49,7 +70,7 @@ Variable embedding_sum(Context& context, const Variable& word, const Tensor& ids
 Variable gather_rows(Context& context, const Variable& x, const Tensor& rows) {
   Variable y =
       constant(context.allocate({rows.element_count(), x.shape().column_count()}, x.value.dtype()));
-  context.backend.gather_rows(x.view(), as_ids(rows), 0, y.view());
+  context.backend.gather_rows(x.view(), x.debt, as_ids(rows), 0, y.view());
   if (!context.records(x)) return y;
 
   const Shape shape = x.shape();

@@ -9,6 +9,7 @@
 namespace basis {
 
 class Remade;
+class RowGradient;
 
 /// A gradient while it is being summed. A parameter's is a slice of the flat gradient buffer; that
 /// of a value inside a step gets its memory at the first write and loses it when its node has been
@@ -17,6 +18,8 @@ struct Gradient {
   static constexpr std::int64_t leaf = -1;
 
   Tensor tensor;
+  RowGradient* rows =
+      nullptr;  // of a table that takes its gradient as rows; `tensor` is then empty
   bool is_written = false;
   std::int64_t node = leaf;  // place on the tape of the operation that made the value
 
@@ -31,6 +34,7 @@ struct Variable {
   const PreparedWeight* prepared = nullptr;  // of a parameter that is a weight, where it keeps one
   const std::string* name = nullptr;         // of a parameter, for messages
   std::shared_ptr<Remade> remade = nullptr;  // where backward makes the value again (kept.h)
+  RowDebt debt = {};                         // of a table whose rows may owe weight decay
 
   bool is_absent() const { return value.is_empty(); }
   bool wants_gradient() const { return gradient != nullptr; }

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
     benchmarks::add_attention(bench, dtype);
     benchmarks::add_rows(bench, dtype);
     benchmarks::add_tables(bench, dtype);
+    benchmarks::add_row_table(bench, dtype);
   }
   benchmarks::add_optimizer(bench);
   benchmark::RunSpecifiedBenchmarks();

@@ -10,3 +10,4 @@ find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 
 include(BasisOpenBLAS)
+include(BasisOneDNN)

@@ -54,6 +54,7 @@ Batch to_device(Backend& backend, Allocator& allocator, const HostBatch& host, D
   batch.layout = PackedLayout(backend, allocator, host.lengths, host.first_example);
   const std::int64_t rows = batch.layout.rows();
   batch.ids = padded(backend, allocator, host.ids, rows);
+  batch.segments = RowSegments(backend, allocator, host.ids);
   batch.positions = padded(backend, allocator, host.positions, rows);
   batch.types = padded(backend, allocator, host.types, rows);
   batch.labels =

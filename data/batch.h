@@ -6,6 +6,7 @@
 
 #include "data/dataset.h"
 #include "tensor/packed.h"
+#include "tensor/row_segments.h"
 
 namespace basis {
 
@@ -24,11 +25,12 @@ struct HostBatch {
 /// The same in a backend's memory, what a model takes. Rows beyond T hold zeros.
 struct Batch {
   PackedLayout layout;
-  Tensor ids;        // (rows) i32
-  Tensor positions;  // (rows) i32
-  Tensor types;      // (rows) i32
-  Tensor labels;     // (B) i32
-  Tensor targets;    // (B, 1) of the accumulation dtype; empty unless a regression
+  Tensor ids;            // (rows) i32
+  RowSegments segments;  // the T rows by their id
+  Tensor positions;      // (rows) i32
+  Tensor types;          // (rows) i32
+  Tensor labels;         // (B) i32
+  Tensor targets;        // (B, 1) of the accumulation dtype; empty unless a regression
   std::int32_t largest_id = 0;
   std::int32_t largest_type = 0;
   std::int64_t first_example = 0;

@@ -14,6 +14,11 @@ double bytes_of(ConstMatrixView x) {
   return x.is_absent() ? 0 : elements(x) * static_cast<double>(size_of(x.dtype));
 }
 
+/// As many rows of a table as are touched, wherever they stand.
+MatrixView first_rows(MatrixView table, std::int64_t rows) {
+  return {table.data, table.dtype, rows, table.columns, table.row_stride};
+}
+
 /// 2 m n k, from the operand that carries the sum over k and the other outer size.
 double product_flops(ConstMatrixView a, std::int64_t n) {
   return 2 * elements(a) * static_cast<double>(n);
@@ -287,20 +292,35 @@ void CountingBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView q
 
 // ---- Rows ---------------------------------------------------------------------------------------
 
-void CountingBackend::gather_rows(ConstMatrixView table, ConstMatrixView ids, double beta,
-                                  MatrixView out) {
+void CountingBackend::gather_rows(ConstMatrixView table, const RowDebt& debt, ConstMatrixView ids,
+                                  double beta, MatrixView out) {
   read_rows(table, ids);
   write(out, beta);
-  inner_.gather_rows(table, ids, beta, out);
+  inner_.gather_rows(table, debt, ids, beta, out);
 }
 
 void CountingBackend::scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) {
   read(x);
   read_rows(out, ids);
-  const MatrixView touched{out.data, out.dtype, std::min(out.rows, ids.columns), out.columns,
-                           out.row_stride};
-  write(touched);
+  write(first_rows(out, std::min(out.rows, ids.columns)));
   inner_.scatter_add_rows(x, ids, out);
+}
+
+void CountingBackend::segment_sum_rows(ConstMatrixView x, ConstMatrixView offsets,
+                                       ConstMatrixView rows, ConstMatrixView places,
+                                       std::int64_t written, MatrixView out) {
+  read_rows(x, rows);
+  read(offsets);
+  read(places);
+  write(first_rows(out, places.columns));
+  read(first_rows(out, std::min(written, places.columns)));
+  inner_.segment_sum_rows(x, offsets, rows, places, written, out);
+}
+
+void CountingBackend::pay_rows(MatrixView table, ConstMatrixView rows, const RowDebt& debt) {
+  read(rows);
+  write(rows.is_absent() ? table : first_rows(table, rows.columns), 1);
+  inner_.pay_rows(table, rows, debt);
 }
 
 void CountingBackend::mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) {
@@ -316,14 +336,14 @@ void CountingBackend::mean_pool_gradient(ConstMatrixView dout, const SequenceVie
   inner_.mean_pool_gradient(dout, sequences, dx);
 }
 
-void CountingBackend::embedding_sum(ConstMatrixView word, ConstMatrixView ids,
+void CountingBackend::embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
                                     ConstMatrixView position, ConstMatrixView positions,
                                     ConstMatrixView type, ConstMatrixView types, MatrixView out) {
   read_rows(word, ids);
   read_rows(position, positions);
   read_rows(type, types);
   write(out);
-  inner_.embedding_sum(word, ids, position, positions, type, types, out);
+  inner_.embedding_sum(word, debt, ids, position, positions, type, types, out);
 }
 
 // ---- Losses and optimiser -----------------------------------------------------------------------
@@ -367,6 +387,28 @@ void CountingBackend::sgd(const OptimizerRange& range, const SgdConstants& const
   write(range.value, 1);
   write(range.moment1, 1);
   inner_.sgd(range, constants, state);
+}
+
+/// What a slot has, in its row of the table and in its moments; the gradient of those that have
+/// one.
+void CountingBackend::update_rows(const OptimizerRows& rows) {
+  read(rows.rows);
+  read(rows.sources);
+  read(rows.gradient);
+  write(first_rows(rows.table, rows.rows.columns), 1);
+  write(rows.moment1, 1);
+  write(rows.moment2, 1);
+}
+
+void CountingBackend::adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
+                                 const StepState* state) {
+  update_rows(rows);
+  inner_.adamw_rows(rows, constants, state);
+}
+
+void CountingBackend::sgd_rows(const OptimizerRows& rows, const StepState* state) {
+  update_rows(rows);
+  inner_.sgd_rows(rows, state);
 }
 
 }  // namespace basis

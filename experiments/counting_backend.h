@@ -110,9 +110,12 @@ class CountingBackend final : public Backend {
                           Dropout dropout, const StepState* state, MatrixView dq, MatrixView dk,
                           MatrixView dv, Workspace) override;
 
-  void gather_rows(ConstMatrixView table, ConstMatrixView ids, double beta,
+  void gather_rows(ConstMatrixView table, const RowDebt& debt, ConstMatrixView ids, double beta,
                    MatrixView out) override;
   void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) override;
+  void segment_sum_rows(ConstMatrixView x, ConstMatrixView offsets, ConstMatrixView rows,
+                        ConstMatrixView places, std::int64_t written, MatrixView out) override;
+  void pay_rows(MatrixView table, ConstMatrixView rows, const RowDebt& debt) override;
   void mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) override;
   void mean_pool_gradient(ConstMatrixView dout, const SequenceView& sequences,
                           MatrixView dx) override;
@@ -129,6 +132,9 @@ class CountingBackend final : public Backend {
              const StepState* state) override;
   void sgd(const OptimizerRange& range, const SgdConstants& constants,
            const StepState* state) override;
+  void adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
+                  const StepState* state) override;
+  void sgd_rows(const OptimizerRows& rows, const StepState* state) override;
 
   std::size_t linear_weight_gradient_workspace(std::int64_t rows, std::int64_t out, std::int64_t in,
                                                DType dtype) const override {
@@ -149,15 +155,16 @@ class CountingBackend final : public Backend {
                                     MatrixView dsum, MatrixView dx, double beta_gamma,
                                     MatrixView dgamma, double beta_beta, MatrixView dbeta,
                                     Workspace) override;
-  void embedding_sum(ConstMatrixView word, ConstMatrixView ids, ConstMatrixView position,
-                     ConstMatrixView positions, ConstMatrixView type, ConstMatrixView types,
-                     MatrixView out) override;
+  void embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
+                     ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
+                     ConstMatrixView types, MatrixView out) override;
 
  private:
   void add_flops(DType dtype, double flops);
   void read(ConstMatrixView x);
   void write(MatrixView out, double beta = 0);
   void read_rows(ConstMatrixView table, ConstMatrixView ids);
+  void update_rows(const OptimizerRows& rows);
   double attended_pairs(const SequenceView& sequences, const AttentionShape& shape);
 
   Backend& inner_;

@@ -14,8 +14,8 @@ namespace basis {
 
 /// A batch as BERT reads it.
 inline BertInputs inputs_of(const Batch& batch) {
-  return {batch.layout, batch.ids,        batch.positions,
-          batch.types,  batch.largest_id, batch.largest_type};
+  return {batch.layout,     batch.ids,          batch.positions, batch.types,
+          batch.largest_id, batch.largest_type, batch.segments};
 }
 
 /// The elements of an f32 or f64 tensor.

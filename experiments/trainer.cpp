@@ -133,17 +133,12 @@ std::int64_t Trainer::resume() {
   const std::vector<std::int64_t> steps = checkpoints();
   if (steps.empty()) return 0;
   const SafeTensors file = SafeTensors::open(checkpoint_path(steps.back()));
-  for (const auto& [name, tensor] : optimizer_.state()) {
-    if (!file.contains(name) || file.shape(name) != tensor.shape()) {
-      throw Error(
-          fmt::format("{}: not a checkpoint of this run (\"{}\" does not fit {}); remove it "
-                      "to start again",
-                      checkpoint_path(steps.back()).string(), name, tensor.to_string()));
-    }
-    const Tensor stored = file.tensor(name, tensor.dtype());
-    backend_.copy_to_device(stored.bytes_begin(), tensor.bytes_begin(), tensor.bytes());
+  try {
+    optimizer_.load(file);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: not a checkpoint of this run ({}); remove it to start again",
+                            file.path().string(), error.what()));
   }
-  optimizer_.state_was_loaded();
   Circumstances began = file.metadata();
   began.erase("steps_done");
   resume_remark_ = difference(began, circumstances_);

@@ -70,6 +70,7 @@ Bert::Bert(ModelBuilder& builder, ParameterStore& store, const BertConfig& confi
   const std::int64_t width = config.hidden_size;
   word_ = &builder.weight("embeddings.word_embeddings.weight", {config.vocab_size, width},
                           ParameterRole::Encoder);
+  word_->set_read_by_rows(true);
   position_ = &builder.weight("embeddings.position_embeddings.weight",
                               {config.max_position_embeddings, width}, ParameterRole::Encoder);
   type_ = &builder.weight("embeddings.token_type_embeddings.weight",
@@ -125,9 +126,9 @@ Variable Bert::embedded(Context& context, const BertInputs& inputs) const {
         sequences.longest, config_.max_position_embeddings, config_.max_position_embeddings));
   }
   check_ids(config_, inputs);
-  const Variable sum =
-      embedding_sum(context, word_->variable(context), inputs.ids, position_->variable(context),
-                    inputs.positions, type_->variable(context), inputs.types);
+  const Variable sum = embedding_sum(context, word_->variable(context), inputs.ids, inputs.segments,
+                                     position_->variable(context), inputs.positions,
+                                     type_->variable(context), inputs.types);
   const Variable normed = embedding_norm_.forward(context, sum, {}, {}, sequences);
   return dropout(context, normed, embedding_dropout_, sequences);
 }

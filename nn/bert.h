@@ -6,6 +6,7 @@
 #include "nn/encoder.h"
 #include "nn/model_builder.h"
 #include "tensor/packed.h"
+#include "tensor/row_segments.h"
 
 namespace basis {
 
@@ -18,6 +19,7 @@ struct BertInputs {
   Tensor types;
   std::int32_t largest_id = 0;
   std::int32_t largest_type = 0;
+  RowSegments segments = {};  // the T rows by their id; needed where the word embeddings train
 };
 
 /// BERT's body (arXiv 1810.04805; transformers' BertModel): embeddings, encoder and, where the

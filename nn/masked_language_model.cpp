@@ -12,6 +12,7 @@ MaskedLanguageModel::MaskedLanguageModel(Backend& backend, Allocator& allocator,
     : store_(std::make_unique<ParameterStore>()) {
   ModelBuilder builder(backend, allocator, *store_, checkpoint, options, config.initializer_range);
   bert_ = std::make_unique<Bert>(builder, *store_, config, false, ParameterRole::Head);
+  bert_->word_embeddings().set_read_by_rows(false);  // the decoder's product reads all of it
   const std::string prefix = "cls.predictions.";
   const std::int64_t width = config.hidden_size;
   Parameter& weight =

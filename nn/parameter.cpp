@@ -14,16 +14,18 @@ void Parameter::set_value(Tensor value) {
     throw ShapeError(fmt::format("{}: {} cannot take the place of {}", name_,
                                  value.shape().to_string(), value_.shape().to_string()));
   }
+  ensure(!pay_, "a value whose rows owe is its optimiser's");
   value_ = std::move(value);
   touch();
 }
 
 Variable Parameter::variable(const Context& context) {
   Gradient* gradient = context.tape != nullptr && is_trainable_ ? &gradient_ : nullptr;
-  return {value_, gradient, nullptr, &name_};
+  return {value_, gradient, nullptr, &name_, nullptr, debt_};
 }
 
 Variable Parameter::weight(const Context& context) {
+  ensure(!is_read_by_rows_, "a weight of a product is read as a whole");
   if (prepared_version_ != version_ || prepared_dtype_ != context.dtype) {
     prepared_ = context.backend.prepare_weight(value_.view(), context.dtype);
     prepared_version_ = version_;

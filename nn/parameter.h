@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,7 +28,11 @@ class Parameter {
   Parameter& operator=(const Parameter&) = delete;
 
   const std::string& name() const { return name_; }
-  const Tensor& value() const { return value_; }
+  /// Where rows owe weight decay (see set_debt) they pay it first.
+  const Tensor& value() const {
+    if (pay_) pay_();
+    return value_;
+  }
   const Shape& shape() const { return value_.shape(); }
   std::int64_t count() const { return value_.element_count(); }
   ParameterRole role() const { return role_; }
@@ -41,10 +46,22 @@ class Parameter {
   bool is_trainable() const { return is_trainable_; }
   void set_trainable(bool is_trainable) { is_trainable_ = is_trainable; }
 
+  /// Whether a step reads this table by the row and no other way, so that its gradient may be rows.
+  bool is_read_by_rows() const { return is_read_by_rows_; }
+  void set_read_by_rows(bool is_read_by_rows) { is_read_by_rows_ = is_read_by_rows; }
+
   /// Puts another tensor of the same shape in the value's place. Throws ShapeError.
   void set_value(Tensor value);
   /// Where the gradient is summed: a slice of the optimiser's flat buffer.
-  void set_gradient(Tensor gradient) { gradient_ = {std::move(gradient), false}; }
+  void set_gradient(Tensor gradient) { gradient_ = {std::move(gradient)}; }
+  /// The same for a table whose gradient is rows.
+  void set_gradient(RowGradient& rows) { gradient_ = {{}, &rows}; }
+  /// Some rows stand there above their worth; `pay` puts that right for all of them. No debt and no
+  /// function: all rows are what they say.
+  void set_debt(const RowDebt& debt, std::function<void()> pay) {
+    debt_ = debt;
+    pay_ = std::move(pay);
+  }
   Gradient& gradient() { return gradient_; }
   const Gradient& gradient() const { return gradient_; }
 
@@ -64,6 +81,9 @@ class Parameter {
   ParameterRole role_;
   bool decays_;
   bool is_trainable_ = false;
+  bool is_read_by_rows_ = false;
+  RowDebt debt_;
+  std::function<void()> pay_;
   std::int64_t padding_ = 0;
   std::uint64_t version_ = 1;
   PreparedWeight prepared_;

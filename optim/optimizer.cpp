@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "tensor/packed.h"
 
 namespace basis {
@@ -17,6 +19,11 @@ double decay_of(const Parameter& parameter, const OptimizerOptions& options) {
                                                     : options.weight_decay;
 }
 
+/// Whether rows without gradients only ever decay, each by itself.
+bool can_owe(const OptimizerOptions& options) {
+  return options.kind == OptimizerOptions::Kind::AdamW || options.sgd.momentum == 0;
+}
+
 MatrixView part(const Tensor& flat, std::int64_t begin, std::int64_t end) {
   return flat.columns(begin, end);
 }
@@ -28,19 +35,16 @@ Optimizer::Optimizer(Backend& backend, Allocator& allocator, std::vector<Paramet
                      const OptimizerOptions& options)
     : backend_(backend), options_(options), parameters_(std::move(parameters)) {
   if (parameters_.empty()) throw Error("nothing to train: no parameter is marked trainable");
-  for (const Parameter* parameter : parameters_) {
-    const std::int64_t end =
-        size_ + (parameter->count() + slice_alignment - 1) / slice_alignment * slice_alignment;
-    slices_.push_back({size_, end, group_of(*parameter), decay_of(*parameter, options)});
-    size_ = end;
-  }
-  values_ = flat(allocator);
-  gradients_ = flat(allocator);
-  moment1_ = flat(allocator);
-  if (options.kind == OptimizerOptions::Kind::AdamW) moment2_ = flat(allocator);
+  make_slices(allocator, group_of);
+  const DType dtype = parameters_.front()->value().dtype();
+  values_ = flat(allocator, dtype);
+  gradients_ = flat(allocator, dtype);
+  moment1_ = flat(allocator, dtype);
+  if (options.kind == OptimizerOptions::Kind::AdamW) moment2_ = flat(allocator, dtype);
   squared_sum_ = Tensor::allocate(allocator, {1, 1}, DType::F64, backend.device());
 
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (slices_[i].table != nullptr) continue;
     Parameter& parameter = *parameters_[i];
     auto slice = [&](const Tensor& buffer) {
       return buffer.reshape({size_})
@@ -54,9 +58,26 @@ Optimizer::Optimizer(Backend& backend, Allocator& allocator, std::vector<Paramet
   }
 }
 
-Tensor Optimizer::flat(Allocator& allocator) const {
-  Tensor buffer = Tensor::allocate(allocator, {1, size_}, parameters_.front()->value().dtype(),
-                                   backend_.device());
+void Optimizer::make_slices(Allocator& allocator,
+                            const std::function<int(const Parameter&)>& group_of) {
+  for (Parameter* parameter : parameters_) {
+    Slice slice{size_, size_, group_of(*parameter), decay_of(*parameter, options_)};
+    if (parameter->is_read_by_rows() && can_owe(options_)) {
+      const auto rule = options_.kind == OptimizerOptions::Kind::AdamW ? RowTable::Rule::AdamW
+                                                                       : RowTable::Rule::Sgd;
+      slice.table = std::make_unique<RowTable>(
+          backend_, allocator, *parameter,
+          RowTable::Options{rule, options_.adamw, slice.group, slice.weight_decay});
+    } else {
+      slice.end += (parameter->count() + slice_alignment - 1) / slice_alignment * slice_alignment;
+    }
+    size_ = slice.end;
+    slices_.push_back(std::move(slice));
+  }
+}
+
+Tensor Optimizer::flat(Allocator& allocator, DType dtype) const {
+  Tensor buffer = Tensor::allocate(allocator, {1, size_}, dtype, backend_.device());
   backend_.fill(0, buffer.view());
   return buffer;
 }
@@ -76,7 +97,7 @@ std::vector<OptimizerRange> Optimizer::written_ranges() const {
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     const Slice& slice = slices_[i];
-    if (!parameters_[i]->gradient().is_written) continue;
+    if (slice.table != nullptr || !is_written(i)) continue;
     const bool continues = !ranges.empty() && begin + ranges.back().value.columns == slice.begin &&
                            ranges.back().group == slice.group &&
                            ranges.back().weight_decay == slice.weight_decay;
@@ -96,9 +117,13 @@ std::vector<OptimizerRange> Optimizer::written_ranges() const {
 void Optimizer::step(StepState* state) {
   const std::vector<OptimizerRange> ranges = written_ranges();
   double beta = 0;
-  for (const OptimizerRange& range : ranges) {
-    backend_.squared_norm(range.gradient, beta, squared_sum_.view());
+  const auto add_squares = [&](ConstMatrixView gradient) {
+    backend_.squared_norm(gradient, beta, squared_sum_.view());
     beta = 1;
+  };
+  for (const OptimizerRange& range : ranges) add_squares(range.gradient);
+  for (std::size_t i = 0; i < slices_.size(); ++i) {
+    if (slices_[i].table != nullptr && is_written(i)) add_squares(gradient_of(i).view());
   }
   backend_.update_clip(squared_sum_.view(), options_.clip_norm, state);
   for (const OptimizerRange& range : ranges) {
@@ -108,43 +133,72 @@ void Optimizer::step(StepState* state) {
       backend_.sgd(range, options_.sgd, state);
     }
   }
-  for (Parameter* parameter : parameters_) {
-    if (parameter->gradient().is_written) parameter->touch();
+  for (std::size_t i = 0; i < slices_.size(); ++i) {
+    if (!is_written(i)) continue;
+    if (slices_[i].table != nullptr) slices_[i].table->step(state);
+    parameters_[i]->touch();
   }
 }
 
-double Optimizer::squared_norm_of(const Tensor& buffer, const Slice& slice) const {
-  backend_.squared_norm(part(buffer, slice.begin, slice.end), 0, squared_sum_.view());
+Tensor Optimizer::gradient_of(std::size_t i) const {
+  return slices_[i].table != nullptr ? slices_[i].table->gradient()
+                                     : parameters_[i]->gradient().tensor;
+}
+
+double Optimizer::squared_norm_of(const Tensor& tensor) const {
+  backend_.squared_norm(tensor.view(), 0, squared_sum_.view());
   return to_host<double>(backend_, squared_sum_).front();
 }
 
 std::string Optimizer::parameter_not_finite() const {
   for (std::size_t i = 0; i < slices_.size(); ++i) {
-    if (!parameters_[i]->gradient().is_written) continue;
-    if (!std::isfinite(squared_norm_of(gradients_, slices_[i]))) return parameters_[i]->name();
+    if (!is_written(i)) continue;
+    if (!std::isfinite(squared_norm_of(gradient_of(i)))) return parameters_[i]->name();
   }
   return "the sum of all gradients";
 }
 
 ParameterSize Optimizer::largest_parameter() const {
   ParameterSize largest;
-  for (std::size_t i = 0; i < slices_.size(); ++i) {
+  for (const Parameter* parameter : parameters_) {
     const double mean_square =
-        squared_norm_of(values_, slices_[i]) / static_cast<double>(parameters_[i]->count());
-    const ParameterSize size{parameters_[i]->name(), std::sqrt(mean_square)};
+        squared_norm_of(parameter->value()) / static_cast<double>(parameter->count());
+    const ParameterSize size{parameter->name(), std::sqrt(mean_square)};
     if (!std::isfinite(size.root_mean_square)) return size;
-    if (i == 0 || size.root_mean_square > largest.root_mean_square) largest = size;
+    if (parameter == parameters_.front() || size.root_mean_square > largest.root_mean_square) {
+      largest = size;
+    }
   }
   return largest;
 }
 
-std::vector<std::pair<std::string, Tensor>> Optimizer::state() const {
+std::vector<std::pair<std::string, Tensor>> Optimizer::flat_state() const {
   std::vector<std::pair<std::string, Tensor>> state{{"values", values_}, {"moment1", moment1_}};
   if (!moment2_.is_empty()) state.emplace_back("moment2", moment2_);
   return state;
 }
 
-void Optimizer::state_was_loaded() {
+std::vector<std::pair<std::string, Tensor>> Optimizer::state() const {
+  std::vector<std::pair<std::string, Tensor>> state;
+  for (const Slice& slice : slices_) {
+    if (slice.table == nullptr) continue;
+    for (auto& entry : slice.table->state()) state.push_back(std::move(entry));
+  }
+  for (auto& entry : flat_state()) state.push_back(std::move(entry));
+  return state;
+}
+
+void Optimizer::load(const SafeTensors& file) {
+  for (const auto& [name, tensor] : flat_state()) {
+    if (!file.contains(name) || file.shape(name) != tensor.shape()) {
+      throw Error(fmt::format("\"{}\" does not fit {}", name, tensor.to_string()));
+    }
+    const Tensor stored = file.tensor(name, tensor.dtype());
+    backend_.copy_to_device(stored.bytes_begin(), tensor.bytes_begin(), tensor.bytes());
+  }
+  for (const Slice& slice : slices_) {
+    if (slice.table != nullptr) slice.table->load(file);
+  }
   for (Parameter* parameter : parameters_) parameter->touch();
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "nn/parameter.h"
+#include "optim/row_table.h"
 
 namespace basis {
 
@@ -25,11 +27,14 @@ struct ParameterSize {
 };
 
 /// AdamW (arXiv 1711.05101) and SGD with PyTorch's semantics, over flat memory: values, gradients
-/// and moments of all trained parameters are slices of one buffer each, in order of creation.
+/// and moments of all trained parameters are slices of one buffer each, in order of creation. A
+/// table that is read by rows stands apart (RowTable), except under SGD with momentum, where a row
+/// without gradients gets momentum from its decay.
 class Optimizer {
  public:
   /// Moves the parameters' values into the flat buffer and gives each its slice of gradients.
-  /// `group_of` names the learning rate, an index into StepState::learning_rate.
+  /// `group_of` names the learning rate, an index into StepState::learning_rate. The parameters
+  /// must outlive the optimiser.
   Optimizer(Backend&, Allocator&, std::vector<Parameter*> parameters,
             const std::function<int(const Parameter&)>& group_of, const OptimizerOptions&);
 
@@ -49,22 +54,28 @@ class Optimizer {
   ParameterSize largest_parameter() const;
 
   const std::vector<Parameter*>& parameters() const { return parameters_; }
-  /// Flat state by name ("values", "moment1", "moment2"), for checkpoints: read and written in
-  /// place.
+  /// All that a checkpoint must hold, by name: flat "values", "moment1", "moment2", and those of
+  /// tables behind their names.
   std::vector<std::pair<std::string, Tensor>> state() const;
-  /// After state() was overwritten: prepared weights are stale.
-  void state_was_loaded();
+  /// Takes it back from a file. Throws Error, naming the tensor, for one of another training; what
+  /// was trained is then lost.
+  void load(const SafeTensors& file);
 
  private:
+  /// A parameter's place in the flat buffers, or its table.
   struct Slice {
-    std::int64_t begin, end;  // in the flat buffers, end rounded up to the next slice
-    int group;
-    double weight_decay;
+    std::int64_t begin = 0, end = 0;  // end rounded up to the next slice
+    int group = 0;
+    double weight_decay = 0;
+    std::unique_ptr<RowTable> table = nullptr;
   };
-  Tensor flat(Allocator& allocator) const;
+  void make_slices(Allocator& allocator, const std::function<int(const Parameter&)>& group_of);
+  Tensor flat(Allocator& allocator, DType dtype) const;
+  std::vector<std::pair<std::string, Tensor>> flat_state() const;
+  bool is_written(std::size_t i) const { return parameters_[i]->gradient().is_written; }
   std::vector<OptimizerRange> written_ranges() const;
-  /// The sum of squares of a slice of one of the flat buffers.
-  double squared_norm_of(const Tensor& buffer, const Slice& slice) const;
+  Tensor gradient_of(std::size_t i) const;
+  double squared_norm_of(const Tensor& tensor) const;
 
   Backend& backend_;
   OptimizerOptions options_;

@@ -5,6 +5,7 @@ set -euo pipefail
 build_packages=(
   g++ cmake ninja-build pkg-config
   libopenblas-openmp-dev   # matrix products
+  libdnnl-dev              # matrix products in bf16, and in f32 on AVX-512
   libtomlplusplus-dev      # config files
   nlohmann-json3-dev       # JSON
   libcli11-dev             # command line

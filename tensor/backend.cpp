@@ -65,12 +65,12 @@ void Backend::residual_layer_norm_gradient(ConstMatrixView dout, ConstMatrixView
   }
 }
 
-void Backend::embedding_sum(ConstMatrixView word, ConstMatrixView ids, ConstMatrixView position,
-                            ConstMatrixView positions, ConstMatrixView type, ConstMatrixView types,
-                            MatrixView out) {
-  gather_rows(word, ids, 0, out);
-  gather_rows(position, positions, 1, out);
-  gather_rows(type, types, 1, out);
+void Backend::embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
+                            ConstMatrixView position, ConstMatrixView positions,
+                            ConstMatrixView type, ConstMatrixView types, MatrixView out) {
+  gather_rows(word, debt, ids, 0, out);
+  gather_rows(position, {}, positions, 1, out);
+  gather_rows(type, {}, types, 1, out);
 }
 
 }  // namespace basis

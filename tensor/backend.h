@@ -49,6 +49,20 @@ struct OptimizerRange {
   double weight_decay = 0;
 };
 
+/// Rows of a table under one optimiser group, all that have ever had a gradient. S of them, in
+/// slots 0 ... S - 1; everything is of the accumulation dtype but for the integers (i32).
+struct OptimizerRows {
+  MatrixView table;         // (V, H)
+  ConstMatrixView rows;     // (1, S): which row a slot is; no row twice
+  ConstMatrixView sources;  // (1, S): which row of `gradient` is the slot's; below 0: none, so zero
+  ConstMatrixView gradient;  // (U, H)
+  MatrixView moment1;        // (S, H); SGD: absent
+  MatrixView moment2;        // (S, H); SGD: absent
+  MatrixView owed;           // (1, 1) f64, of all other rows (RowDebt)
+  int group = 0;             // index into StepState::learning_rate
+  double weight_decay = 0;
+};
+
 struct AdamWConstants {
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -192,12 +206,19 @@ class Backend {
                                   MatrixView dv, Workspace) = 0;
 
   // ---- Rows -------------------------------------------------------------------------------------
-  /// out_t = beta out_t + table[ids_t]. table: (V, H) of T or of the accumulation dtype; ids: (1,
-  /// T) i32, within the table; out: (T, H).
-  virtual void gather_rows(ConstMatrixView table, ConstMatrixView ids, double beta,
-                           MatrixView out) = 0;
+  /// out_t = beta out_t + what table[ids_t] is worth. table: (V, H) of T or of the accumulation
+  /// dtype; ids: (1, T) i32, within the table; out: (T, H).
+  virtual void gather_rows(ConstMatrixView table, const RowDebt& debt, ConstMatrixView ids,
+                           double beta, MatrixView out) = 0;
   /// out[ids_t] += x_t, in the order of t. x: (T, H) of T; out: (V, H) of T or accumulation dtype.
   virtual void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) = 0;
+  /// out[places_u] = (places_u < written ? out[places_u] : 0) + x[rows_i] over i in [offsets_u,
+  /// offsets_(u+1)), one after the other. x: (T, H) of T; offsets: (1, U + 1), rows: (1, N),
+  /// places: (1, U), no place twice, all i32; out: (P, H) of the accumulation dtype.
+  virtual void segment_sum_rows(ConstMatrixView x, ConstMatrixView offsets, ConstMatrixView rows,
+                                ConstMatrixView places, std::int64_t written, MatrixView out) = 0;
+  /// table[rows_i] = what it is worth, rounded once; rows: (1, n) i32, no row twice; absent: all.
+  virtual void pay_rows(MatrixView table, ConstMatrixView rows, const RowDebt& debt) = 0;
   /// out_b = mean of the rows of sequence b (a sequence of no rows gives 0). x: (rows, H), out: (B,
   /// H).
   virtual void mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) = 0;
@@ -230,6 +251,13 @@ class Backend {
   virtual void sgd(const OptimizerRange& range, const SgdConstants& constants,
                    const StepState* state) = 0;
 
+  /// adamw for the slots of a table; all other rows owe this step's 1 - lr wd: it multiplies
+  /// `owed`.
+  virtual void adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
+                          const StepState* state) = 0;
+  /// The same for sgd without momentum.
+  virtual void sgd_rows(const OptimizerRows& rows, const StepState* state) = 0;
+
   // ======== Fused kernels: the default body composes primitives ==================================
 
   /// dW = beta dW + gᵀ x, dbias = beta_bias dbias + column sums of g; either may be absent.
@@ -261,10 +289,11 @@ class Backend {
                                             double beta_gamma, MatrixView dgamma, double beta_beta,
                                             MatrixView dbeta, Workspace);
 
-  /// out = word[ids] + position[positions] + type[types]. Tables of the accumulation dtype.
-  virtual void embedding_sum(ConstMatrixView word, ConstMatrixView ids, ConstMatrixView position,
-                             ConstMatrixView positions, ConstMatrixView type, ConstMatrixView types,
-                             MatrixView out);
+  /// out = word[ids], at its worth, + position[positions] + type[types]. Tables of the accumulation
+  /// dtype.
+  virtual void embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
+                             ConstMatrixView position, ConstMatrixView positions,
+                             ConstMatrixView type, ConstMatrixView types, MatrixView out);
 };
 
 }  // namespace basis

@@ -54,6 +54,15 @@ struct SequenceView {
   std::int64_t first_example = 0;                 // place of sequence 0 in the step's global batch
 };
 
+/// Rows of a table that no gradient has reached yet owe weight decay: such a row is worth `owed`
+/// times what stands there. Pointers are in the backend's memory; null: no row owes.
+struct RowDebt {
+  const std::int32_t* slots = nullptr;  // (V): below 0 where a row owes
+  const double* owed = nullptr;         // one number for all of them
+
+  bool owes(std::int64_t row) const { return slots != nullptr && slots[row] < 0; }
+};
+
 /// Scratch memory that an operation hands to a kernel, of the size its `..._workspace` twin told.
 struct Workspace {
   void* data = nullptr;

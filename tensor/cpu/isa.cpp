@@ -14,13 +14,30 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace basis {
 
 namespace {
 
-constexpr std::array all_sets = {Isa::Baseline, Isa::Avx2, Isa::Avx512};
+constexpr std::array all_sets = {Isa::Baseline, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16, Isa::Amx};
+
+/// Whether the processor has AMX tiles with bf16 and the system lends them: Linux gives a process
+/// their state only when it asks.
+bool has_amx() {
+#if defined(__x86_64__) && defined(__linux__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24;
+  if ((d & amx_bf16) == 0 || (d & amx_tile) == 0) return false;
+  constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XTILEDATA
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
 
 }  // namespace
 
@@ -32,6 +49,10 @@ const char* name_of(Isa isa) {
       return "avx2";
     case Isa::Avx512:
       return "avx512";
+    case Isa::Avx512Bf16:
+      return "avx512_bf16";
+    case Isa::Amx:
+      return "amx";
   }
   return "?";
 }
@@ -41,7 +62,10 @@ Isa supported_isa() {
   // libgcc asks cpuid and, through xgetbv, whether the operating system saves the registers.
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("x86-64-v3")) return Isa::Baseline;
-  return __builtin_cpu_supports("x86-64-v4") ? Isa::Avx512 : Isa::Avx2;
+  if (!__builtin_cpu_supports("x86-64-v4")) return Isa::Avx2;
+  if (!__builtin_cpu_supports("avx512bf16")) return Isa::Avx512;
+  static const bool is_amx = has_amx();
+  return is_amx ? Isa::Amx : Isa::Avx512Bf16;
 #else
   return Isa::Baseline;
 #endif
@@ -56,7 +80,8 @@ Isa chosen_isa() {
     if (isa <= best) return isa;
     throw Error(fmt::format("BASIS_ISA={}: this processor goes up to {}", wanted, name_of(best)));
   }
-  throw Error(fmt::format("BASIS_ISA={}: must be baseline, avx2 or avx512", wanted));
+  throw Error(
+      fmt::format("BASIS_ISA={}: must be baseline, avx2, avx512, avx512_bf16 or amx", wanted));
 }
 
 int chosen_threads() {
@@ -110,6 +135,8 @@ std::optional<std::string> preferred_openblas_core() {
   }
   switch (chosen_isa()) {
     case Isa::Avx512:
+    case Isa::Avx512Bf16:
+    case Isa::Amx:
       if (is_one_of(core, {"SkylakeX", "Cooperlake", "Sapphirerapids"})) return std::nullopt;
       return "SkylakeX";
     case Isa::Avx2:

@@ -8,15 +8,16 @@ namespace basis {
 
 /// Instruction sets that kernels are compiled for; each includes those before it.
 /// Baseline: x86-64 (SSE2). Avx2: x86-64-v3 (with FMA). Avx512: x86-64-v4 (F, BW, CD, DQ, VL).
-enum class Isa : std::uint8_t { Baseline, Avx2, Avx512 };
+/// Avx512Bf16 and Amx add products in bf16, which are oneDNN's; the loops are Avx512's.
+enum class Isa : std::uint8_t { Baseline, Avx2, Avx512, Avx512Bf16, Amx };
 
-/// "baseline", "avx2", "avx512".
+/// "baseline", "avx2", "avx512", "avx512_bf16", "amx".
 const char* name_of(Isa isa);
 
 /// The best set that processor and operating system support.
 Isa supported_isa();
 
-/// supported_isa(), or what the environment variable BASIS_ISA (baseline, avx2, avx512) names.
+/// supported_isa(), or what the environment variable BASIS_ISA names.
 /// Throws Error for another word, or for a set that this machine lacks.
 Isa chosen_isa();
 

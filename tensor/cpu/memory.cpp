@@ -1,5 +1,6 @@
 #include "tensor/cpu/memory.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <limits>
 
@@ -11,6 +12,8 @@
 namespace basis::cpu {
 
 namespace {
+
+std::atomic<std::size_t> reservation_count{0};
 
 constexpr std::size_t line_bytes = 64;
 constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
@@ -41,7 +44,12 @@ Block map_pages(std::size_t bytes) {
 
 }  // namespace
 
+std::size_t reservations() {
+  return reservation_count;
+}
+
 Block reserve(std::size_t bytes) {
+  ++reservation_count;
   if (bytes >= huge_page_bytes) return map_pages(bytes);
   const std::size_t size =
       bytes == 0 ? line_bytes : (bytes + line_bytes - 1) / line_bytes * line_bytes;

@@ -8,4 +8,7 @@ namespace basis::cpu {
 /// until touched, huge pages advised. Throws Error with the amount when the system refuses.
 Block reserve(std::size_t bytes);
 
+/// How often `reserve` was called since the process began.
+std::size_t reservations();
+
 }  // namespace basis::cpu

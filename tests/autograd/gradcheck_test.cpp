@@ -311,11 +311,15 @@ TEST_F(Gradients, OfAttentionOfAValueToItself) {
 
 TEST_F(Gradients, OfEmbeddingSum) {
   const Tensor words = ids({4, 0, 4, 2}), positions = ids({0, 1, 2, 0}), types = ids({0, 0, 1, 1});
-  expect_gradients(
-      [&](Context& c, Inputs v) {
-        return embedding_sum(c, v[0], words, v[1], positions, v[2], types);
-      },
-      {normal({5, 3}), normal({4, 3}), normal({2, 3})});
+  const RowSegments segments(*backend_, memory_, std::vector<std::int32_t>{4, 0, 4, 2});
+  const auto function = [&](Context& c, Inputs v) {
+    return embedding_sum(c, v[0], words, segments, v[1], positions, v[2], types);
+  };
+  const std::vector<Tensor> tables = {normal({5, 3}), normal({4, 3}), normal({2, 3})};
+  expect_gradients(function, tables);
+  GradcheckOptions rows;
+  rows.row_inputs = {0};
+  expect_gradients(function, tables, rows);
 }
 
 TEST_F(Gradients, OfGatherRowsWithRepeats) {

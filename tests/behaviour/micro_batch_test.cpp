@@ -28,9 +28,8 @@ Outcome step_with(const AdapterMethod& method, std::int64_t micro_batch, double 
   TinyTraining training(machine, *model, options);
   const StepReport report = training.trainer().train_step(2);
   Outcome outcome{report.loss, report.gradient_norm, {}};
-  for (const Parameter* parameter : model->parameters().trainable()) {
-    outcome.gradients[parameter->name()] =
-        to_host<double>(*machine.backend, parameter->gradient().tensor);
+  for (const auto& [name, gradient] : gradients_of(machine, *model)) {
+    outcome.gradients[name] = to_host<double>(*machine.backend, gradient);
   }
   return outcome;
 }

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "autograd/losses.h"
+#include "autograd/row_gradient.h"
 #include "data/synthetic.h"
 #include "experiments/training_settings.h"
 #include "tensor/cpu/cpu_backend.h"
@@ -16,7 +17,7 @@ constexpr std::int64_t classes = 3;
 constexpr std::int64_t longest = 40;
 
 BertInputs inputs_of(const Batch& batch) {
-  return {batch.layout, batch.ids, batch.positions, batch.types};
+  return {batch.layout, batch.ids, batch.positions, batch.types, 0, 0, batch.segments};
 }
 
 const SyntheticLanguage& language() {
@@ -147,6 +148,16 @@ Variable TinyTraining::loss(Context& context, std::int64_t micro_batch, double s
   const Batch& batch = batches_[static_cast<std::size_t>(micro_batch)];
   return cross_entropy(context, model_.logits(context, inputs_of(batch)), batch.labels,
                        scale * gradient_scale);
+}
+
+std::map<std::string, Tensor> gradients_of(Machine& machine, const SequenceClassifier& model) {
+  std::map<std::string, Tensor> gradients;
+  for (const Parameter* parameter : model.parameters().trainable()) {
+    const Gradient& gradient = parameter->gradient();
+    gradients[parameter->name()] =
+        gradient.rows != nullptr ? gradient.rows->to_dense(machine.memory) : gradient.tensor;
+  }
+  return gradients;
 }
 
 std::map<std::string, std::string> values_of(const SequenceClassifier& model) {

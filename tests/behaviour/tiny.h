@@ -91,6 +91,9 @@ class TinyTraining {
   std::unique_ptr<Trainer> trainer_;
 };
 
+/// The gradients of the parameters that train, by name; a table's rows as the dense table.
+std::map<std::string, Tensor> gradients_of(Machine&, const SequenceClassifier& model);
+
 /// Every parameter's bytes by name.
 std::map<std::string, std::string> values_of(const SequenceClassifier& model);
 

@@ -93,9 +93,22 @@ TEST_F(Counting, ATableIsReadOnceAtMost) {
   const MatrixView table = matrix(3, 8), out = matrix(5, 8), ids = matrix(1, 5, DType::I32);
   constexpr double row = 4 * 8;
   // Five ids of three rows.
-  EXPECT_EQ(of([&] { counter_.gather_rows(table, ids, 0, out); }).bytes, (3 + 5) * row + 4 * 5);
+  EXPECT_EQ(of([&] { counter_.gather_rows(table, {}, ids, 0, out); }).bytes, (3 + 5) * row + 4 * 5);
   EXPECT_EQ(of([&] { counter_.scatter_add_rows(out, ids, table); }).bytes,
             (5 + 2 * 3) * row + 4 * 5);
+}
+
+TEST_F(Counting, AnUpdateByRowsMovesWhatItsSlotsHave) {
+  const OptimizerRows rows{
+      matrix(9, 8), matrix(1, 3, DType::I32), matrix(1, 3, DType::I32), matrix(2, 8), matrix(3, 8),
+      matrix(3, 8), matrix(1, 1, DType::F64)};
+  for (std::int32_t slot = 0; slot < 3; ++slot) {
+    static_cast<std::int32_t*>(const_cast<void*>(rows.rows.data))[slot] = slot;
+  }
+  constexpr double row = 4 * 8, integers = 2 * 4 * 3;
+  StepState state;
+  EXPECT_EQ(of([&] { counter_.adamw_rows(rows, {}, &state); }).bytes,
+            (2 + 3 * 2 * 3) * row + integers);
 }
 
 TEST(CountingBackend, OverridesEveryKernelOfBackend) {

@@ -111,6 +111,7 @@ OracleBatch Case::batch(Machine& machine, const std::string& prefix) const {
   batch.layout = PackedLayout(*machine.backend, *machine.memory, lengths);
   const auto rows = static_cast<std::size_t>(batch.layout.rows());
   batch.ids = integers(machine, read("input_ids"), rows);
+  batch.segments = RowSegments(*machine.backend, *machine.memory, read("input_ids"));
   batch.types = integers(machine, read("token_type_ids"), rows);
   batch.positions = integers(machine, positions, rows);
   if (file_.contains("masked_rows")) {

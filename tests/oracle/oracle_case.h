@@ -35,7 +35,8 @@ struct OracleBatch {
   Tensor labels;   // (B) i32, or empty
   Tensor targets;  // (B, 1), or empty
   Tensor masked_rows;
-  BertInputs inputs() const { return {layout, ids, positions, types}; }
+  RowSegments segments;
+  BertInputs inputs() const { return {layout, ids, positions, types, 0, 0, segments}; }
 };
 
 /// One file: its numbers in the dtype that the test computes in.

@@ -31,14 +31,5 @@ TEST(CpuBackend, RefusesAReservationThatNoAddressSpaceHolds) {
   EXPECT_THROW(backend->reserve(std::size_t{1} << 62), Error);
 }
 
-TEST(CpuBackend, SaysThatBf16HasNoProductsYet) {
-  const auto backend = make_cpu_backend(1);
-  std::vector<std::uint16_t> a(1);
-  EXPECT_THROW(
-      backend->matmul(1, {a.data(), DType::BF16, 1, 1, 1}, false, {a.data(), DType::BF16, 1, 1, 1},
-                      false, 0, {a.data(), DType::BF16, 1, 1, 1}),
-      Error);
-}
-
 }  // namespace
 }  // namespace basis

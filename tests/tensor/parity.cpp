@@ -16,10 +16,15 @@ namespace {
 
 constexpr std::byte sentinel{0x5A};
 
+/// Of the type that `dtype` is computed in.
 double epsilon(DType dtype) {
   if (dtype == DType::F64) return std::numeric_limits<double>::epsilon();
-  if (dtype == DType::BF16) return 1.0 / 128;
   return static_cast<double>(std::numeric_limits<float>::epsilon());
+}
+
+/// How far apart two numbers may be stored that are almost one: a unit in the last place.
+double rounding(DType dtype) {
+  return dtype == DType::BF16 ? 1.0 / 128 : 0;
 }
 
 void expect_close(const Matrix& actual, const Matrix& expected, double units) {
@@ -28,7 +33,8 @@ void expect_close(const Matrix& actual, const Matrix& expected, double units) {
     for (std::int64_t j = 0; j < view.columns; ++j) {
       const double a = actual.at(i, j);
       const double e = expected.at(i, j);
-      const double allowed = units * epsilon(actual.dtype()) * std::max(1.0, std::fabs(e));
+      const double allowed = units * epsilon(actual.dtype()) * std::max(1.0, std::fabs(e)) +
+                             (units > 0 ? rounding(actual.dtype()) * std::fabs(e) : 0);
       // Written so that NaN fails.
       if (std::fabs(a - e) <= allowed || a == e) continue;
       ADD_FAILURE() << "element (" << i << ", " << j << "): " << a << ", expected " << e
@@ -41,15 +47,25 @@ void expect_close(const Matrix& actual, const Matrix& expected, double units) {
 }  // namespace
 
 std::vector<KernelVariant> kernel_variants() {
-  return {{DType::F32, Isa::Baseline, 1}, {DType::F32, Isa::Baseline, 3},
-          {DType::F32, Isa::Avx2, 1},     {DType::F32, Isa::Avx2, 3},
-          {DType::F32, Isa::Avx512, 1},   {DType::F32, Isa::Avx512, 3},
-          {DType::F64, Isa::Baseline, 1}, {DType::F64, Isa::Baseline, 3}};
+  return {{DType::F32, Isa::Baseline, 1},    {DType::F32, Isa::Baseline, 3},
+          {DType::F32, Isa::Avx2, 1},        {DType::F32, Isa::Avx2, 3},
+          {DType::F32, Isa::Avx512, 1},      {DType::F32, Isa::Avx512, 3},
+          {DType::F32, Isa::Amx, 1},         {DType::F32, Isa::Amx, 3},
+          {DType::BF16, Isa::Baseline, 1},   {DType::BF16, Isa::Baseline, 3},
+          {DType::BF16, Isa::Avx2, 1},       {DType::BF16, Isa::Avx2, 3},
+          {DType::BF16, Isa::Avx512, 1},     {DType::BF16, Isa::Avx512, 3},
+          {DType::BF16, Isa::Avx512Bf16, 1}, {DType::BF16, Isa::Avx512Bf16, 3},
+          {DType::BF16, Isa::Amx, 1},        {DType::BF16, Isa::Amx, 3},
+          {DType::F64, Isa::Baseline, 1},    {DType::F64, Isa::Baseline, 3}};
+}
+
+std::string KernelVariant::name() const {
+  return std::string(name_of(dtype)) + "_" + name_of(isa) + "_" + std::to_string(threads) +
+         "threads";
 }
 
 std::string variant_name(const testing::TestParamInfo<KernelVariant>& info) {
-  return std::string(name_of(info.param.dtype)) + "_" + name_of(info.param.isa) + "_" +
-         std::to_string(info.param.threads) + "threads";
+  return info.param.name();
 }
 
 Matrix::Matrix(DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t gap)
@@ -131,17 +147,29 @@ void Parity::SetUp() {
   reference_ = make_reference_backend();
 }
 
-Matrix Parity::random(std::int64_t rows, std::int64_t columns, std::int64_t gap, double scale,
-                      double offset) {
-  Matrix matrix(dtype(), rows, columns, gap);
+Matrix Parity::random_of(DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t gap,
+                         double scale, double offset) {
+  Matrix matrix(dtype, rows, columns, gap);
   for (std::int64_t i = 0; i < rows; ++i) {
     for (std::int64_t j = 0; j < columns; ++j) matrix.set(i, j, scale * stream_.normal() + offset);
   }
   return matrix;
 }
 
+Matrix Parity::random(std::int64_t rows, std::int64_t columns, std::int64_t gap, double scale,
+                      double offset) {
+  return random_of(dtype(), rows, columns, gap, scale, offset);
+}
+Matrix Parity::random_wide(std::int64_t rows, std::int64_t columns, std::int64_t gap, double scale,
+                           double offset) {
+  return random_of(wide_dtype(), rows, columns, gap, scale, offset);
+}
+
 Matrix Parity::poisoned(std::int64_t rows, std::int64_t columns, std::int64_t gap) const {
   return Matrix(dtype(), rows, columns, gap);
+}
+Matrix Parity::poisoned_wide(std::int64_t rows, std::int64_t columns, std::int64_t gap) const {
+  return Matrix(wide_dtype(), rows, columns, gap);
 }
 
 Integers Parity::random_ids(std::int64_t count, std::int32_t below) {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@ struct KernelVariant {
   DType dtype;
   Isa isa;
   int threads;
+
+  /// "bf16_avx2_3threads".
+  std::string name() const;
+  friend void PrintTo(const KernelVariant& variant, std::ostream* out) { *out << variant.name(); }
 };
 
 /// Every variant that this processor can run, and those that it cannot (they are skipped by name).
@@ -74,7 +79,8 @@ class Scratch {
 };
 
 /// One output of a kernel: what stands there before, and the error that is allowed in units of
-/// epsilon(dtype) * max(1, |expected|).
+/// epsilon(dtype) * max(1, |expected|). For bf16 the units are f32's, in which it is computed, and
+/// a bf16 epsilon of |expected| is added: two numbers that are almost one may be rounded apart.
 struct Output {
   Matrix matrix;
   double units;
@@ -86,11 +92,21 @@ class Parity : public testing::TestWithParam<KernelVariant> {
   void SetUp() override;
 
   DType dtype() const { return GetParam().dtype; }
+  /// Of parameters, gradients and statistics beside activations of dtype().
+  DType wide_dtype() const { return accumulation_dtype(dtype()); }
   /// Random normal elements times `scale` plus `offset`, of the variant's dtype.
   Matrix random(std::int64_t rows, std::int64_t columns, std::int64_t gap = 0, double scale = 1,
                 double offset = 0);
   Matrix poisoned(std::int64_t rows, std::int64_t columns, std::int64_t gap = 0) const;
+  /// The same of wide_dtype().
+  Matrix random_wide(std::int64_t rows, std::int64_t columns, std::int64_t gap = 0,
+                     double scale = 1, double offset = 0);
+  Matrix poisoned_wide(std::int64_t rows, std::int64_t columns, std::int64_t gap = 0) const;
   Integers random_ids(std::int64_t count, std::int32_t below);
+
+  /// Whether a composition of kernels rounds between its steps, so that it cannot be as exact as
+  /// the fused kernel, which the reference runs in f64.
+  bool rounds_between() const { return dtype() != wide_dtype(); }
 
   using Run = std::function<void(Backend&, std::vector<Output>&)>;
   /// Runs `run` on copies of `outputs`: on the reference once, on the variant twice. Expects equal
@@ -101,6 +117,9 @@ class Parity : public testing::TestWithParam<KernelVariant> {
   std::unique_ptr<Backend> reference_;
 
  private:
+  Matrix random_of(DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t gap,
+                   double scale, double offset);
+
   RandomStream stream_{20260511, 1};
 };
 

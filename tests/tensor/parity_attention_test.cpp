@@ -76,7 +76,7 @@ TEST_P(ParityOfAttention, ForwardAndGradient) {
       for (std::int64_t j = 0; j < width; ++j) dout.set(i, j, 0);
     }
     const double units = units_of(c), gradient_units = gradient_units_of(c);
-    Matrix out = poisoned(rows, width), lse = poisoned(rows, c.heads);
+    Matrix out = poisoned(rows, width), lse = poisoned_wide(rows, c.heads);
     auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
       Scratch s(b.attention_workspace(packing.view(), shape, dtype()));
       b.attention(q, k, v, packing.view(), shape, site, &state, o, l, s.workspace());
@@ -113,7 +113,7 @@ TEST_P(ParityOfAttention, OfFirstRows) {
     const Matrix q = random(queries, width, 2, c.query_scale), dout = random(queries, width);
     Matrix kv = random(rows, 2 * width, 5);
     const ConstMatrixView k = kv.columns(0, width), v = kv.columns(width, 2 * width);
-    Matrix out = poisoned(queries, width), lse = poisoned(queries, c.heads);
+    Matrix out = poisoned(queries, width), lse = poisoned_wide(queries, c.heads);
     auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
       Scratch s(b.attention_workspace(sequences, shape, dtype()));
       b.attention(q.view(), k, v, sequences, shape, site, &state, o, l, s.workspace());

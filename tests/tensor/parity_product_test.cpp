@@ -40,8 +40,12 @@ TEST_P(ParityOfProducts, Matmul) {
 
 TEST_P(ParityOfProducts, Linear) {
   for (const Sizes& s : product_sizes) {
-    const Matrix x = random(s.rows, s.inner, 3), w = random(s.columns, s.inner);
-    const Matrix bias = random(1, s.columns), g = random(s.rows, s.columns, 1);
+    const Matrix x = random(s.rows, s.inner, 3);
+    // Numbers that preparing does not round: the reference multiplies with the source.
+    const Matrix narrow = random(s.columns, s.inner);
+    Matrix w = poisoned_wide(s.columns, s.inner);
+    reference_->convert(narrow.view(), w.view());
+    const Matrix bias = random_wide(1, s.columns), g = random(s.rows, s.columns, 1);
     const std::string what = std::to_string(s.rows) + " x " + std::to_string(s.inner) + " to " +
                              std::to_string(s.columns);
     for (bool has_bias : {true, false}) {
@@ -54,8 +58,9 @@ TEST_P(ParityOfProducts, Linear) {
     }
     for (double beta : {0.0, 1.0}) {
       const Matrix before_x = beta == 0 ? poisoned(s.rows, s.inner, 2) : random(s.rows, s.inner, 2);
-      const Matrix before_w = beta == 0 ? poisoned(s.columns, s.inner) : random(s.columns, s.inner);
-      const Matrix before_b = beta == 0 ? poisoned(1, s.columns) : random(1, s.columns);
+      const Matrix before_w =
+          beta == 0 ? poisoned_wide(s.columns, s.inner) : random_wide(s.columns, s.inner);
+      const Matrix before_b = beta == 0 ? poisoned_wide(1, s.columns) : random_wide(1, s.columns);
       compare(what + " input gradient", {{before_x, product_units(s.columns)}},
               [&](Backend& b, auto& out) {
                 const PreparedWeight weight = b.prepare_weight(w.view(), dtype());

@@ -8,34 +8,11 @@
 #include <vector>
 
 #include "tensor/error.h"
+#include "tests/tensor/wide_copies.h"
 
 namespace basis {
 
 namespace {
-
-// bf16 by its definition: of the two neighbours the nearer, at a tie the even one.
-BFloat16 nearest_bf16(double value) {
-  if (std::isnan(value)) return {0x7FC0};
-  const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
-  auto magnitude = [](std::uint32_t bits) {
-    const std::uint32_t wide = bits << 16;
-    float f;
-    std::memcpy(&f, &wide, sizeof f);
-    return static_cast<double>(f);
-  };
-  // Magnitudes grow with their bits: find the largest that is not above |value|.
-  std::uint32_t low = 0, high = 0x7F80;
-  while (high - low > 1) {
-    const std::uint32_t middle = (low + high) / 2;
-    (magnitude(middle) <= std::fabs(value) ? low : high) = middle;
-  }
-  // Beyond the largest finite value the next step would be 2^128.
-  const double above = high == 0x7F80 ? std::ldexp(1.0, 128) : magnitude(high);
-  const double below_gap = std::fabs(value) - magnitude(low);
-  const double above_gap = above - std::fabs(value);
-  const bool takes_high = above_gap < below_gap || (above_gap == below_gap && low % 2 == 1);
-  return {static_cast<std::uint16_t>(sign | (takes_high ? high : low))};
-}
 
 std::int32_t id_at(ConstMatrixView ids, std::int64_t t) {
   return ids.as<std::int32_t>()[t];
@@ -255,11 +232,33 @@ class ReferenceBackend final : public Backend {
                           const StepState* state, MatrixView dq, MatrixView dk, MatrixView dv,
                           Workspace) override;
 
-  void gather_rows(ConstMatrixView table, ConstMatrixView ids, double beta,
+  void gather_rows(ConstMatrixView table, const RowDebt& debt, ConstMatrixView ids, double beta,
                    MatrixView out) override {
     for_each(out, [&](std::int64_t t, std::int64_t j) {
-      return kept(beta, out, t, j) + element(table, id_at(ids, t), j);
+      return kept(beta, out, t, j) + worth(table, debt, id_at(ids, t), j);
     });
+  }
+  void segment_sum_rows(ConstMatrixView x, ConstMatrixView offsets, ConstMatrixView rows,
+                        ConstMatrixView places, std::int64_t written, MatrixView out) override {
+    for (std::int64_t u = 0; u < places.columns; ++u) {
+      for (std::int64_t j = 0; j < out.columns; ++j) {
+        const std::int32_t place = id_at(places, u);
+        double sum = place < written ? element(out, place, j) : 0;
+        for (std::int32_t i = id_at(offsets, u); i < id_at(offsets, u + 1); ++i) {
+          sum += element(x, id_at(rows, i), j);
+        }
+        set_element(out, place, j, sum);
+      }
+    }
+  }
+  void pay_rows(MatrixView table, ConstMatrixView rows, const RowDebt& debt) override {
+    const std::int64_t count = rows.is_absent() ? table.rows : rows.columns;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t row = rows.is_absent() ? i : id_at(rows, i);
+      for (std::int64_t j = 0; j < table.columns; ++j) {
+        set_element(table, row, j, worth(table, debt, row, j));
+      }
+    }
   }
   void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) override {
     for_each(out, [&](std::int64_t row, std::int64_t j) {
@@ -286,6 +285,54 @@ class ReferenceBackend final : public Backend {
       const std::int32_t b = sequences.sequence_of_row[t];
       return element(dout, b, j) / (sequences.offsets[b + 1] - sequences.offsets[b]);
     });
+  }
+
+  // Fused kernels: their default bodies on f64 copies.
+  void linear_weight_gradient(ConstMatrixView g, ConstMatrixView x, double beta, MatrixView dweight,
+                              double beta_bias, MatrixView dbias, Workspace workspace) override {
+    WideCopies wide;
+    Backend::linear_weight_gradient(wide.of(g), wide.of(x), beta, wide.of(dweight), beta_bias,
+                                    wide.of(dbias), workspace);
+    for (MatrixView out : {dweight, dbias}) wide.finish(out);
+  }
+  void activation_backward(Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                           ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
+                           MatrixView dbias, Workspace workspace) override {
+    WideCopies wide;
+    Backend::activation_backward(kind, wide.of(x), wide.of(bias), wide.of(dout), wide.of(dx),
+                                 wide.of(out), beta_bias, wide.of(dbias), workspace);
+    for (MatrixView result : {dx, out, dbias}) wide.finish(result);
+  }
+  void residual_layer_norm(ConstMatrixView x, Dropout site, ConstMatrixView residual,
+                           const SequenceView& sequences, const StepState* state,
+                           ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
+                           MatrixView out, MatrixView normalised, MatrixView rstd) override {
+    WideCopies wide;
+    Backend::residual_layer_norm(wide.of(x), site, wide.of(residual), sequences, state,
+                                 wide.of(gamma), wide.of(beta), epsilon, wide.of(out),
+                                 wide.of(normalised), wide.of(rstd));
+    for (MatrixView result : {out, normalised, rstd}) wide.finish(result);
+  }
+  void residual_layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised,
+                                    ConstMatrixView rstd, ConstMatrixView gamma, Dropout site,
+                                    const SequenceView& sequences, const StepState* state,
+                                    MatrixView dsum, MatrixView dx, double beta_gamma,
+                                    MatrixView dgamma, double beta_beta, MatrixView dbeta,
+                                    Workspace workspace) override {
+    WideCopies wide;
+    Backend::residual_layer_norm_gradient(wide.of(dout), wide.of(normalised), wide.of(rstd),
+                                          wide.of(gamma), site, sequences, state, wide.of(dsum),
+                                          wide.of(dx), beta_gamma, wide.of(dgamma), beta_beta,
+                                          wide.of(dbeta), workspace);
+    for (MatrixView result : {dsum, dx, dgamma, dbeta}) wide.finish(result);
+  }
+  void embedding_sum(ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
+                     ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
+                     ConstMatrixView types, MatrixView out) override {
+    WideCopies wide;
+    Backend::embedding_sum(wide.of(word), debt, ids, wide.of(position), positions, wide.of(type),
+                           types, wide.of(out));
+    wide.finish(out);
   }
 
   void cross_entropy(ConstMatrixView logits, ConstMatrixView labels, MatrixView loss,
@@ -321,8 +368,22 @@ class ReferenceBackend final : public Backend {
              const StepState* state) override;
   void sgd(const OptimizerRange& range, const SgdConstants& constants,
            const StepState* state) override;
+  void adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
+                  const StepState* state) override {
+    for_slots(rows, state, [&](const OptimizerRange& range) { adamw(range, constants, state); });
+  }
+  void sgd_rows(const OptimizerRows& rows, const StepState* state) override {
+    for_slots(rows, state, [&](const OptimizerRange& range) { sgd(range, {}, state); });
+  }
 
  private:
+  static double worth(ConstMatrixView table, const RowDebt& debt, std::int64_t row,
+                      std::int64_t column) {
+    return element(table, row, column) * (debt.owes(row) ? *debt.owed : 1);
+  }
+  /// body(range) for each slot, the dense update's view of it.
+  static void for_slots(const OptimizerRows& rows, const StepState* state,
+                        const std::function<void(const OptimizerRange&)>& body);
   static double element_or_zero(ConstMatrixView row, std::int64_t j) {
     return row.is_absent() ? 0 : element(row, 0, j);
   }
@@ -443,7 +504,7 @@ void ReferenceBackend::attention(ConstMatrixView q, ConstMatrixView k, ConstMatr
 }
 
 void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView q,
-                                          ConstMatrixView k, ConstMatrixView v, ConstMatrixView,
+                                          ConstMatrixView k, ConstMatrixView v, ConstMatrixView out,
                                           ConstMatrixView, const SequenceView& sequences,
                                           const AttentionShape& shape, Dropout site,
                                           const StepState* state, MatrixView dq, MatrixView dk,
@@ -483,6 +544,14 @@ void ReferenceBackend::attention_gradient(ConstMatrixView dout, ConstMatrixView 
         for (std::size_t j = 0; j < p.size(); ++j) {
           p[j] /= normaliser;
           weighted += p[j] * m[j] * dp[j];
+        }
+        // The same sum is dout . out, which kernels use. An output that was rounded to bf16 makes
+        // another number of it, and that is the one to compare with.
+        if (out.dtype == DType::BF16) {
+          weighted = 0;
+          for (std::int64_t c = column; c < column + width; ++c) {
+            weighted += element(dout, i, c) * element(out, i, c);
+          }
         }
         for (std::int64_t j = first; j < last; ++j) {
           const auto at = static_cast<std::size_t>(j - first);
@@ -553,45 +622,37 @@ void ReferenceBackend::sgd(const OptimizerRange& range, const SgdConstants& cons
   }
 }
 
+void ReferenceBackend::for_slots(const OptimizerRows& rows, const StepState* state,
+                                 const std::function<void(const OptimizerRange&)>& body) {
+  if (state->skip_update != 0) return;
+  const std::int64_t columns = rows.table.columns;
+  const auto row = [](MatrixView view, std::int64_t i) {
+    if (view.is_absent()) return view;
+    view.data =
+        view.as<std::byte>() + static_cast<std::size_t>(i * view.row_stride) * size_of(view.dtype);
+    view.rows = 1;
+    return view;
+  };
+  for (std::int64_t slot = 0; slot < rows.rows.columns; ++slot) {
+    std::vector<double> gradient(static_cast<std::size_t>(columns), 0);
+    const std::int32_t source = id_at(rows.sources, slot);
+    for (std::int64_t j = 0; source >= 0 && j < columns; ++j) {
+      gradient[static_cast<std::size_t>(j)] = element(rows.gradient, source, j);
+    }
+    body({row(rows.table, id_at(rows.rows, slot)),
+          {gradient.data(), DType::F64, 1, columns, columns},
+          row(rows.moment1, slot),
+          row(rows.moment2, slot),
+          rows.group,
+          rows.weight_decay});
+  }
+  *rows.owed.as<double>() *= 1 - state->learning_rate[rows.group] * rows.weight_decay;
+}
+
 }  // namespace
 
 std::unique_ptr<Backend> make_reference_backend() {
   return std::make_unique<ReferenceBackend>();
-}
-
-double element(ConstMatrixView view, std::int64_t i, std::int64_t j) {
-  const std::int64_t at = i * view.row_stride + j;
-  switch (view.dtype) {
-    case DType::F32:
-      return static_cast<double>(view.as<float>()[at]);
-    case DType::F64:
-      return view.as<double>()[at];
-    case DType::BF16: {
-      const std::uint32_t wide = static_cast<std::uint32_t>(view.as<BFloat16>()[at].bits) << 16;
-      float f;
-      std::memcpy(&f, &wide, sizeof f);
-      return static_cast<double>(f);
-    }
-    default:
-      throw InternalError("element of a view that is not floating");
-  }
-}
-
-void set_element(MatrixView view, std::int64_t i, std::int64_t j, double value) {
-  const std::int64_t at = i * view.row_stride + j;
-  switch (view.dtype) {
-    case DType::F32:
-      view.as<float>()[at] = static_cast<float>(value);
-      return;
-    case DType::F64:
-      view.as<double>()[at] = value;
-      return;
-    case DType::BF16:
-      view.as<BFloat16>()[at] = nearest_bf16(value);
-      return;
-    default:
-      throw InternalError("element of a view that is not floating");
-  }
 }
 
 }  // namespace basis

@@ -54,15 +54,16 @@ inline Softmax<T> softmax_row(T* score, Index length, Index padded_length, const
   return {largest, sum};
 }
 
-template <class T>
+template <class S>
 void forward(int threads, ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
              const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
              const StepState* state, MatrixView out, MatrixView log_sum_exp, void* workspace) {
+  using T = accumulate_t<S>;
   const Index width = shape.head_size;
   const Index padded_width = padded<T>(width);
   const T scale = static_cast<T>(shape.scale);
   const T kept_scale = static_cast<T>(dropout.scale());
-  zero_rows_beyond<T>(out, query_count(sequences, shape));
+  zero_rows_beyond<S>(out, query_count(sequences, shape));
   zero_rows_beyond<T>(log_sum_exp, query_count(sequences, shape));
 
   Carver shared(workspace);
@@ -72,14 +73,14 @@ void forward(int threads, ConstMatrixView q, ConstMatrixView k, ConstMatrixView 
     const Index length = task.length;
     const Index padded_length = padded<T>(length);
     const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
-    pack_keys(head_of<T>(k, task.begin, task, width), k.row_stride, length, padded_length, width,
+    pack_keys(head_of<S>(k, task.begin, task, width), k.row_stride, length, padded_length, width,
               tiles.keys);
     transpose(tiles.keys, padded_length, padded_width, tiles.keys_across);
-    pack_rows(head_of<T>(v, task.begin, task, width), v.row_stride, length, width, T(1),
+    pack_rows(head_of<S>(v, task.begin, task, width), v.row_stride, length, width, T(1),
               tiles.keys);
     const QueryRows queries = query_rows(task, shape);
-    const T* query = head_of<T>(q, queries.begin, task, width);
-    T* result = head_of<T>(out, queries.begin, task, width);
+    const InputRow<S> query = head_of<S>(q, queries.begin, task, width);
+    const OutputRow<S> result = head_of<S>(out, queries.begin, task, width);
     for (Index first = 0; first < queries.count; first += tile_rows) {
       const Index rest = queries.count - first;
       const Index rows = rest < tile_rows ? rest : tile_rows;
@@ -158,27 +159,28 @@ inline void softmax_gradient_row(T* score, T* dscore, Index length, T log_sum_ex
   }
 }
 
-template <class T>
-inline T dot(const T* a, const T* b, Index count) {
+template <class T, class Row>
+inline T dot(const T* a, Row b, Index count) {
   T sum = T(0);
 #pragma omp simd reduction(+ : sum)
   for (Index i = 0; i < count; ++i) sum += a[i] * b[i];
   return sum;
 }
 
-template <class T>
+template <class S>
 void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixView k,
               ConstMatrixView v, ConstMatrixView out, ConstMatrixView log_sum_exp,
               const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
               const StepState* state, MatrixView dq, MatrixView dk, MatrixView dv,
               void* workspace) {
+  using T = accumulate_t<S>;
   const Index width = shape.head_size;
   const Index padded_width = padded<T>(width);
   const T scale = static_cast<T>(shape.scale);
   const T kept_scale = static_cast<T>(dropout.scale());
-  zero_rows_beyond<T>(dq, query_count(sequences, shape));
-  zero_rows_beyond<T>(dk, sequences.offsets[sequences.sequences]);
-  zero_rows_beyond<T>(dv, sequences.offsets[sequences.sequences]);
+  zero_rows_beyond<S>(dq, query_count(sequences, shape));
+  zero_rows_beyond<S>(dk, sequences.offsets[sequences.sequences]);
+  zero_rows_beyond<S>(dv, sequences.offsets[sequences.sequences]);
   Carver shared(workspace);
   const TaskOrder order(shared, sequences);
   for_tasks(threads, sequences, shape.heads, order, [&](Index part, const Task& task) {
@@ -186,17 +188,17 @@ void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixV
     const Index length = task.length;
     const Index padded_length = padded<T>(length);
     const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
-    pack_keys(head_of<T>(k, task.begin, task, width), k.row_stride, length, padded_length, width,
+    pack_keys(head_of<S>(k, task.begin, task, width), k.row_stride, length, padded_length, width,
               tiles.keys);
     transpose(tiles.keys, padded_length, padded_width, tiles.keys_across);
-    pack_keys(head_of<T>(v, task.begin, task, width), v.row_stride, length, padded_length, width,
+    pack_keys(head_of<S>(v, task.begin, task, width), v.row_stride, length, padded_length, width,
               tiles.dkeys);
     transpose(tiles.dkeys, padded_length, padded_width, tiles.values_across);
     const QueryRows queries = query_rows(task, shape);
-    const T* query = head_of<T>(q, queries.begin, task, width);
-    const T* result = head_of<T>(out, queries.begin, task, width);
-    const T* dresult = head_of<T>(dout, queries.begin, task, width);
-    T* dquery = head_of<T>(dq, queries.begin, task, width);
+    const InputRow<S> query = head_of<S>(q, queries.begin, task, width);
+    const InputRow<S> result = head_of<S>(out, queries.begin, task, width);
+    const InputRow<S> dresult = head_of<S>(dout, queries.begin, task, width);
+    const OutputRow<S> dquery = head_of<S>(dq, queries.begin, task, width);
     for (Index first = 0; first < queries.count; first += tile_rows) {
       const Index rest = queries.count - first;
       const Index rows = rest < tile_rows ? rest : tile_rows;
@@ -230,9 +232,9 @@ void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixV
       multiply<T>(length, padded_width, rows, {tiles.score, 1, padded_length}, tiles.dout,
                   padded_width, tiles.dvalues, padded_width, adds);
     }
-    unpack_rows(tiles.dkeys, length, width, T(1), head_of<T>(dk, task.begin, task, width),
+    unpack_rows(tiles.dkeys, length, width, T(1), head_of<S>(dk, task.begin, task, width),
                 dk.row_stride);
-    unpack_rows(tiles.dvalues, length, width, T(1), head_of<T>(dv, task.begin, task, width),
+    unpack_rows(tiles.dvalues, length, width, T(1), head_of<S>(dv, task.begin, task, width),
                 dv.row_stride);
   });
 }
@@ -247,14 +249,16 @@ std::size_t workspace(int threads, const SequenceView& sequences, const Attentio
   return static_cast<std::size_t>(carver.address()) + 64;
 }
 
-template <class T>
+template <class S>
 constexpr AttentionKernels make_table() {
-  return {workspace<ForwardTiles<T>>, forward<T>, workspace<GradientTiles<T>>, gradient<T>};
+  using T = accumulate_t<S>;
+  return {workspace<ForwardTiles<T>>, forward<S>, workspace<GradientTiles<T>>, gradient<S>};
 }
 
 }  // namespace
 
 const AttentionKernels attention_f32 = make_table<float>();
+const AttentionKernels attention_bf16 = make_table<BFloat16>();
 #if BASIS_KERNELS_F64
 const AttentionKernels attention_f64 = make_table<double>();
 #endif

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tensor/cpu/kernels/mask.h"
+#include "tensor/cpu/kernels/storage.h"
 #include "tensor/cpu/kernels/vector.h"
 
 // What attention's two directions share: how (sequence, head) pairs go to threads, and how their
@@ -100,22 +101,22 @@ inline void for_tasks(int threads, const SequenceView& sequences, Index heads, T
   }
 }
 
-/// One head's columns of a packed (T, A D) matrix, from row `begin` on.
-template <class T>
-inline const T* head_of(ConstMatrixView x, Index begin, const Task& task, Index head_size) {
-  return x.as<T>() + begin * x.row_stride + task.head * head_size;
+/// One head's columns of a packed (T, A D) matrix of S, from row `begin` on.
+template <class S>
+inline InputRow<S> head_of(ConstMatrixView x, Index begin, const Task& task, Index head_size) {
+  return input_row<S>(x, begin) + task.head * head_size;
 }
-template <class T>
-inline T* head_of(MatrixView x, Index begin, const Task& task, Index head_size) {
-  return x.as<T>() + begin * x.row_stride + task.head * head_size;
+template <class S>
+inline OutputRow<S> head_of(MatrixView x, Index begin, const Task& task, Index head_size) {
+  return output_row<S>(x, begin) + task.head * head_size;
 }
 
 /// to (rows, padded D) = scale * from (rows, D), zeros beside.
-template <class T>
-inline void pack_rows(const T* from, Index stride, Index rows, Index width, T scale, T* to) {
+template <class T, class From>
+inline void pack_rows(From from, Index stride, Index rows, Index width, T scale, T* to) {
   const Index padded_width = padded<T>(width);
   for (Index i = 0; i < rows; ++i) {
-    const T* s = from + i * stride;
+    const From s = from + i * stride;
     T* o = to + i * padded_width;
 #pragma omp simd
     for (Index c = 0; c < width; ++c) o[c] = s[c] * scale;
@@ -124,12 +125,12 @@ inline void pack_rows(const T* from, Index stride, Index rows, Index width, T sc
 }
 
 /// The reverse: to (rows, D) = scale * from (rows, padded D).
-template <class T>
-inline void unpack_rows(const T* from, Index rows, Index width, T scale, T* to, Index stride) {
+template <class T, class To>
+inline void unpack_rows(const T* from, Index rows, Index width, T scale, To to, Index stride) {
   const Index padded_width = padded<T>(width);
   for (Index i = 0; i < rows; ++i) {
     const T* s = from + i * padded_width;
-    T* o = to + i * stride;
+    const To o = to + i * stride;
 #pragma omp simd
     for (Index c = 0; c < width; ++c) o[c] = s[c] * scale;
   }
@@ -148,9 +149,8 @@ inline void transpose(const T* from, Index padded_length, Index padded_width, T*
 }
 
 /// Packs rows and zeroes those from `rows` to `padded_rows`.
-template <class T>
-inline void pack_keys(const T* from, Index stride, Index rows, Index padded_rows, Index width,
-                      T* to) {
+template <class T, class From>
+inline void pack_keys(From from, Index stride, Index rows, Index padded_rows, Index width, T* to) {
   pack_rows(from, stride, rows, width, T(1), to);
   const Index padded_width = padded<T>(width);
   for (Index i = rows * padded_width; i < padded_rows * padded_width; ++i) to[i] = T(0);
@@ -194,12 +194,12 @@ class TileMask {
 };
 
 /// Rows beyond T become zero.
-template <class T>
+template <class S>
 inline void zero_rows_beyond(MatrixView out, Index tokens) {
   if (out.is_absent()) return;
   for (Index row = tokens; row < out.rows; ++row) {
-    T* o = out.as<T>() + row * out.row_stride;
-    for (Index j = 0; j < out.columns; ++j) o[j] = T(0);
+    const OutputRow<S> o = output_row<S>(out, row);
+    for (Index j = 0; j < out.columns; ++j) o[j] = accumulate_t<S>(0);
   }
 }
 

@@ -1,15 +1,16 @@
 #include "tensor/cpu/kernels/common.h"
 #include "tensor/cpu/kernels/mask.h"
+#include "tensor/cpu/kernels/storage.h"
 
 namespace basis::cpu::BASIS_KERNELS {
 namespace {
 
 template <class T>
 void fill(int threads, double value, MatrixView out) {
-  const T v = static_cast<T>(value);
+  const auto v = static_cast<accumulate_t<T>>(value);
   for_stretches(threads, out.rows, out.columns, out.is_contiguous(),
                 [&](Index row, Index begin, Index end) {
-                  T* o = out.as<T>() + row * out.row_stride;
+                  const OutputRow<T> o = output_row<T>(out, row);
 #pragma omp simd
                   for (Index i = begin; i < end; ++i) o[i] = v;
                 });
@@ -17,12 +18,12 @@ void fill(int threads, double value, MatrixView out) {
 
 template <class T>
 void add_scaled(int threads, double alpha, ConstMatrixView x, double beta, MatrixView out) {
-  const T a = static_cast<T>(alpha);
-  const T b = static_cast<T>(beta);
+  const auto a = static_cast<accumulate_t<T>>(alpha);
+  const auto b = static_cast<accumulate_t<T>>(beta);
   for_stretches(threads, x.rows, x.columns, x.is_contiguous() && out.is_contiguous(),
                 [&](Index row, Index begin, Index end) {
-                  const T* s = x.as<T>() + row * x.row_stride;
-                  T* o = out.as<T>() + row * out.row_stride;
+                  const InputRow<T> s = input_row<T>(x, row);
+                  const OutputRow<T> o = output_row<T>(out, row);
                   if (beta == 0) {
 #pragma omp simd
                     for (Index i = begin; i < end; ++i) o[i] = a * s[i];
@@ -35,10 +36,10 @@ void add_scaled(int threads, double alpha, ConstMatrixView x, double beta, Matri
 
 template <class T>
 void scale_columns(int threads, ConstMatrixView x, ConstMatrixView v, MatrixView out) {
-  const T* scale = v.as<T>();
+  const auto* scale = v.as<accumulate_t<T>>();
   for_stretches(threads, x.rows, x.columns, false, [&](Index row, Index begin, Index end) {
-    const T* s = x.as<T>() + row * x.row_stride;
-    T* o = out.as<T>() + row * out.row_stride;
+    const InputRow<T> s = input_row<T>(x, row);
+    const OutputRow<T> o = output_row<T>(out, row);
 #pragma omp simd
     for (Index j = begin; j < end; ++j) o[j] = s[j] * scale[j];
   });
@@ -47,11 +48,11 @@ void scale_columns(int threads, ConstMatrixView x, ConstMatrixView v, MatrixView
 template <class T>
 void scale_shift_columns(int threads, ConstMatrixView x, ConstMatrixView scale,
                          ConstMatrixView shift, MatrixView out) {
-  const T* a = scale.as<T>();
-  const T* b = shift.as<T>();
+  const auto* a = scale.as<accumulate_t<T>>();
+  const auto* b = shift.as<accumulate_t<T>>();
   for_stretches(threads, x.rows, x.columns, false, [&](Index row, Index begin, Index end) {
-    const T* s = x.as<T>() + row * x.row_stride;
-    T* o = out.as<T>() + row * out.row_stride;
+    const InputRow<T> s = input_row<T>(x, row);
+    const OutputRow<T> o = output_row<T>(out, row);
 #pragma omp simd
     for (Index j = begin; j < end; ++j) o[j] = s[j] * a[j] + b[j];
   });
@@ -59,9 +60,9 @@ void scale_shift_columns(int threads, ConstMatrixView x, ConstMatrixView scale,
 
 template <class T>
 void add_bias(int threads, ConstMatrixView bias, MatrixView out) {
-  const T* b = bias.as<T>();
+  const auto* b = bias.as<accumulate_t<T>>();
   for_stretches(threads, out.rows, out.columns, false, [&](Index row, Index begin, Index end) {
-    T* o = out.as<T>() + row * out.row_stride;
+    const OutputRow<T> o = output_row<T>(out, row);
 #pragma omp simd
     for (Index j = begin; j < end; ++j) o[j] += b[j];
   });
@@ -73,8 +74,8 @@ void dropout(int threads, ConstMatrixView x, Dropout site, const SequenceView& s
   if (!site.is_active()) return add_scaled<T>(threads, 1, x, 0, out);
   for_parts(threads, x.rows, 2 * x.columns, [&](Index, Index first, Index last) {
     for (Index row = first; row < last; ++row) {
-      drop_row(site, state, mask_place(sequences, row), x.columns, x.as<T>() + row * x.row_stride,
-               out.as<T>() + row * out.row_stride);
+      drop_row<accumulate_t<T>>(site, state, mask_place(sequences, row), x.columns,
+                                input_row<T>(x, row), output_row<T>(out, row));
     }
   });
 }
@@ -88,6 +89,7 @@ constexpr ElementwiseKernels make_table() {
 }  // namespace
 
 const ElementwiseKernels elementwise_f32 = make_table<float>();
+const ElementwiseKernels elementwise_bf16 = make_table<BFloat16>();
 #if BASIS_KERNELS_F64
 const ElementwiseKernels elementwise_f64 = make_table<double>();
 #endif

@@ -1,5 +1,6 @@
 #include "tensor/cpu/kernels/column_partials.h"
 #include "tensor/cpu/kernels/mask.h"
+#include "tensor/cpu/kernels/storage.h"
 
 namespace basis::cpu::BASIS_KERNELS {
 namespace {
@@ -28,20 +29,21 @@ inline Moments<T> moments_of(const T* x, Index columns, T sum, T epsilon) {
   return {mean, correction, T(1) / square_root(variance + epsilon)};
 }
 
-// to = from (+ residual); returns the row's sum.
-template <class T>
-inline T add_row(const T* from, const T* residual, Index columns, T* to) {
-  T sum = T(0);
-  if (residual == nullptr) {
+// to = from (+ residual); returns the row's sum. `From`: a row of T or of A.
+template <class T, class A, class From>
+inline A add_row(From from, InputRow<T> residual, bool has_residual, Index columns, A* to) {
+  A sum = A(0);
+  if (!has_residual) {
 #pragma omp simd reduction(+ : sum)
     for (Index j = 0; j < columns; ++j) {
-      to[j] = from[j];
-      sum += from[j];
+      const A value = from[j];
+      to[j] = value;
+      sum += value;
     }
   } else {
 #pragma omp simd reduction(+ : sum)
     for (Index j = 0; j < columns; ++j) {
-      const T value = from[j] + residual[j];
+      const A value = from[j] + residual[j];
       to[j] = value;
       sum += value;
     }
@@ -54,36 +56,46 @@ void residual_layer_norm(int threads, ConstMatrixView x, Dropout dropout, ConstM
                          const SequenceView& sequences, const StepState* state,
                          ConstMatrixView gamma, ConstMatrixView beta, double epsilon,
                          MatrixView out, MatrixView normalised, MatrixView rstd) {
+  using A = accumulate_t<T>;
   const Index columns = x.columns;
-  const T* scale = gamma.as<T>();
-  const T* shift = beta.as<T>();
+  const A* scale = gamma.as<A>();
+  const A* shift = beta.as<A>();
+  // One row: `work` stays in the first-level cache until the row is done.
+  auto one_row = [&](Index row, A* work) {
+    const InputRow<T> s = input_row<T>(x, row), r = input_row<T>(residual, row);
+    const bool has_residual = !residual.is_absent();
+    A sum;
+    if (dropout.is_active()) {
+      drop_row<A>(dropout, state, mask_place(sequences, row), columns, s, work);
+      sum = add_row<T, A>(static_cast<const A*>(work), r, has_residual, columns, work);
+    } else {
+      sum = add_row<T, A>(s, r, has_residual, columns, work);
+    }
+    const Moments<A> moments = moments_of(work, columns, sum, static_cast<A>(epsilon));
+    if (!rstd.is_absent()) rstd.as<A>()[row] = moments.rstd;
+    const OutputRow<T> o = output_row<T>(out, row), n = output_row<T>(normalised, row);
+    if (normalised.is_absent()) {
+#pragma omp simd
+      for (Index j = 0; j < columns; ++j) {
+        const A value = (work[j] - moments.mean - moments.correction) * moments.rstd;
+        o[j] = value * scale[j] + shift[j];
+      }
+    } else {
+#pragma omp simd
+      for (Index j = 0; j < columns; ++j) {
+        const A value = (work[j] - moments.mean - moments.correction) * moments.rstd;
+        n[j] = value;
+        o[j] = value * scale[j] + shift[j];
+      }
+    }
+  };
   for_parts(threads, x.rows, 4 * columns, [&](Index, Index first, Index last) {
-    for (Index row = first; row < last; ++row) {
-      const T* s = x.as<T>() + row * x.row_stride;
-      T* o = out.as<T>() + row * out.row_stride;  // in the first-level cache until the row is done
-      if (dropout.is_active()) {
-        drop_row(dropout, state, mask_place(sequences, row), columns, s, o);
-        s = o;
-      }
-      const T* r = residual.is_absent() ? nullptr : residual.as<T>() + row * residual.row_stride;
-      const T sum = add_row(s, r, columns, o);
-      const Moments<T> moments = moments_of(o, columns, sum, static_cast<T>(epsilon));
-      if (!rstd.is_absent()) rstd.as<T>()[row] = moments.rstd;
-      if (normalised.is_absent()) {
-#pragma omp simd
-        for (Index j = 0; j < columns; ++j) {
-          const T value = (o[j] - moments.mean - moments.correction) * moments.rstd;
-          o[j] = value * scale[j] + shift[j];
-        }
-      } else {
-        T* n = normalised.as<T>() + row * normalised.row_stride;
-#pragma omp simd
-        for (Index j = 0; j < columns; ++j) {
-          const T value = (o[j] - moments.mean - moments.correction) * moments.rstd;
-          n[j] = value;
-          o[j] = value * scale[j] + shift[j];
-        }
-      }
+    if constexpr (is_narrow<T>) {
+      with_stack_row<T>(columns, [&](A* work) {
+        for (Index row = first; row < last; ++row) one_row(row, work);
+      });
+    } else {
+      for (Index row = first; row < last; ++row) one_row(row, output_row<T>(out, row));
     }
   });
 }
@@ -95,60 +107,63 @@ void residual_layer_norm_gradient(int threads, ConstMatrixView dout, ConstMatrix
                                   MatrixView dsum, MatrixView dx, double beta_gamma,
                                   MatrixView dgamma, double beta_beta, MatrixView dbeta,
                                   void* partial) {
+  using A = accumulate_t<T>;
   const Index columns = dout.columns;
   const Index stride = padded_columns(columns);
-  const T inverse_columns = T(1) / static_cast<T>(columns);
-  const T* scale = gamma.as<T>();
+  const A inverse_columns = A(1) / static_cast<A>(columns);
+  const A* scale = gamma.as<A>();
   const Index parts = parts_of(threads, dout.rows, 4 * columns);
-  T* scale_sums = static_cast<T*>(partial);
-  T* shift_sums = scale_sums + parts * stride;
+  A* scale_sums = static_cast<A*>(partial);
+  A* shift_sums = scale_sums + parts * stride;
   const bool wants_sums = !dgamma.is_absent() || !dbeta.is_absent();
   for_parts(threads, dout.rows, 4 * columns, [&](Index part, Index first, Index last) {
-    T* scale_sum = scale_sums + part * stride;
-    T* shift_sum = shift_sums + part * stride;
+    A* scale_sum = scale_sums + part * stride;
+    A* shift_sum = shift_sums + part * stride;
     if (wants_sums) {
-      for (Index j = 0; j < columns; ++j) scale_sum[j] = shift_sum[j] = T(0);
+      for (Index j = 0; j < columns; ++j) scale_sum[j] = shift_sum[j] = A(0);
     }
-    for (Index row = first; row < last; ++row) {
-      const T* g = dout.as<T>() + row * dout.row_stride;
-      const T* n = normalised.as<T>() + row * normalised.row_stride;
-      T mean_g = T(0);
-      T mean_gn = T(0);
-      if (wants_sums) {
+    auto add_sums = [&](InputRow<T> g, InputRow<T> n) {
 #pragma omp simd
-        for (Index j = 0; j < columns; ++j) {
-          scale_sum[j] += g[j] * n[j];
-          shift_sum[j] += g[j];
-        }
+      for (Index j = 0; j < columns; ++j) {
+        scale_sum[j] += g[j] * n[j];
+        shift_sum[j] += g[j];
       }
-      if (dsum.is_absent()) continue;
+    };
+    auto one_row = [&](Index row, A* work) {
+      const InputRow<T> g = input_row<T>(dout, row), n = input_row<T>(normalised, row);
+      if (wants_sums) add_sums(g, n);
+      A mean_g = A(0), mean_gn = A(0);
 #pragma omp simd reduction(+ : mean_g, mean_gn)
       for (Index j = 0; j < columns; ++j) {
-        const T v = g[j] * scale[j];
+        const A v = g[j] * scale[j];
         mean_g += v;
         mean_gn += v * n[j];
       }
       mean_g *= inverse_columns;
       mean_gn *= inverse_columns;
-      const T r = rstd.as<T>()[row];
-      T* d = dsum.as<T>() + row * dsum.row_stride;
+      const A r = rstd.as<A>()[row];
 #pragma omp simd
-      for (Index j = 0; j < columns; ++j) d[j] = r * (g[j] * scale[j] - mean_g - n[j] * mean_gn);
-      if (dx.is_absent() || dx.data == dsum.data) continue;
-      T* dropped = dx.as<T>() + row * dx.row_stride;
+      for (Index j = 0; j < columns; ++j) work[j] = r * (g[j] * scale[j] - mean_g - n[j] * mean_gn);
+      if (dx.is_absent() || dx.data == dsum.data) return;
+      const OutputRow<T> dropped = output_row<T>(dx, row);
       if (dropout.is_active()) {
-        drop_row(dropout, state, mask_place(sequences, row), columns, d, dropped);
+        drop_row<A>(dropout, state, mask_place(sequences, row), columns,
+                    static_cast<const A*>(work), dropped);
       } else {
 #pragma omp simd
-        for (Index j = 0; j < columns; ++j) dropped[j] = d[j];
+        for (Index j = 0; j < columns; ++j) dropped[j] = work[j];
       }
+    };
+    if (!dsum.is_absent()) return with_work_rows<T>(first, last, dsum, one_row);
+    for (Index row = first; wants_sums && row < last; ++row) {
+      add_sums(input_row<T>(dout, row), input_row<T>(normalised, row));
     }
   });
   if (!dgamma.is_absent()) {
-    combine_partials(scale_sums, parts, columns, T(1), beta_gamma, dgamma.as<T>());
+    combine_partials(scale_sums, parts, columns, A(1), beta_gamma, dgamma.as<A>());
   }
   if (!dbeta.is_absent()) {
-    combine_partials(shift_sums, parts, columns, T(1), beta_beta, dbeta.as<T>());
+    combine_partials(shift_sums, parts, columns, A(1), beta_beta, dbeta.as<A>());
   }
 }
 
@@ -160,6 +175,7 @@ constexpr LayerNormKernels make_table() {
 }  // namespace
 
 const LayerNormKernels layer_norm_f32 = make_table<float>();
+const LayerNormKernels layer_norm_bf16 = make_table<BFloat16>();
 #if BASIS_KERNELS_F64
 const LayerNormKernels layer_norm_f64 = make_table<double>();
 #endif

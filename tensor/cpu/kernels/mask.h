@@ -149,20 +149,20 @@ class RowMask {
   alignas(64) std::uint32_t words_[chunk / 2];
 };
 
-/// to = dropout(from) for one row; from may be to.
-template <class T>
+/// to = dropout(from), computed in A, for one row (pointers, or rows of storage.h); from may be to.
+template <class A, class From, class To>
 inline void drop_row(Dropout site, const StepState* state, MaskPlace place, Index columns,
-                     const T* from, T* to) {
-  const T scale = static_cast<T>(site.scale());
+                     From from, To to) {
+  const A scale = static_cast<A>(site.scale());
   const std::uint32_t threshold = site.threshold;
   RowMask mask(site, state, place, columns);
   for (Index begin = 0; begin < columns; begin += RowMask::chunk) {
     const Draw* draws = mask.draw(begin);
     const Index count = mask.count(begin);
-    const T* s = from + begin;
-    T* o = to + begin;
+    const From s = from + begin;
+    const To o = to + begin;
 #pragma omp simd
-    for (Index j = 0; j < count; ++j) o[j] = draws[j] < threshold ? T(0) : s[j] * scale;
+    for (Index j = 0; j < count; ++j) o[j] = draws[j] < threshold ? A(0) : s[j] * scale;
   }
 }
 

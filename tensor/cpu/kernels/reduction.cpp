@@ -1,5 +1,5 @@
 #include "tensor/cpu/kernels/column_partials.h"
-#include "tensor/cpu/kernels/common.h"
+#include "tensor/cpu/kernels/storage.h"
 
 namespace basis::cpu::BASIS_KERNELS {
 namespace {
@@ -9,33 +9,35 @@ void column_dot(int threads, double alpha, ConstMatrixView x, ConstMatrixView y,
                 MatrixView out, void* partial) {
   const Index columns = x.columns;
   const Index stride = padded_columns(columns);
-  T* sums = static_cast<T*>(partial);
+  using A = accumulate_t<T>;
+  A* sums = static_cast<A*>(partial);
   const Index parts = parts_of(threads, x.rows, columns);
   for_parts(threads, x.rows, columns, [&](Index part, Index begin, Index end) {
-    T* s = sums + part * stride;
+    A* s = sums + part * stride;
 #pragma omp simd
-    for (Index j = 0; j < columns; ++j) s[j] = T(0);
+    for (Index j = 0; j < columns; ++j) s[j] = A(0);
     for (Index row = begin; row < end; ++row) {
-      const T* a = x.as<T>() + row * x.row_stride;
+      const InputRow<T> a = input_row<T>(x, row);
       if (y.is_absent()) {
 #pragma omp simd
         for (Index j = 0; j < columns; ++j) s[j] += a[j];
       } else {
-        const T* b = y.as<T>() + row * y.row_stride;
+        const InputRow<T> b = input_row<T>(y, row);
 #pragma omp simd
         for (Index j = 0; j < columns; ++j) s[j] += a[j] * b[j];
       }
     }
   });
-  combine_partials(sums, parts, columns, static_cast<T>(alpha), beta, out.as<T>());
+  combine_partials(sums, parts, columns, static_cast<A>(alpha), beta, out.as<A>());
 }
 
 template <class T>
-inline double sum_of_squares(const T* x, Index count) {
+inline double sum_of_squares(const T* elements, Index count) {
+  const InputRow<T> x{elements};
   double sum = 0;
   for (Index first = 0; first < count; first += prefetch_block) {
     const Index last = first + prefetch_block < count ? first + prefetch_block : count;
-    prefetch_ahead(x + first);
+    prefetch_ahead(elements + first);
 #pragma omp simd reduction(+ : sum)
     for (Index i = first; i < last; ++i) {
       sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
@@ -74,23 +76,28 @@ void squared_norm(int threads, ConstMatrixView x, double beta, MatrixView out) {
 
 template <class T>
 void mean_pool(int threads, ConstMatrixView x, const SequenceView& sequences, MatrixView out) {
+  using A = accumulate_t<T>;
   const Index mean_length = x.rows / (sequences.sequences > 0 ? sequences.sequences : 1) + 1;
   for_parts(threads, sequences.sequences, mean_length * x.columns,
             [&](Index, Index first, Index last) {
-              for (Index b = first; b < last; ++b) {
-                const Index begin = sequences.offsets[b];
-                const Index end = sequences.offsets[b + 1];
-                T* o = out.as<T>() + b * out.row_stride;
-                for (Index j = 0; j < x.columns; ++j) o[j] = T(0);
-                for (Index row = begin; row < end; ++row) {
-                  const T* s = x.as<T>() + row * x.row_stride;
+              with_stack_row<T>(is_narrow<T> ? x.columns : 1, [&](A* sums) {
+                for (Index b = first; b < last; ++b) {
+                  const Index begin = sequences.offsets[b];
+                  const Index end = sequences.offsets[b + 1];
+                  A* sum = sums;
+                  if constexpr (!is_narrow<T>) sum = output_row<T>(out, b);
+                  for (Index j = 0; j < x.columns; ++j) sum[j] = A(0);
+                  for (Index row = begin; row < end; ++row) {
+                    const InputRow<T> s = input_row<T>(x, row);
 #pragma omp simd
-                  for (Index j = 0; j < x.columns; ++j) o[j] += s[j];
+                    for (Index j = 0; j < x.columns; ++j) sum[j] += s[j];
+                  }
+                  const A inverse = end > begin ? A(1) / static_cast<A>(end - begin) : A(0);
+                  const OutputRow<T> o = output_row<T>(out, b);
+#pragma omp simd
+                  for (Index j = 0; j < x.columns; ++j) o[j] = sum[j] * inverse;
                 }
-                const T inverse = end > begin ? T(1) / static_cast<T>(end - begin) : T(0);
-#pragma omp simd
-                for (Index j = 0; j < x.columns; ++j) o[j] *= inverse;
-              }
+              });
             });
 }
 
@@ -99,14 +106,15 @@ void mean_pool_gradient(int threads, ConstMatrixView dout, const SequenceView& s
                         MatrixView dx) {
   const Index tokens = sequences.offsets[sequences.sequences];
   for_stretches(threads, dx.rows, dx.columns, false, [&](Index row, Index, Index columns) {
-    T* d = dx.as<T>() + row * dx.row_stride;
+    using A = accumulate_t<T>;
+    const OutputRow<T> d = output_row<T>(dx, row);
     if (row >= tokens) {
-      for (Index j = 0; j < columns; ++j) d[j] = T(0);
+      for (Index j = 0; j < columns; ++j) d[j] = A(0);
       return;
     }
     const std::int32_t b = sequences.sequence_of_row[row];
-    const T inverse = T(1) / static_cast<T>(sequences.offsets[b + 1] - sequences.offsets[b]);
-    const T* g = dout.as<T>() + b * dout.row_stride;
+    const A inverse = A(1) / static_cast<A>(sequences.offsets[b + 1] - sequences.offsets[b]);
+    const InputRow<T> g = input_row<T>(dout, b);
 #pragma omp simd
     for (Index j = 0; j < columns; ++j) d[j] = g[j] * inverse;
   });
@@ -120,6 +128,7 @@ constexpr ReductionKernels make_table() {
 }  // namespace
 
 const ReductionKernels reduction_f32 = make_table<float>();
+const ReductionKernels reduction_bf16 = make_table<BFloat16>();
 #if BASIS_KERNELS_F64
 const ReductionKernels reduction_f64 = make_table<double>();
 #endif

@@ -85,10 +85,12 @@ struct AttentionKernels {
 };
 
 struct RowKernels {
-  void (*gather)(int threads, ConstMatrixView table, ConstMatrixView ids, double beta,
-                 MatrixView out);
+  void (*gather)(int threads, ConstMatrixView table, const RowDebt& debt, ConstMatrixView ids,
+                 double beta, MatrixView out);
   void (*scatter_add)(int threads, ConstMatrixView x, ConstMatrixView ids, MatrixView out);
-  void (*embedding_sum)(int threads, ConstMatrixView word, ConstMatrixView ids,
+  void (*segment_sum)(int threads, ConstMatrixView x, ConstMatrixView offsets, ConstMatrixView rows,
+                      ConstMatrixView places, std::int64_t written, MatrixView out);
+  void (*embedding_sum)(int threads, ConstMatrixView word, const RowDebt& debt, ConstMatrixView ids,
                         ConstMatrixView position, ConstMatrixView positions, ConstMatrixView type,
                         ConstMatrixView types, MatrixView out);
 };
@@ -98,6 +100,10 @@ struct OptimizerKernels {
                 const StepState* state);
   void (*sgd)(int threads, const OptimizerRange& range, const SgdConstants& constants,
               const StepState* state);
+  void (*adamw_rows)(int threads, const OptimizerRows& rows, const AdamWConstants& constants,
+                     const StepState* state);
+  void (*sgd_rows)(int threads, const OptimizerRows& rows, const StepState* state);
+  void (*pay_rows)(int threads, MatrixView table, ConstMatrixView rows, const RowDebt& debt);
 };
 
 /// All kernels of one dtype and instruction set.

@@ -1,0 +1,16 @@
+# basis_onednn: oneDNN with OpenMP, where it is found (BASIS_ONEDNN=OFF: not even looked for).
+# Versions 2 (Debian 12) and 3.
+option(BASIS_ONEDNN "Use oneDNN for matrix products where it is found" ON)
+if(BASIS_ONEDNN)
+  find_path(BASIS_ONEDNN_INCLUDE oneapi/dnnl/dnnl.hpp)
+  find_library(BASIS_ONEDNN_LIBRARY dnnl)
+  mark_as_advanced(BASIS_ONEDNN_INCLUDE BASIS_ONEDNN_LIBRARY)
+  if(NOT BASIS_ONEDNN_INCLUDE OR NOT BASIS_ONEDNN_LIBRARY)
+    message(STATUS "oneDNN (libdnnl-dev) is not there: products in f32 by OpenBLAS alone, no bf16")
+    set(BASIS_ONEDNN OFF)
+  elseif(NOT TARGET basis_onednn)
+    add_library(basis_onednn INTERFACE IMPORTED)
+    target_include_directories(basis_onednn SYSTEM INTERFACE ${BASIS_ONEDNN_INCLUDE})
+    target_link_libraries(basis_onednn INTERFACE ${BASIS_ONEDNN_LIBRARY})
+  endif()
+endif()
