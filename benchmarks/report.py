@@ -84,7 +84,8 @@ def speed(page):
         cells = []
         for comparator, target in (("A", target_a), ("B", target_b)):
             one = made[comparator]
-            cells.append(against(one["ratio"], target) if one else page.why(row_name(comparator, *key, dtype)))
+            why = page.why(row_name(comparator, *key, dtype)) + (f" (≥ {target:g})" if target else "")
+            cells.append(against(one["ratio"], target) if one else why)
         first = made["A"] or made["B"]
         rates = ["", ""]
         if first:
@@ -236,7 +237,7 @@ def about(page, options):
                                 capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         commit = "?"
-    processor = first["processor"] if first else (platform.processor() or platform.machine())
+    processor = first["processor"] if first else platform.machine()
     versions = ", ".join(f"{k} {v}" for k, v in ((first or {}).get("versions") or {}).items())
     quick = [name for name, made in page.results.items() if made.get("is_quick")]
     lines = [f"- Processor: {processor}, {options.threads} threads"
