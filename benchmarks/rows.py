@@ -278,13 +278,15 @@ def run_tokenizer(machine, say):
 
 def run_google(machine, say, program, *words):
     """A program of Google Benchmark's: {"context", "kernels": [{"name", "us", counters...}]}."""
-    path = machine.need(machine.basis.parent.parent / "benchmarks" / program)
-    say("builds nothing, needs cmake -DBASIS_BENCHMARKS=ON" if not path.exists() else program)
+    path = machine.basis.parent.parent / "benchmarks" / program
+    if not path.exists():
+        raise CannotRun(f"{program} is not built (cmake --preset release -DBASIS_BENCHMARKS=ON)")
+    say(program)
     environment = os.environ | {"BASIS_THREADS": str(machine.threads), "BASIS_BENCH_MODEL": str(machine.minilm)}
     command = [path, "--benchmark_format=json", *words]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
-        raise CannotRun(f"{program}: {done.stderr[-400:]}")
+        raise CannotRun(f"{program}: status {done.returncode}: {done.stderr[-400:]}")
     report = json.loads(done.stdout)
     kept = ("GFLOP/s", "GB/s", "of_roof", "bytes_per_second", "items_per_second")
     unit = {"ns": 1e-3, "us": 1, "ms": 1e3, "s": 1e6}
