@@ -1,5 +1,5 @@
 // Each kernel at the sizes of a MiniLM and a BERT-base step (MRPC, 32 pairs: about 1,700 tokens,
-// widths 384 and 768) and, where it is bound by memory, on 16,384 tokens beyond the cache ("far"),
+// widths 384 and 768) and, where it is bound by memory, on data beyond the cache ("far"),
 // in GFLOP/s or GB/s beside a roof measured in the same process: a large product of that dtype, and
 // a copy with non-temporal stores. Bytes are the compulsory ones: each operand once. BASIS_ISA and
 // BASIS_THREADS choose; bf16 where the processor has it.
@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
     benchmarks::add_attention(bench, dtype);
     benchmarks::add_rows(bench, dtype);
     benchmarks::add_tables(bench, dtype);
+    benchmarks::add_row_table(bench, dtype);
   }
   benchmarks::add_optimizer(bench);
   benchmark::RunSpecifiedBenchmarks();

@@ -67,6 +67,7 @@ void add_products(Bench&, DType);
 void add_attention(Bench&, DType);
 void add_rows(Bench&, DType);
 void add_tables(Bench&, DType);
+void add_row_table(Bench&, DType);
 void add_optimizer(Bench&);
 
 }  // namespace basis::benchmarks

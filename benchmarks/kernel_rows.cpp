@@ -79,18 +79,22 @@ void add_activations(Bench& bench, const Rows& r) {
   bench.bytes("add_scaled" + r.suffix, 3 * r.pass, [=, &b] { b.add_scaled(1, r.x, 1, r.out); });
 }
 
+void add_norms_and_activations(Bench& bench, const Rows& rows) {
+  add_norms(bench, rows);
+  add_activations(bench, rows);
+}
+
 }  // namespace
 
 void add_rows(Bench& bench, DType dtype) {
-  static const Batch mrpc(32, 0), beyond_cache(256, 64);  // 16,384 tokens: 25 MiB a pass in f32
-  for (const std::int64_t H : {384, 768}) {
-    const std::string width = "/" + std::to_string(H);
-    for (const Rows& rows : {Rows(bench, mrpc, width, dtype, H),
-                             Rows(bench, beyond_cache, width + "/far", dtype, H)}) {
-      add_norms(bench, rows);
-      add_activations(bench, rows);
-    }
-  }
+  static const Batch mrpc(32, 0);
+  // 25 MiB a pass: two of them are beyond 32 MiB of cache.
+  static const Batch far[] = {Batch(128, 64), Batch(256, 64), Batch(512, 64)};
+  const int narrow = dtype == DType::F32 ? 1 : 2;
+  add_norms_and_activations(bench, Rows(bench, mrpc, "/384", dtype, 384));
+  add_norms_and_activations(bench, Rows(bench, mrpc, "/768", dtype, 768));
+  add_norms_and_activations(bench, Rows(bench, far[narrow], "/384/far", dtype, 384));
+  add_norms_and_activations(bench, Rows(bench, far[narrow - 1], "/768/far", dtype, 768));
 }
 
 void add_tables(Bench& bench, DType dtype) {
@@ -187,6 +191,55 @@ void add_optimizer(Bench& bench) {
   });
   bench.bytes("fill/22.7M", 4 * count, [=, &b] { b.fill(0, m); });
   add_row_table(bench);
+}
+
+/// Slots for 12,000 of 30,522 rows in random order; 600 of them have a gradient.
+void add_row_table(Bench& bench, DType dtype) {
+  Backend& b = bench.backend;
+  const std::int64_t T = Batch(32, 0).view().rows, H = 384;
+  const std::int64_t vocabulary = 30522, slots = 12000, unique = 600;
+  const auto list = [](const std::int32_t* values, std::int64_t count) {
+    return ConstMatrixView{values, DType::I32, 1, count, count};
+  };
+  auto* rows = bench.pool.zeros<std::int32_t>(slots);
+  auto* sources = bench.pool.zeros<std::int32_t>(slots);
+  auto* offsets = bench.pool.zeros<std::int32_t>(unique + 1);
+  auto* order = bench.pool.zeros<std::int32_t>(T);
+  const std::int64_t stride = 7919;  // prime to both
+  for (std::int64_t s = 0; s < slots; ++s) {
+    rows[s] = static_cast<std::int32_t>(s * stride % vocabulary);
+    sources[s] = s % (slots / unique) == 0 ? static_cast<std::int32_t>(s * unique / slots) : -1;
+  }
+  for (std::int64_t u = 0; u <= unique; ++u) {
+    offsets[u] = static_cast<std::int32_t>(u * T / unique);
+  }
+  for (std::int64_t t = 0; t < T; ++t) order[t] = static_cast<std::int32_t>(t * stride % T);
+  const MatrixView table = bench.pool.matrix(vocabulary, H),
+                   gradient = bench.pool.matrix(unique, H);
+  const MatrixView x = bench.pool.matrix(T, H, dtype);
+  const std::string suffix = std::string("/") + name_of(dtype);
+  const ConstMatrixView at = list(offsets, unique + 1), from = list(order, T),
+                        places = list(rows, unique);
+  const auto width = static_cast<double>(H);
+  bench.bytes("segment_sum_rows/600" + suffix,
+              width * static_cast<double>(T * std::int64_t(size_of(dtype)) + 4 * unique),
+              [=, &b] { b.segment_sum_rows(x, at, from, places, 0, table); });
+  if (dtype != DType::F32) return;  // master values
+  const MatrixView m{bench.pool.zeros<float>(slots * H), DType::F32, slots, H, H},
+      v{bench.pool.zeros<float>(slots * H), DType::F32, slots, H, H};
+  auto* owed = bench.pool.zeros<double>(1);
+  const StepState& state = bench.state;
+  const OptimizerRows update{table,
+                             list(rows, slots),
+                             list(sources, slots),
+                             gradient,
+                             m,
+                             v,
+                             {owed, DType::F64, 1, 1, 1},
+                             0,
+                             0.01};
+  bench.bytes("adamw_rows/12000_of_30522" + suffix, 4 * width * (6 * slots + unique),
+              [=, &b, &state] { b.adamw_rows(update, {}, &state); });
 }
 
 }  // namespace basis::benchmarks

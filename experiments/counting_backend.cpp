@@ -14,6 +14,11 @@ double bytes_of(ConstMatrixView x) {
   return x.is_absent() ? 0 : elements(x) * static_cast<double>(size_of(x.dtype));
 }
 
+/// As many rows of a table as are touched, wherever they stand.
+MatrixView first_rows(MatrixView table, std::int64_t rows) {
+  return {table.data, table.dtype, rows, table.columns, table.row_stride};
+}
+
 /// 2 m n k, from the operand that carries the sum over k and the other outer size.
 double product_flops(ConstMatrixView a, std::int64_t n) {
   return 2 * elements(a) * static_cast<double>(n);
@@ -294,9 +299,11 @@ void CountingBackend::gather_rows(ConstMatrixView table, const RowDebt& debt, Co
   inner_.gather_rows(table, debt, ids, beta, out);
 }
 
-void CountingBackend::write_rows(MatrixView table, std::int64_t count, double beta) {
-  write({table.data, table.dtype, std::min(table.rows, count), table.columns, table.row_stride},
-        beta);
+void CountingBackend::scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) {
+  read(x);
+  read_rows(out, ids);
+  write(first_rows(out, std::min(out.rows, ids.columns)));
+  inner_.scatter_add_rows(x, ids, out);
 }
 
 void CountingBackend::segment_sum_rows(ConstMatrixView x, ConstMatrixView offsets,
@@ -305,20 +312,15 @@ void CountingBackend::segment_sum_rows(ConstMatrixView x, ConstMatrixView offset
   read_rows(x, rows);
   read(offsets);
   read(places);
-  write_rows(out, places.columns, written > 0 ? 1 : 0);
+  write(first_rows(out, places.columns));
+  read(first_rows(out, std::min(written, places.columns)));
   inner_.segment_sum_rows(x, offsets, rows, places, written, out);
 }
 
 void CountingBackend::pay_rows(MatrixView table, ConstMatrixView rows, const RowDebt& debt) {
-  write_rows(table, rows.is_absent() ? table.rows : rows.columns, 1);
+  read(rows);
+  write(rows.is_absent() ? table : first_rows(table, rows.columns), 1);
   inner_.pay_rows(table, rows, debt);
-}
-
-void CountingBackend::scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) {
-  read(x);
-  read_rows(out, ids);
-  write_rows(out, ids.columns, 0);
-  inner_.scatter_add_rows(x, ids, out);
 }
 
 void CountingBackend::mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) {
@@ -401,18 +403,25 @@ void CountingBackend::sgd(const OptimizerRange& range, const SgdConstants& const
   inner_.sgd(range, constants, state);
 }
 
-void CountingBackend::adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
-                                 const StepState* state) {
+/// What a slot has, in its row of the table and in its moments; the gradient of those that have
+/// one.
+void CountingBackend::update_rows(const OptimizerRows& rows) {
+  read(rows.rows);
+  read(rows.sources);
   read(rows.gradient);
-  write_rows(rows.table, rows.rows.columns, 1);
+  write(first_rows(rows.table, rows.rows.columns), 1);
   write(rows.moment1, 1);
   write(rows.moment2, 1);
+}
+
+void CountingBackend::adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
+                                 const StepState* state) {
+  update_rows(rows);
   inner_.adamw_rows(rows, constants, state);
 }
 
 void CountingBackend::sgd_rows(const OptimizerRows& rows, const StepState* state) {
-  read(rows.gradient);
-  write_rows(rows.table, rows.rows.columns, 1);
+  update_rows(rows);
   inner_.sgd_rows(rows, state);
 }
 

@@ -166,8 +166,7 @@ class CountingBackend final : public Backend {
   void write(MatrixView out, double beta = 0);
   void read_rows(ConstMatrixView table, ConstMatrixView ids);
   void read_embeddings(const EmbeddingRows& rows);
-  /// `count` rows of a table.
-  void write_rows(MatrixView table, std::int64_t count, double beta);
+  void update_rows(const OptimizerRows& rows);
   double attended_pairs(const SequenceView& sequences, const AttentionShape& shape);
 
   Backend& inner_;

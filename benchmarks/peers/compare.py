@@ -68,6 +68,7 @@ def add_arguments(parser):
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--variants", default="auto")
     parser.add_argument("--no-compile", action="store_true", help="auto leaves torch.compile out: it takes a minute")
+    parser.add_argument("--trial-steps", type=int, default=3, help="counted ones of each setting that auto tries")
     parser.add_argument("--finalists", type=int, default=1)
     parser.add_argument("--beside", default="")
     parser.add_argument("--recompute", action="store_true", help="of Basis")
@@ -145,7 +146,7 @@ def qualify(options, path, say):
             raise Failed(f"no variant {unknown[0]!r}; there are auto, {', '.join(VARIANTS)}")
         return names, {}
     warmup = min(2, options.warmup)
-    steps = min(options.steps, warmup + 3)
+    steps = min(options.steps, warmup + options.trial_steps)
     rates = {}
     for name in fitting_variants(options):
         try:

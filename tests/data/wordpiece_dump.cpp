@@ -3,8 +3,9 @@
 //   wordpiece_dump FOLDER < lines > ids         ids of each line, without special tokens
 //   wordpiece_dump FOLDER --binary FILE         the same as int32: count, ids, for each line
 //   wordpiece_dump FOLDER --pairs N             two texts a line, tab between, cut to N ids
-//   wordpiece_dump FOLDER --time FILE ROUNDS    wall and processor seconds of each round over the
-//   file's lines
+//   wordpiece_dump FOLDER --time FILE ROUNDS [THREADS]
+//                                               wall and processor seconds of each round over the
+//                                               file's lines, on one thread or more
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -75,13 +76,13 @@ void write_binary(const WordPieceTokenizer& tokenizer, const char* path) {
   std::fwrite(out.data(), sizeof(std::int32_t), out.size(), stdout);
 }
 
-void time_rounds(const WordPieceTokenizer& tokenizer, const char* path, int rounds) {
+void time_rounds(const WordPieceTokenizer& tokenizer, const char* path, int rounds, int threads) {
   const std::string content = read_file(path);
   const std::vector<std::string_view> lines = lines_of(content);
   for (int round = 0; round < rounds; ++round) {
     const auto begin = std::chrono::steady_clock::now();
     const std::clock_t cpu_begin = std::clock();
-    const EncodedTexts all = encode_all(tokenizer, lines, 1);
+    const EncodedTexts all = encode_all(tokenizer, lines, threads);
     const double cpu = static_cast<double>(std::clock() - cpu_begin) / CLOCKS_PER_SEC;
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
     std::printf("{\"wall_s\": %.6f, \"cpu_s\": %.6f, \"tokens\": %zu, \"bytes\": %zu}\n",
@@ -97,8 +98,8 @@ int run(int count, char** words) {
     print_pairs(tokenizer, std::stoll(words[3]));
   } else if (mode == "--binary" && count == 4) {
     write_binary(tokenizer, words[3]);
-  } else if (mode == "--time" && count == 5) {
-    time_rounds(tokenizer, words[3], std::stoi(words[4]));
+  } else if (mode == "--time" && (count == 5 || count == 6)) {
+    time_rounds(tokenizer, words[3], std::stoi(words[4]), count == 6 ? std::stoi(words[5]) : 1);
   } else {
     print_lines(tokenizer);
   }

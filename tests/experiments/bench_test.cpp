@@ -1,4 +1,6 @@
 // `basis bench step` from outside: its JSON line, which scripts read.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
