@@ -36,7 +36,7 @@ VARIANTS = {
     "tcmalloc": ([], HUGE_PAGES | {"LD_PRELOAD": "libtcmalloc_minimal.so.4"}),
     "as-installed": ([], {}),
 }
-BESIDE = ("packed", "onnxruntime", "openvino")
+LONGEST_S = 900  # a program that takes longer has failed
 PEER_METHODS = {"full": "full", "lora": "lora", "head": "head", "spectral-core": "lora-xs", "spectral-diagonal": "svft"}
 MEDIANS = ("tokens_per_s", "step_s", "peak_mib", "minflt_per_step", "system_s", "floor_s", "step_over_floor", "gflop")
 
@@ -78,7 +78,11 @@ def add_arguments(parser):
 def last_json_line(command, environment):
     """Runs a program and reads the JSON object on its last line. OpenMP's settings are each program's own."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "KMP_", "MALLOC_"))}
-    done = subprocess.run(list(map(str, command)), env=clean | environment, text=True, capture_output=True, check=False)
+    try:
+        done = subprocess.run(list(map(str, command)), env=clean | environment, text=True, capture_output=True,
+                              check=False, timeout=LONGEST_S)
+    except subprocess.TimeoutExpired as late:
+        raise Failed(f"{' '.join(map(str, command))}: not done after {LONGEST_S} s") from late
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines:
         errors = [line for line in done.stderr.splitlines() if "cannot be preloaded" not in line]
