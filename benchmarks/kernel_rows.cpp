@@ -125,56 +125,6 @@ void add_tables(Bench& bench, DType dtype) {
               });
 }
 
-namespace {
-
-/// Slots for 12,000 of 30,522 rows in random order; 600 of them have a gradient.
-void add_row_table(Bench& bench) {
-  Backend& b = bench.backend;
-  const StepState& state = bench.state;
-  const std::int64_t T = Batch(32, 0).view().rows, H = 384;
-  const std::int64_t vocabulary = 30522, slots = 12000, unique = 600;
-  const auto list = [](const std::int32_t* values, std::int64_t count) {
-    return ConstMatrixView{values, DType::I32, 1, count, count};
-  };
-  auto* rows = bench.pool.zeros<std::int32_t>(slots);
-  auto* sources = bench.pool.zeros<std::int32_t>(slots);
-  auto* offsets = bench.pool.zeros<std::int32_t>(unique + 1);
-  auto* order = bench.pool.zeros<std::int32_t>(T);
-  const std::int64_t stride = 7919;  // prime to both
-  for (std::int64_t s = 0; s < slots; ++s) {
-    rows[s] = static_cast<std::int32_t>(s * stride % vocabulary);
-    sources[s] = s % (slots / unique) == 0 ? static_cast<std::int32_t>(s * unique / slots) : -1;
-  }
-  for (std::int64_t u = 0; u <= unique; ++u) {
-    offsets[u] = static_cast<std::int32_t>(u * T / unique);
-  }
-  for (std::int64_t t = 0; t < T; ++t) order[t] = static_cast<std::int32_t>(t * stride % T);
-  const MatrixView table = bench.pool.matrix(vocabulary, H),
-                   gradient = bench.pool.matrix(unique, H);
-  const MatrixView x = bench.pool.matrix(T, H);
-  const MatrixView m{bench.pool.zeros<float>(slots * H), DType::F32, slots, H, H},
-      v{bench.pool.zeros<float>(slots * H), DType::F32, slots, H, H};
-  auto* owed = bench.pool.zeros<double>(1);
-  const OptimizerRows update{table,
-                             list(rows, slots),
-                             list(sources, slots),
-                             gradient,
-                             m,
-                             v,
-                             {owed, DType::F64, 1, 1, 1},
-                             0,
-                             0.01};
-  const double row_bytes = 4 * static_cast<double>(H);
-  bench.bytes("adamw_rows/12000_of_30522", row_bytes * static_cast<double>(6 * slots + unique),
-              [=, &b, &state] { b.adamw_rows(update, {}, &state); });
-  const ConstMatrixView at = list(offsets, unique + 1), from = list(order, T),
-                        places = list(rows, unique);
-  bench.bytes("segment_sum_rows/600", row_bytes * static_cast<double>(T + unique),
-              [=, &b] { b.segment_sum_rows(x, at, from, places, 0, table); });
-}
-
-}  // namespace
-
 void add_optimizer(Bench& bench) {
   Backend& b = bench.backend;
   const StepState& state = bench.state;
@@ -190,7 +140,6 @@ void add_optimizer(Bench& bench) {
     b.squared_norm(g, 0, {sum, DType::F64, 1, 1, 1});
   });
   bench.bytes("fill/22.7M", 4 * count, [=, &b] { b.fill(0, m); });
-  add_row_table(bench);
 }
 
 /// Slots for 12,000 of 30,522 rows in random order; 600 of them have a gradient.
