@@ -169,7 +169,8 @@ def beside(page):
             rows.append([f"{what(key)} {dtype}", name, f"{one['tokens_per_s']:,.0f}", f"{ours:,.0f}",
                          f"{ours / one['tokens_per_s']:.2f}"])
         for name, reason in ((made["A"] or {}).get("failures") or {}).items():
-            rows.append([f"{what(key)} {dtype}", name, reason.split("\n")[-1][:100], "", ""])
+            # What went wrong, without the command: that has paths of one machine.
+            rows.append([f"{what(key)} {dtype}", name, reason.split("\n")[-1].split(": status ")[-1][:100], "", ""])
     for method, name in (("spectral-core", "LoRA-XS, k = 35, by hand"), ("spectral-diagonal", "SVFT by hand")):
         one = page.get(f"by-hand/{method}/f32")
         if one:
