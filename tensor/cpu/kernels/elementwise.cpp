@@ -71,12 +71,20 @@ void add_bias(int threads, ConstMatrixView bias, MatrixView out) {
 template <class T>
 void dropout(int threads, ConstMatrixView x, Dropout site, const SequenceView& sequences,
              const StepState* state, MatrixView out) {
-  if (!site.is_active()) return add_scaled<T>(threads, 1, x, 0, out);
+  using A = accumulate_t<T>;
+  const bool is_past_cache = out.data != x.data && goes_past_cache<T>(out);
   for_parts(threads, x.rows, 2 * x.columns, [&](Index, Index first, Index last) {
     for (Index row = first; row < last; ++row) {
-      drop_row<accumulate_t<T>>(site, state, mask_place(sequences, row), x.columns,
-                                input_row<T>(x, row), output_row<T>(out, row));
+      const InputRow<T> from = input_row<T>(x, row);
+      const Destination<T> to{output_row<T>(out, row), is_past_cache};
+      for_masks<A>(site, state, mask_place(sequences, row), x.columns,
+                   [&](Index begin, Index count, auto mask) {
+                     for_lanes<A>(count, [&](auto at) {
+                       store(to + begin, at, mask(at, load(from + begin, at)));
+                     });
+                   });
     }
+    if (is_past_cache) end_past_cache();
   });
 }
 

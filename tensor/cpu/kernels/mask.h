@@ -4,7 +4,7 @@
 #include <immintrin.h>
 #endif
 
-#include "tensor/cpu/kernels/vector.h"
+#include "tensor/cpu/kernels/lanes.h"
 
 // Dropout masks by Philox4x32-10: one call gives the 16-bit draws of 8 neighbouring elements.
 
@@ -149,20 +149,38 @@ class RowMask {
   alignas(64) std::uint32_t words_[chunk / 2];
 };
 
-/// to = dropout(from), computed in A, for one row (pointers, or rows of storage.h); from may be to.
-template <class A, class From, class To>
-inline void drop_row(Dropout site, const StepState* state, MaskPlace place, Index columns,
-                     From from, To to) {
-  const A scale = static_cast<A>(site.scale());
-  const std::uint32_t threshold = site.threshold;
+/// What dropout does to the elements of a row, computed in A; and what no dropout does.
+template <class A>
+struct Mask {
+  const Draw* draws;
+  std::uint32_t threshold;
+  A scale;
+
+  Vector<A> operator()(Lanes<A> at, Vector<A> value) const {
+    const auto drawn = widen_halves<A>(draws + at.begin);
+    return drawn < threshold ? Vector<A>{} : value * scale;
+  }
+  A operator()(Single<A> at, A value) const {
+    return draws[at.begin] < threshold ? A(0) : value * scale;
+  }
+};
+struct NoMask {
+  template <class At, class Value>
+  Value operator()(At, Value value) const {
+    return value;
+  }
+};
+
+/// body(begin, count, mask) for the chunks of a row, the mask's first element that of channel
+/// `begin`.
+template <class A, class Body>
+inline void for_masks(Dropout site, const StepState* state, MaskPlace place, Index columns,
+                      Body body) {
+  if (!site.is_active()) return body(Index{0}, columns, NoMask{});
   RowMask mask(site, state, place, columns);
   for (Index begin = 0; begin < columns; begin += RowMask::chunk) {
     const Draw* draws = mask.draw(begin);
-    const Index count = mask.count(begin);
-    const From s = from + begin;
-    const To o = to + begin;
-#pragma omp simd
-    for (Index j = 0; j < count; ++j) o[j] = draws[j] < threshold ? A(0) : s[j] * scale;
+    body(begin, mask.count(begin), Mask<A>{draws, site.threshold, static_cast<A>(site.scale())});
   }
 }
 

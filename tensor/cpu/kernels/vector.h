@@ -19,17 +19,27 @@ constexpr int vector_bytes = 16;
 constexpr int vector_registers = 16;
 #endif
 
+/// `type`: a register of T; `unaligned`: the same in memory; `lanes` and `words`: its lanes as
+/// signed and unsigned integers; `halves`: as many 16-bit numbers in memory.
 template <class T>
 struct VectorOf;
 template <>
 struct VectorOf<float> {
   typedef float type __attribute__((vector_size(vector_bytes), may_alias));
+  typedef float unaligned __attribute__((vector_size(vector_bytes), may_alias, aligned(4)));
   typedef std::int32_t lanes __attribute__((vector_size(vector_bytes)));
+  typedef std::uint32_t words __attribute__((vector_size(vector_bytes)));
+  typedef std::uint16_t halves
+      __attribute__((vector_size(vector_bytes / 2), may_alias, aligned(2)));
 };
 template <>
 struct VectorOf<double> {
   typedef double type __attribute__((vector_size(vector_bytes), may_alias));
+  typedef double unaligned __attribute__((vector_size(vector_bytes), may_alias, aligned(8)));
   typedef std::int64_t lanes __attribute__((vector_size(vector_bytes)));
+  typedef std::uint64_t words __attribute__((vector_size(vector_bytes)));
+  typedef std::uint16_t halves
+      __attribute__((vector_size(vector_bytes / 4), may_alias, aligned(2)));
 };
 template <class T>
 using Vector = typename VectorOf<T>::type;
