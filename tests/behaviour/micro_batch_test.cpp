@@ -7,31 +7,13 @@
 namespace basis::behaviour {
 namespace {
 
-struct Outcome {
-  double loss = 0;
-  double norm = 0;
-  std::map<std::string, std::vector<double>> gradients;
-};
-
-/// One step without a learning rate or clipping, which leaves the plain gradients.
-Outcome step_with(const AdapterMethod& method, std::int64_t micro_batch, double dropout,
-                  bool recomputes_layers = false) {
-  Machine machine;
-  const auto model = tiny_model(machine, {dropout, DType::F64, "mean"});
-  attach(*machine.backend, machine.memory, *model, method);
+StepOutcome step_with(const AdapterMethod& method, std::int64_t micro_batch, double dropout,
+                      bool recomputes_layers = false) {
   TinyTrainingOptions options;
   options.dtype = DType::F64;
   options.micro_batch = micro_batch;
   options.recomputes_layers = recomputes_layers;
-  options.learning_rate = 0;
-  options.clip_norm = 0;
-  TinyTraining training(machine, *model, options);
-  const StepReport report = training.trainer().train_step(2);
-  Outcome outcome{report.loss, report.gradient_norm, {}};
-  for (const auto& [name, gradient] : gradients_of(machine, *model)) {
-    outcome.gradients[name] = to_host<double>(*machine.backend, gradient);
-  }
-  return outcome;
+  return outcome_of_step(method, {dropout, DType::F64, "mean"}, options);
 }
 
 class MicroBatches : public testing::TestWithParam<NamedMethod> {};
@@ -39,13 +21,13 @@ class MicroBatches : public testing::TestWithParam<NamedMethod> {};
 TEST_P(MicroBatches, GiveTheLargeBatchsLossAndGradients) {
   AdapterMethod method = GetParam().method;
   if (method.apply == AdapterMethod::Apply::SidePath) method.dropout = 0.1;
-  const Outcome whole = step_with(method, 0, 0.1);
+  const StepOutcome whole = step_with(method, 0, 0.1);
   ASSERT_FALSE(whole.gradients.empty());
   EXPECT_NE(whole.loss, step_with(method, 0, 0).loss) << "dropout is off";
   // Sums of some 10^4 terms in another order: 10^4 roundings of 1e-16, relative to the norm.
   const double tolerance = 1e-12;
   for (const std::int64_t micro_batch : {1, 3, 7}) {
-    const Outcome cut = step_with(method, micro_batch, 0.1);
+    const StepOutcome cut = step_with(method, micro_batch, 0.1);
     EXPECT_NEAR(cut.loss, whole.loss, tolerance * whole.loss) << micro_batch;
     EXPECT_NEAR(cut.norm, whole.norm, tolerance * whole.norm) << micro_batch;
     for (const auto& [name, gradient] : whole.gradients) {
@@ -63,8 +45,8 @@ TEST_P(MicroBatches, GiveTheLargeBatchsLossAndGradients) {
 // A layer that runs again in backward draws the same masks: the same bits, pieces or not.
 TEST_P(MicroBatches, HaveTheSameGradientsWhenLayersAreRecomputed) {
   for (const std::int64_t micro_batch : {0, 3}) {
-    const Outcome kept = step_with(GetParam().method, micro_batch, 0.1);
-    const Outcome recomputed = step_with(GetParam().method, micro_batch, 0.1, true);
+    const StepOutcome kept = step_with(GetParam().method, micro_batch, 0.1);
+    const StepOutcome recomputed = step_with(GetParam().method, micro_batch, 0.1, true);
     EXPECT_EQ(recomputed.loss, kept.loss);
     EXPECT_EQ(recomputed.norm, kept.norm);
     EXPECT_EQ(recomputed.gradients, kept.gradients);

@@ -16,6 +16,12 @@ constexpr std::size_t arena_bytes = std::size_t{1} << 30;  // of address space
 constexpr std::int64_t classes = 3;
 constexpr std::int64_t longest = 40;
 
+std::vector<double> numbers_of(Backend& backend, const Tensor& tensor) {
+  if (tensor.dtype() == DType::F64) return to_host<double>(backend, tensor);
+  const std::vector<float> numbers = to_host<float>(backend, tensor);
+  return {numbers.begin(), numbers.end()};
+}
+
 BertInputs inputs_of(const Batch& batch) {
   return {batch.layout, batch.ids, batch.positions, batch.types, 0, 0, batch.segments};
 }
@@ -162,6 +168,22 @@ std::map<std::string, Tensor> gradients_of(Machine& machine, const SequenceClass
         gradient.rows != nullptr ? gradient.rows->to_dense(machine.memory) : gradient.tensor;
   }
   return gradients;
+}
+
+StepOutcome outcome_of_step(const AdapterMethod& method, const TinyModelOptions& model_options,
+                            TinyTrainingOptions options) {
+  Machine machine;
+  const auto model = tiny_model(machine, model_options);
+  attach(*machine.backend, machine.memory, *model, method);
+  options.learning_rate = 0;
+  options.clip_norm = 0;
+  TinyTraining training(machine, *model, options);
+  const StepReport report = training.trainer().train_step(2);
+  StepOutcome outcome{report.loss, report.gradient_norm, {}};
+  for (const auto& [name, gradient] : gradients_of(machine, *model)) {
+    outcome.gradients[name] = numbers_of(*machine.backend, gradient);
+  }
+  return outcome;
 }
 
 std::map<std::string, std::string> values_of(const SequenceClassifier& model) {

@@ -94,6 +94,18 @@ class TinyTraining {
 /// The gradients of the parameters that train, by name; a table's rows as the dense table.
 std::map<std::string, Tensor> gradients_of(Machine&, const SequenceClassifier& model);
 
+/// What one step gives.
+struct StepOutcome {
+  double loss = 0;
+  double norm = 0;
+  std::map<std::string, std::vector<double>> gradients;
+};
+
+/// Step 2 of a fresh model that trains by `method`, at rest: no learning rate and no clipping,
+/// which leaves the plain gradients.
+StepOutcome outcome_of_step(const AdapterMethod& method, const TinyModelOptions&,
+                            TinyTrainingOptions);
+
 /// Every parameter's bytes by name.
 std::map<std::string, std::string> values_of(const SequenceClassifier& model);
 

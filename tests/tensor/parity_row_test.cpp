@@ -370,18 +370,30 @@ TEST_P(ParityOfRows, SquaredNormIsNotFiniteWhereAnElementIsNot) {
   }
 }
 
-TEST_P(ParityOfRows, Optimisers) {
+/// A step in the middle of a run, whose parameters are in group 2.
+StepState optimiser_state() {
   StepState state;
   state.learning_rate[2] = 3e-3;
   state.bias_correction1 = 1 - 0.9;
   state.bias_correction2 = 1 - 0.999;
   state.clip_factor = 0.7;
+  return state;
+}
+
+Matrix squared(Matrix x) {
+  for (std::int64_t i = 0; i < x.view().rows; ++i) {
+    for (std::int64_t j = 0; j < x.view().columns; ++j) x.set(i, j, x.at(i, j) * x.at(i, j));
+  }
+  return x;
+}
+
+TEST_P(ParityOfRows, Optimisers) {
+  StepState state = optimiser_state();
   for (std::uint64_t step : {0, 4}) {
     state.step = step;
     for (std::int64_t n : {1, 7, 33, 384, 70001}) {
       const Matrix gradient = random_wide(1, n);
-      Matrix squares = random_wide(1, n);
-      for (std::int64_t i = 0; i < n; ++i) squares.set(0, i, squares.at(0, i) * squares.at(0, i));
+      const Matrix squares = squared(random_wide(1, n));
       const Matrix value = random_wide(1, n), moment = random_wide(1, n);
       auto range = [&](std::vector<Output>& out) {
         return OptimizerRange{out[0].matrix.view(),
@@ -412,20 +424,12 @@ TEST_P(ParityOfRows, Optimisers) {
 }
 
 TEST_P(ParityOfRows, OptimisersOfRows) {
-  StepState state;
-  state.learning_rate[2] = 3e-3;
-  state.bias_correction1 = 1 - 0.9;
-  state.bias_correction2 = 1 - 0.999;
-  state.clip_factor = 0.7;
+  StepState state = optimiser_state();
   state.step = 4;
   const Integers rows{{7, 0, 3, 9, 2}}, sources{{1, -1, 0, -1, 2}};
   for (std::int64_t columns : {1, 7, 33, 384, 9001}) {
     const Matrix gradient = random_wide(3, columns, 1);
-    Matrix squares = random_wide(5, columns);
-    for (std::int64_t i = 0; i < 5; ++i) {
-      for (std::int64_t j = 0; j < columns; ++j)
-        squares.set(i, j, squares.at(i, j) * squares.at(i, j));
-    }
+    const Matrix squares = squared(random_wide(5, columns));
     Matrix owed(DType::F64, 1, 1);
     owed.set(0, 0, 0.75);
     const std::vector<Output> before = {
