@@ -133,10 +133,8 @@ void CountingBackend::matmul(double alpha, ConstMatrixView a, bool transpose_a, 
 PreparedWeight CountingBackend::prepare_weight(ConstMatrixView source, DType compute) {
   PreparedWeight weight = inner_.prepare_weight(source, compute);
   if (weight.is_plain()) return weight;
-  const bool has_two =
-      weight.forward != nullptr && weight.backward != nullptr && weight.forward != weight.backward;
   read(source);
-  count_.bytes += (has_two ? 2 : 1) * elements(source) * static_cast<double>(size_of(compute));
+  count_.bytes += elements(source) * static_cast<double>(size_of(compute));
   return weight;
 }
 

@@ -17,16 +17,15 @@ enum class Activation : std::uint8_t { GeluErf, GeluTanh, Relu, Tanh };
 /// "gelu", "gelu_new", "relu", "tanh": Hugging Face's names.
 const char* name_of(Activation activation);
 
-/// A weight (out, in) as a backend wants it in a product. f32 and f64: the weight itself. bf16: a
-/// fixed layout for the forward product and, where it pays, one for the input gradient, never
-/// chosen by T. Opaque to everyone but the backend that made it.
+/// A weight (out, in) as a backend wants it in products forward and backward. f32 and f64: the
+/// weight itself. bf16: a copy in a layout never chosen by T. Opaque to everyone but the backend
+/// that made it.
 struct PreparedWeight {
-  ConstMatrixView source;         // must outlive this
-  std::shared_ptr<void> forward;  // the backend's own copies, if it makes any
-  std::shared_ptr<void> backward;
+  ConstMatrixView source;      // must outlive this
+  std::shared_ptr<void> copy;  // the backend's own, if it makes one
 
   /// Whether `source` alone serves products, so that neighbours in memory may be one weight.
-  bool is_plain() const { return forward == nullptr && backward == nullptr; }
+  bool is_plain() const { return copy == nullptr; }
 };
 
 struct AttentionShape {

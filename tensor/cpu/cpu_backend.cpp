@@ -105,11 +105,11 @@ class CpuBackend final : public Backend {
   /// with it are within 6 % of those with its own layouts, forward and backward alike (measured on
   /// Zen 5), and one copy serves both.
   PreparedWeight prepare_weight(ConstMatrixView source, DType compute) override {
-    if (compute != DType::BF16) return {source, nullptr, nullptr};
+    if (compute != DType::BF16) return {source, nullptr};
     Block copy = prepared_memory_.allocate(static_cast<std::size_t>(source.element_count()) *
                                            size_of(DType::BF16));
     f32_.convert->convert(threads_, source, prepared_view(source, copy.get()));
-    return {source, std::move(copy), nullptr};
+    return {source, std::move(copy)};
   }
   void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
               MatrixView out) override {
@@ -292,7 +292,7 @@ class CpuBackend final : public Backend {
   }
   /// What a product with the weight reads.
   static ConstMatrixView factor(const PreparedWeight& weight) {
-    return weight.is_plain() ? weight.source : prepared_view(weight.source, weight.forward.get());
+    return weight.is_plain() ? weight.source : prepared_view(weight.source, weight.copy.get());
   }
   cpu::Library library_for_large(DType dtype) const {
     constexpr std::int64_t work = 1 << 30;

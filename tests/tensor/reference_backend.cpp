@@ -186,7 +186,7 @@ class ReferenceBackend final : public Backend {
     });
   }
   PreparedWeight prepare_weight(ConstMatrixView source, DType) override {
-    return {source, nullptr, nullptr};
+    return {source, nullptr};
   }
   void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
               MatrixView out) override {
