@@ -31,27 +31,39 @@ struct Softmax {
   T largest, sum;
 };
 
+// The scores of keys beyond `length`, all in the last register, become -infinity.
+template <class T>
+inline void mask_beyond(T* score, Index length, Index padded_length) {
+  constexpr Index W = lanes_of<T>;
+  const Lanes<T> last{padded_length - W, 0};
+  const Index rest = length - last.begin;
+  typename VectorOf<T>::lanes is_key{};
+  for (Index i = 0; i < W; ++i) is_key[i] = i < rest ? -1 : 0;
+  store(score, last, is_key ? load(score, last) : Vector<T>{} - __builtin_inff());
+}
+
 // score = e^(score - largest) over the keys, 0 beyond them, dropped where the draw says so; the sum
 // is of all before dropping.
 template <class T>
 inline Softmax<T> softmax_row(T* score, Index length, Index padded_length, const Draw* draws,
                               std::uint32_t threshold) {
-  for (Index j = length; j < padded_length; ++j) score[j] = -__builtin_inff();
-  T largest = score[0];
-#pragma omp simd reduction(max : largest)
-  for (Index j = 0; j < padded_length; ++j) largest = score[j] > largest ? score[j] : largest;
-  T sum = T(0);
-#pragma omp simd reduction(+ : sum)
-  for (Index j = 0; j < padded_length; ++j) {
-    const T e = exponential(score[j] - largest);
-    score[j] = e;
-    sum += e;
+  constexpr Index W = lanes_of<T>;
+  mask_beyond(score, length, padded_length);
+  Vector<T> most = load(score, Lanes<T>{0, 0});
+  for (Index j = W; j < padded_length; j += W) {
+    const Vector<T> more = load(score, Lanes<T>{j, 0});
+    most = more > most ? more : most;
   }
+  const T largest = largest_of_lanes<T>(most);
+#pragma omp simd
+  for (Index j = 0; j < padded_length; ++j) score[j] = exponential(score[j] - largest);
+  RowSum<T> sum;
+  for_lanes<T>(padded_length, [&](auto at) { sum.add(at, load(score, at)); });
   if (threshold != 0) {
 #pragma omp simd
     for (Index j = 0; j < length; ++j) score[j] = draws[j] < threshold ? T(0) : score[j];
   }
-  return {largest, sum};
+  return {largest, sum.total()};
 }
 
 template <class S>
@@ -161,10 +173,9 @@ inline void softmax_gradient_row(T* score, T* dscore, Index length, T log_sum_ex
 
 template <class T, class Row>
 inline T dot(const T* a, Row b, Index count) {
-  T sum = T(0);
-#pragma omp simd reduction(+ : sum)
-  for (Index i = 0; i < count; ++i) sum += a[i] * b[i];
-  return sum;
+  RowSum<T> sum;
+  for_lanes<T>(count, [&](auto at) { sum.add(at, load(a, at) * load(b, at)); });
+  return sum.total();
 }
 
 template <class S>

@@ -188,6 +188,18 @@ inline A sum_of_lanes(Vector<A> value) {
   }
 }
 
+template <class A, Index half = lanes_of<A> / 2>
+inline A largest_of_lanes(Vector<A> value) {
+  if constexpr (half == 0) {
+    return value[0];
+  } else {
+    typename VectorOf<A>::lanes other{};
+    for (Index i = 0; i < lanes_of<A>; ++i) other[i] = i ^ half;
+    const Vector<A> moved = __builtin_shuffle(value, other);
+    return largest_of_lanes<A, half / 2>(value > moved ? value : moved);
+  }
+}
+
 /// A sum over a row, added to in for_lanes<A, chains>.
 template <class A, int chains = most_chains>
 struct RowSum {
