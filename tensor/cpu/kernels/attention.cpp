@@ -49,12 +49,10 @@ inline Softmax<T> softmax_row(T* score, Index length, Index padded_length, const
                               std::uint32_t threshold) {
   constexpr Index W = lanes_of<T>;
   mask_beyond(score, length, padded_length);
+  auto larger = [](auto a, auto b) { return a > b ? a : b; };
   Vector<T> most = load(score, Lanes<T>{0, 0});
-  for (Index j = W; j < padded_length; j += W) {
-    const Vector<T> more = load(score, Lanes<T>{j, 0});
-    most = more > most ? more : most;
-  }
-  const T largest = largest_of_lanes<T>(most);
+  for (Index j = W; j < padded_length; j += W) most = larger(load(score, Lanes<T>{j, 0}), most);
+  const T largest = combine_lanes<T>(most, larger);
 #pragma omp simd
   for (Index j = 0; j < padded_length; ++j) score[j] = exponential(score[j] - largest);
   RowSum<T> sum;

@@ -176,27 +176,15 @@ inline void store(Destination<T> to, Single<accumulate_t<T>> at, accumulate_t<T>
 
 // ---- Sums ---------------------------------------------------------------------------------------
 
-template <class A, Index half = lanes_of<A> / 2>
-inline A sum_of_lanes(Vector<A> value) {
+/// All lanes combined in log2 steps; `combine` takes two registers.
+template <class A, Index half = lanes_of<A> / 2, class Combine>
+inline A combine_lanes(Vector<A> value, Combine combine) {
   if constexpr (half == 0) {
     return value[0];
   } else {
     typename VectorOf<A>::lanes other{};
     for (Index i = 0; i < lanes_of<A>; ++i) other[i] = i ^ half;
-    value += __builtin_shuffle(value, other);
-    return sum_of_lanes<A, half / 2>(value);
-  }
-}
-
-template <class A, Index half = lanes_of<A> / 2>
-inline A largest_of_lanes(Vector<A> value) {
-  if constexpr (half == 0) {
-    return value[0];
-  } else {
-    typename VectorOf<A>::lanes other{};
-    for (Index i = 0; i < lanes_of<A>; ++i) other[i] = i ^ half;
-    const Vector<A> moved = __builtin_shuffle(value, other);
-    return largest_of_lanes<A, half / 2>(value > moved ? value : moved);
+    return combine_lanes<A, half / 2>(combine(value, __builtin_shuffle(value, other)), combine);
   }
 }
 
@@ -212,7 +200,7 @@ struct RowSum {
     Vector<A> sum = lanes[0];
 #pragma GCC unroll 4
     for (int chain = 1; chain < chains; ++chain) sum += lanes[chain];
-    return sum_of_lanes<A>(sum) + rest;
+    return combine_lanes<A>(sum, [](auto a, auto b) { return a + b; }) + rest;
   }
 };
 

@@ -70,8 +70,8 @@ struct Normaliser {
 };
 
 template <class T>
-inline bool rows_go_past_cache(MatrixView out, MatrixView normalised) {
-  return goes_past_cache<T>(out) && (normalised.is_absent() || goes_past_cache<T>(normalised));
+inline bool rows_go_past_cache(MatrixView out, MatrixView second) {
+  return goes_past_cache<T>(out) && (second.is_absent() || goes_past_cache<T>(second));
 }
 
 template <class T>
@@ -204,8 +204,8 @@ void residual_layer_norm_gradient(int threads, ConstMatrixView dout, ConstMatrix
   A* shift_sums = scale_sums + parts * stride;
   const bool wants_sums = !dgamma.is_absent() || !dbeta.is_absent();
   if (dx.data == dsum.data) dx = {};
-  const bool is_past_cache = dsum.data != dout.data && dx.data != dout.data &&
-                             goes_past_cache<T>(dsum) && (dx.is_absent() || goes_past_cache<T>(dx));
+  const bool is_past_cache =
+      dsum.data != dout.data && dx.data != dout.data && rows_go_past_cache<T>(dsum, dx);
   for_parts(threads, dout.rows, 4 * columns, [&](Index part, Index first, Index last) {
     A* scale_sum = wants_sums ? scale_sums + part * stride : nullptr;
     A* shift_sum = wants_sums ? shift_sums + part * stride : nullptr;
