@@ -7,6 +7,7 @@
 #include "data/synthetic.h"
 #include "experiments/training_settings.h"
 #include "tensor/cpu/cpu_backend.h"
+#include "tests/tensor/as_doubles.h"
 
 namespace basis::behaviour {
 
@@ -15,12 +16,6 @@ namespace {
 constexpr std::size_t arena_bytes = std::size_t{1} << 30;  // of address space
 constexpr std::int64_t classes = 3;
 constexpr std::int64_t longest = 40;
-
-std::vector<double> numbers_of(Backend& backend, const Tensor& tensor) {
-  if (tensor.dtype() == DType::F64) return to_host<double>(backend, tensor);
-  const std::vector<float> numbers = to_host<float>(backend, tensor);
-  return {numbers.begin(), numbers.end()};
-}
 
 BertInputs inputs_of(const Batch& batch) {
   return {batch.layout, batch.ids, batch.positions, batch.types, 0, 0, batch.segments};
@@ -181,7 +176,7 @@ StepOutcome outcome_of_step(const AdapterMethod& method, const TinyModelOptions&
   const StepReport report = training.trainer().train_step(2);
   StepOutcome outcome{report.loss, report.gradient_norm, {}};
   for (const auto& [name, gradient] : gradients_of(machine, *model)) {
-    outcome.gradients[name] = numbers_of(*machine.backend, gradient);
+    outcome.gradients[name] = as_doubles(*machine.backend, gradient);
   }
   return outcome;
 }

@@ -14,6 +14,7 @@
 #include "tensor/caching_allocator.h"
 #include "tensor/cpu/cpu_backend.h"
 #include "tensor/packed.h"
+#include "tests/tensor/as_doubles.h"
 
 namespace basis {
 namespace {
@@ -83,21 +84,16 @@ class Training {
     Context context{*machine_.backend, machine_.arena, nullptr, false, nullptr, dtype_};
     Ids all(vocabulary);
     std::iota(all.begin(), all.end(), 0);
-    return numbers(gather_rows(context, word().variable(context), integers(all)).value);
+    return as_doubles(*machine_.backend,
+                      gather_rows(context, word().variable(context), integers(all)).value);
   }
-  std::vector<double> values() { return numbers(word().value()); }
+  std::vector<double> values() { return as_doubles(*machine_.backend, word().value()); }
   const StepState& state() const { return state_; }
 
  private:
   Tensor integers(const Ids& ids) {
     return to_device<std::int32_t>(*machine_.backend, machine_.memory, ids, {std::ssize(ids)});
   }
-  std::vector<double> numbers(const Tensor& tensor) {
-    const Tensor wide = Tensor::allocate(machine_.memory, tensor.shape(), DType::F64);
-    machine_.backend->convert(tensor.view(), wide.view());
-    return to_host<double>(*machine_.backend, wide);
-  }
-
   void backward(std::int64_t number, std::size_t first, const Ids& ids, double scale) {
     Tape tape;
     Context context{*machine_.backend, machine_.arena, &tape, true, &state_, dtype_};

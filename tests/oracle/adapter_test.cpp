@@ -113,7 +113,7 @@ class Adapters : public ::testing::TestWithParam<std::tuple<AdapterCase, Adapter
       const std::string name = prefix + stored_name(*parameter);
       const std::vector<double> wanted = oracle_.numbers(name);
       const double scale = prefix == "grad." ? std::max(1e-3, largest_magnitude(wanted)) : 1;
-      expect_near(as_stored(*parameter, values_of(*machine_.backend, tensor_of(*parameter))),
+      expect_near(as_stored(*parameter, as_doubles(*machine_.backend, tensor_of(*parameter))),
                   wanted, tolerance * scale, name);
       ++compared;
     }
@@ -136,7 +136,7 @@ TEST_P(Adapters, AgreeInLogitsAndEveryGradient) {
   Context context{*machine_.backend, *machine_.arena, &tape, true, nullptr, DType::F64};
   Variable logits;
   const Variable loss = loss_of(context, *model_, batch, &logits);
-  expect_near(values_of(*machine_.backend, logits.value), oracle_.numbers("logits"), 1e-9,
+  expect_near(as_doubles(*machine_.backend, logits.value), oracle_.numbers("logits"), 1e-9,
               "logits");
   tape.backward(context, loss);
   expect_all("grad.", 1e-9, [](const Parameter& parameter) { return parameter.gradient().tensor; });
@@ -151,16 +151,16 @@ TEST_P(Adapters, AgreeAfterTenStepsInEveryParameter) {
 TEST_P(Adapters, GiveTheSameLogitsMergedAndTheOriginalWeightsBack) {
   const OracleBatch batch = oracle_.batch(machine_);
   const Parameter& weight = model_->parameters().at("encoder.layer.1.attention.self.key.weight");
-  const std::vector<double> before = values_of(*machine_.backend, weight.value());
+  const std::vector<double> before = as_doubles(*machine_.backend, weight.value());
   auto logits = [&] {
     Context context{*machine_.backend, *machine_.arena, nullptr, false, nullptr, DType::F64};
-    return values_of(*machine_.backend, model_->logits(context, batch.inputs()).value);
+    return as_doubles(*machine_.backend, model_->logits(context, batch.inputs()).value);
   };
   const std::vector<double> unmerged = logits();
   MergedAdapters merged(*machine_.backend, *machine_.memory, *model_);
   expect_near(logits(), unmerged, 1e-12, "merged logits");
   merged.unmerge();
-  EXPECT_EQ(values_of(*machine_.backend, weight.value()), before);
+  EXPECT_EQ(as_doubles(*machine_.backend, weight.value()), before);
   EXPECT_EQ(logits(), unmerged);
 }
 

@@ -28,7 +28,7 @@ void expect_gradient(Machine& machine, const Case& oracle, const Parameter& para
       is_zero
           ? largest_magnitude(oracle.numbers("grad.bert.encoder.layer.0.attention.self.query.bias"))
           : largest_magnitude(wanted);
-  expect_near(values_of(*machine.backend, parameter.gradient().tensor), wanted, tolerance * scale,
+  expect_near(as_doubles(*machine.backend, parameter.gradient().tensor), wanted, tolerance * scale,
               stored_name);
 }
 
@@ -75,8 +75,8 @@ TEST_P(Forward, AgreesWithPyTorchInLogitsLossAndEveryGradient) {
   Context context{*machine.backend, *machine.arena, &tape, true, nullptr, precision.dtype};
   Variable logits;
   const Variable loss = loss_of(context, *model, batch, &logits);
-  expect_near(values_of(*machine.backend, logits.value), oracle.numbers("logits"), precision.logits,
-              "logits");
+  expect_near(as_doubles(*machine.backend, logits.value), oracle.numbers("logits"),
+              precision.logits, "logits");
   const double mean = to_host<double>(*machine.backend, loss.value).front() /
                       static_cast<double>(batch.layout.sequences());
   EXPECT_NEAR(mean, oracle.numbers("loss").front(), precision.logits);
@@ -110,8 +110,8 @@ TEST_P(MaskedForward, AgreesWithPyTorchInLogitsLossAndEveryGradient) {
   const Variable logits = model->logits(context, batch.inputs(), batch.masked_rows);
   const auto count = static_cast<double>(batch.masked_rows.element_count());
   const Variable loss = cross_entropy(context, logits, batch.labels, 1 / count);
-  expect_near(values_of(*machine.backend, logits.value), oracle.numbers("logits"), precision.logits,
-              "logits");
+  expect_near(as_doubles(*machine.backend, logits.value), oracle.numbers("logits"),
+              precision.logits, "logits");
   EXPECT_NEAR(to_host<double>(*machine.backend, loss.value).front() / count,
               oracle.numbers("loss").front(), precision.logits);
   tape.backward(context, loss);

@@ -142,12 +142,6 @@ Variable loss_of(Context& context, const SequenceClassifier& model, const Oracle
                                   : squared_error(context, output, batch.targets, 1 / divisor);
 }
 
-std::vector<double> values_of(Backend& backend, const Tensor& tensor) {
-  if (tensor.dtype() == DType::F64) return to_host<double>(backend, tensor);
-  const std::vector<float> narrow = to_host<float>(backend, tensor);
-  return {narrow.begin(), narrow.end()};
-}
-
 double largest_magnitude(const std::vector<double>& values) {
   double largest = 0;
   for (const double value : values) largest = std::max(largest, std::abs(value));

@@ -13,6 +13,7 @@
 #include "tensor/caching_allocator.h"
 #include "tensor/packed.h"
 #include "tensor/safetensors.h"
+#include "tests/tensor/as_doubles.h"
 
 namespace basis::oracle {
 
@@ -71,9 +72,6 @@ class Case {
 /// The loss of the case's kind, summed; gradients scaled to the mean.
 Variable loss_of(Context& context, const SequenceClassifier& model, const OracleBatch& batch,
                  Variable* logits = nullptr, double count = 0);
-
-/// Elements of a device tensor as f64.
-std::vector<double> values_of(Backend& backend, const Tensor& tensor);
 
 /// Expects |found - wanted| <= tolerance everywhere, and names the worst element.
 void expect_near(const std::vector<double>& found, const std::vector<double>& wanted,

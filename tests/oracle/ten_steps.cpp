@@ -58,7 +58,7 @@ Steps ten_steps(Machine& machine, const Case& oracle, SequenceClassifier& model,
   const OracleBatch first = oracle.batch(machine, "step.0.");
   Context context{*machine.backend, *machine.arena, nullptr, false, nullptr, oracle.dtype()};
   const Variable logits = model.logits(context, first.inputs());
-  result.final_logits = values_of(*machine.backend, logits.value);
+  result.final_logits = as_doubles(*machine.backend, logits.value);
   return result;
 }
 

@@ -22,7 +22,7 @@ TEST_P(TenSteps, InF64AgreeInEveryParameter) {
     for (const std::string prefix : {"after.", "after.bert."}) {
       if (!oracle.contains(prefix + parameter->name())) continue;
       // 1e-9: ten steps of Adam in f64 amplify rounding by 1 / (sqrt(v) + eps), about 1e5 here.
-      expect_near(values_of(*machine.backend, parameter->value()),
+      expect_near(as_doubles(*machine.backend, parameter->value()),
                   oracle.numbers(prefix + parameter->name()), 1e-9, parameter->name());
       ++compared;
     }

@@ -71,7 +71,7 @@ class AdapterFolder : public TemporaryFolder {
     const BertInputs inputs{layout, integers(ids, layout.rows()),
                             integers(positions, layout.rows()), integers(types, layout.rows())};
     Context context{backend(), *machine_.arena, nullptr, false, nullptr, DType::F32};
-    return oracle::values_of(backend(), model.logits(context, inputs).value);
+    return as_doubles(backend(), model.logits(context, inputs).value);
   }
 
   /// Name, values and whether it trains, for all parameters.

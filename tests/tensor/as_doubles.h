@@ -1,0 +1,16 @@
+#pragma once
+
+#include <vector>
+
+#include "tensor/packed.h"
+
+namespace basis {
+
+/// The elements of an f32 or f64 tensor, to be compared whatever the test computes in.
+inline std::vector<double> as_doubles(Backend& backend, const Tensor& tensor) {
+  if (tensor.dtype() == DType::F64) return to_host<double>(backend, tensor);
+  const std::vector<float> narrow = to_host<float>(backend, tensor);
+  return {narrow.begin(), narrow.end()};
+}
+
+}  // namespace basis
