@@ -1,5 +1,6 @@
 #pragma once
 
+#include "autograd/gradient_run.h"
 #include "autograd/tape.h"
 #include "autograd/variable.h"
 #include "tensor/backend.h"
@@ -55,13 +56,23 @@ struct Context {
   }
 };
 
+/// Memory for a gradient that has none.
+inline void open(const Context& context, Gradient& gradient, const Shape& shape, DType dtype) {
+  if (!gradient.tensor.is_empty()) return;
+  if (gradient.run != nullptr) {
+    gradient.run->allocate(context);
+  } else {
+    gradient.tensor = context.allocate(shape, dtype);
+  }
+}
+
 /// Lets `kernel(MatrixView)`, which overwrites, contribute to `gradient`: straight into it the
 /// first time, through scratch and a sum after that. Nothing happens for a null gradient.
 template <class Kernel>
 void contribute(const Context& context, Gradient* gradient, const Shape& shape, DType dtype,
                 const Kernel& kernel) {
   if (gradient == nullptr) return;
-  if (gradient->tensor.is_empty()) gradient->tensor = context.allocate(shape, dtype);
+  open(context, *gradient, shape, dtype);
   if (!gradient->is_written) {
     kernel(gradient->tensor.view());
     gradient->is_written = true;
@@ -77,7 +88,7 @@ template <class Kernel>
 void contribute_beta(const Context& context, Gradient* gradient, const Shape& shape, DType dtype,
                      const Kernel& kernel) {
   if (gradient == nullptr) return;
-  if (gradient->tensor.is_empty()) gradient->tensor = context.allocate(shape, dtype);
+  open(context, *gradient, shape, dtype);
   kernel(gradient->beta(), gradient->tensor.view());
   gradient->is_written = true;
 }
@@ -86,9 +97,10 @@ void contribute_beta(const Context& context, Gradient* gradient, const Shape& sh
 /// the gradient has none of its own, as a sum after that.
 inline void hand_over(const Context& context, Gradient* gradient, const Tensor& term) {
   if (gradient == nullptr) return;
-  if (gradient->tensor.is_empty()) {
+  if (gradient->tensor.is_empty() && gradient->run == nullptr) {
     gradient->tensor = term;
   } else {
+    open(context, *gradient, term.shape(), term.dtype());
     context.backend.add_scaled(1, term.view(), gradient->beta(), gradient->tensor.view());
   }
   gradient->is_written = true;

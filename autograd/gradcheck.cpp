@@ -57,7 +57,7 @@ class Checker {
       gradients[i].is_written = is_prefilled;
       if (has_rows(i)) {
         rows[i] = as_rows(gradients[i]);
-        gradients[i] = {{}, rows[i].get(), is_prefilled};
+        gradients[i] = {{}, nullptr, rows[i].get(), is_prefilled};
       }
       variables.push_back({inputs_[i], &gradients[i]});
     }

@@ -84,8 +84,8 @@ struct GradientPlace {
   std::int64_t count = 0;
 };
 
-/// Opens the gradients of a layer for writing.
-GradientPlace open(const Context& context, const WeightAndBias& layer, std::int64_t first) {
+/// Where the gradients of a layer are written.
+GradientPlace place_of(const Context& context, const WeightAndBias& layer, std::int64_t first) {
   GradientPlace place;
   place.first = first;
   place.count = layer.weight.shape()[0];
@@ -108,7 +108,7 @@ std::vector<GradientPlace> gradient_places(const Context& context,
   std::vector<GradientPlace> places;
   std::int64_t first = 0;
   for (const WeightAndBias& layer : layers) {
-    const GradientPlace place = open(context, layer, first);
+    const GradientPlace place = place_of(context, layer, first);
     first += place.count;
     if (place.dweight.is_absent() && place.dbias.is_absent()) continue;
     GradientPlace* last = places.empty() ? nullptr : &places.back();

@@ -8,18 +8,18 @@
 
 namespace basis {
 
+class GradientRun;
 class Remade;
 class RowGradient;
 
-/// A gradient while it is being summed. A parameter's is a slice of the flat gradient buffer; that
-/// of a value inside a step gets its memory at the first write and loses it when its node has been
-/// replayed.
+/// A gradient while it is being summed. It gets its memory at the first write; that of a value
+/// inside a step loses it when its node has been replayed, a parameter's after the update.
 struct Gradient {
   static constexpr std::int64_t leaf = -1;
 
   Tensor tensor;
-  RowGradient* rows =
-      nullptr;  // of a table that takes its gradient as rows; `tensor` is then empty
+  GradientRun* run = nullptr;   // where memory comes from together with that of neighbours
+  RowGradient* rows = nullptr;  // of a table whose gradient is rows; `tensor` stays empty
   bool is_written = false;
   std::int64_t node = leaf;  // place on the tape of the operation that made the value
 

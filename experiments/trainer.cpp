@@ -12,6 +12,22 @@
 
 namespace basis {
 
+namespace {
+
+/// The gradients of a step live as long as it, whichever way it ends.
+class StepGradients {
+ public:
+  explicit StepGradients(Optimizer& optimizer) : optimizer_(optimizer) {}
+  ~StepGradients() { optimizer_.forget_gradients(); }
+  StepGradients(const StepGradients&) = delete;
+  StepGradients& operator=(const StepGradients&) = delete;
+
+ private:
+  Optimizer& optimizer_;
+};
+
+}  // namespace
+
 Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const TrainingTask& task,
                  const TrainerOptions& options)
     : backend_(backend),
@@ -48,18 +64,24 @@ double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& p
   return loss_sum * scale;
 }
 
+double Trainer::compute_and_update(std::int64_t step, const TrainingTask::Step& plan) {
+  const StepGradients gradients(optimizer_);
+  const double loss = run_micro_batches(step, plan);
+  if (options_.before_update) options_.before_update();
+  optimizer_.step(&state_);
+  if (state_.skip_update != 0) {
+    stop(step, "the gradient of " + optimizer_.parameter_not_finite() + " is not finite");
+  }
+  return loss;
+}
+
 StepReport Trainer::train_step(std::int64_t step) {
   const auto start = std::chrono::steady_clock::now();
   const TrainingTask::Step plan = task_.begin_step(step);
   unchecked_ = plan;
   prepare_state(step);
-  optimizer_.begin_step();
-  const double loss = run_micro_batches(step, plan);
+  const double loss = compute_and_update(step, plan);
   arena_.expect_empty();
-  optimizer_.step(&state_);
-  if (state_.skip_update != 0) {
-    stop(step, "the gradient of " + optimizer_.parameter_not_finite() + " is not finite");
-  }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return {step + 1,    task_.steps,    loss, state_.learning_rate[0], state_.gradient_norm,
           plan.tokens, seconds.count()};

@@ -31,9 +31,10 @@ struct TrainerOptions {
   DType dtype = DType::F32;
   bool recomputes_layers = false;  // Context::recomputes_layers
   Schedule schedule;
-  std::vector<double> learning_rates;  // by group, before the schedule
-  std::int64_t checkpoint_every = 0;   // steps; 0: only when cancelled
-  std::filesystem::path folder;        // of checkpoints; empty: none are written
+  std::vector<double> learning_rates;   // by group, before the schedule
+  std::int64_t checkpoint_every = 0;    // steps; 0: only when cancelled
+  std::filesystem::path folder;         // of checkpoints; empty: none are written
+  std::function<void()> before_update;  // sees a step's gradients, which are gone after it
 };
 
 /// One optimiser step as it is logged.
@@ -86,6 +87,7 @@ class Trainer {
   void save(std::int64_t steps_done);
   void prepare_state(std::int64_t step);
   double run_micro_batches(std::int64_t step, const TrainingTask::Step& plan);
+  double compute_and_update(std::int64_t step, const TrainingTask::Step& plan);
   [[noreturn]] void stop_loss_not_finite(std::int64_t step, const std::string& which) const;
   [[noreturn]] void stop(std::int64_t step, const std::string& reason) const;
 

@@ -52,10 +52,6 @@ class Parameter {
 
   /// Puts another tensor of the same shape in the value's place. Throws ShapeError.
   void set_value(Tensor value);
-  /// Where the gradient is summed: a slice of the optimiser's flat buffer.
-  void set_gradient(Tensor gradient) { gradient_ = {std::move(gradient)}; }
-  /// The same for a table whose gradient is rows.
-  void set_gradient(RowGradient& rows) { gradient_ = {{}, &rows}; }
   /// Some rows stand there above their worth; `pay` puts that right for all of them. No debt and no
   /// function: all rows are what they say.
   void set_debt(const RowDebt& debt, std::function<void()> pay) {

@@ -37,8 +37,8 @@ Optimizer::Optimizer(Backend& backend, Allocator& allocator, std::vector<Paramet
   if (parameters_.empty()) throw Error("nothing to train: no parameter is marked trainable");
   make_slices(allocator, group_of);
   const DType dtype = parameters_.front()->value().dtype();
+  make_runs(dtype);
   values_ = flat(allocator, dtype);
-  gradients_ = flat(allocator, dtype);
   moment1_ = flat(allocator, dtype);
   if (options.kind == OptimizerOptions::Kind::AdamW) moment2_ = flat(allocator, dtype);
   squared_sum_ = Tensor::allocate(allocator, {1, 1}, DType::F64, backend.device());
@@ -46,15 +46,11 @@ Optimizer::Optimizer(Backend& backend, Allocator& allocator, std::vector<Paramet
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (slices_[i].table != nullptr) continue;
     Parameter& parameter = *parameters_[i];
-    auto slice = [&](const Tensor& buffer) {
-      return buffer.reshape({size_})
-          .rows(slices_[i].begin, slices_[i].begin + parameter.count())
-          .reshape(parameter.shape());
-    };
-    const Tensor value = slice(values_);
+    const Tensor value = values_.reshape({size_})
+                             .rows(slices_[i].begin, slices_[i].begin + parameter.count())
+                             .reshape(parameter.shape());
     backend.convert(parameter.value().view(), value.view());
     parameter.set_value(value);
-    parameter.set_gradient(slice(gradients_));
   }
 }
 
@@ -76,14 +72,34 @@ void Optimizer::make_slices(Allocator& allocator,
   }
 }
 
+/// A run ends where weights follow biases and norms or the other way round: so the weights of
+/// query, key and value are one, as are their biases, and none is much larger than a layer needs.
+void Optimizer::make_runs(DType dtype) {
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < slices_.size(); ++i) {
+    Slice& slice = slices_[i];
+    if (slice.table != nullptr) continue;
+    const bool is_first = i == 0 || slices_[i - 1].table != nullptr ||
+                          parameters_[i - 1]->decays() != parameters_[i]->decays();
+    if (is_first) {
+      runs_.emplace_back(dtype);
+      begin = slice.begin;
+    }
+    slice.run = runs_.size() - 1;
+    slice.run_begin = begin;
+    runs_.back().add(parameters_[i]->gradient(), parameters_[i]->shape(), slice.end - slice.begin);
+  }
+}
+
 Tensor Optimizer::flat(Allocator& allocator, DType dtype) const {
   Tensor buffer = Tensor::allocate(allocator, {1, size_}, dtype, backend_.device());
   backend_.fill(0, buffer.view());
   return buffer;
 }
 
-void Optimizer::begin_step() {
+void Optimizer::forget_gradients() {
   for (Parameter* parameter : parameters_) parameter->gradient().is_written = false;
+  for (GradientRun& run : runs_) run.forget();
 }
 
 void Optimizer::set_bias_corrections(StepState& state) const {
@@ -95,19 +111,22 @@ void Optimizer::set_bias_corrections(StepState& state) const {
 std::vector<OptimizerRange> Optimizer::written_ranges() const {
   std::vector<OptimizerRange> ranges;
   std::int64_t begin = 0;
+  std::size_t run = 0;
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     const Slice& slice = slices_[i];
     if (slice.table != nullptr || !is_written(i)) continue;
-    const bool continues = !ranges.empty() && begin + ranges.back().value.columns == slice.begin &&
-                           ranges.back().group == slice.group &&
-                           ranges.back().weight_decay == slice.weight_decay;
+    const bool continues =
+        !ranges.empty() && run == slice.run && begin + ranges.back().value.columns == slice.begin &&
+        ranges.back().group == slice.group && ranges.back().weight_decay == slice.weight_decay;
     if (!continues) {
       begin = slice.begin;
+      run = slice.run;
       ranges.push_back({{}, {}, {}, {}, slice.group, slice.weight_decay});
     }
     OptimizerRange& range = ranges.back();
     range.value = part(values_, begin, slice.end);
-    range.gradient = part(gradients_, begin, slice.end);
+    range.gradient =
+        part(runs_[slice.run].flat(), begin - slice.run_begin, slice.end - slice.run_begin);
     range.moment1 = part(moment1_, begin, slice.end);
     if (!moment2_.is_empty()) range.moment2 = part(moment2_, begin, slice.end);
   }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "autograd/gradient_run.h"
 #include "nn/parameter.h"
 #include "optim/row_table.h"
 
@@ -26,20 +28,22 @@ struct ParameterSize {
   double root_mean_square = 0;
 };
 
-/// AdamW (arXiv 1711.05101) and SGD with PyTorch's semantics, over flat memory: values, gradients
-/// and moments of all trained parameters are slices of one buffer each, in order of creation. A
+/// AdamW (arXiv 1711.05101) and SGD with PyTorch's semantics, over flat memory: values and
+/// moments of all trained parameters are slices of one buffer each, in order of creation; gradients
+/// come and go with a step, by runs of neighbours (GradientRun). A
 /// table that is read by rows stands apart (RowTable), except under SGD with momentum, where a row
 /// without gradients gets momentum from its decay.
 class Optimizer {
  public:
-  /// Moves the parameters' values into the flat buffer and gives each its slice of gradients.
+  /// Moves the parameters' values into the flat buffer and gives each its place among gradients.
   /// `group_of` names the learning rate, an index into StepState::learning_rate. The parameters
   /// must outlive the optimiser.
   Optimizer(Backend&, Allocator&, std::vector<Parameter*> parameters,
             const std::function<int(const Parameter&)>& group_of, const OptimizerOptions&);
 
-  /// Before the first micro-batch of a step: no gradient is written yet.
-  void begin_step();
+  /// A step's end, also where it breaks off: no gradient is written any more, and their memory goes
+  /// back to the arena.
+  void forget_gradients();
   /// The bias corrections of step `state.step`; learning rates are the caller's.
   void set_bias_corrections(StepState& state) const;
   /// Norm, clip factor and update. A parameter without a gradient in this step is left out of all
@@ -68,8 +72,11 @@ class Optimizer {
     int group = 0;
     double weight_decay = 0;
     std::unique_ptr<RowTable> table = nullptr;
+    std::size_t run = 0;         // of gradients
+    std::int64_t run_begin = 0;  // where that begins in the flat buffers
   };
   void make_slices(Allocator& allocator, const std::function<int(const Parameter&)>& group_of);
+  void make_runs(DType dtype);
   Tensor flat(Allocator& allocator, DType dtype) const;
   std::vector<std::pair<std::string, Tensor>> flat_state() const;
   bool is_written(std::size_t i) const { return parameters_[i]->gradient().is_written; }
@@ -82,7 +89,8 @@ class Optimizer {
   std::vector<Parameter*> parameters_;
   std::vector<Slice> slices_;
   std::int64_t size_ = 0;
-  Tensor values_, gradients_, moment1_, moment2_;
+  std::deque<GradientRun> runs_;
+  Tensor values_, moment1_, moment2_;
   Tensor squared_sum_;  // (1, 1) f64
 };
 

@@ -42,14 +42,14 @@ RowTable::RowTable(Backend& backend, Allocator& allocator, Parameter& parameter,
   }
   copy_slots();
   parameter.set_value(value_);
-  parameter.set_gradient(gradient_);
+  parameter.gradient().rows = &gradient_;
   parameter.set_debt(debt(), [this] { pay(); });
 }
 
 RowTable::~RowTable() {
   pay();
   parameter_.set_debt({}, nullptr);
-  parameter_.set_gradient(Tensor());
+  parameter_.gradient() = {};
 }
 
 void RowTable::copy_slots() {

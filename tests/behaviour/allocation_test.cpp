@@ -41,6 +41,34 @@ TEST_P(Allocation, StopsAfterTheFirstEpochInBf16) {
   expect_no_requests_after_an_epoch(GetParam().method, DType::BF16);
 }
 
+// A step never holds all activations and all gradients: gradients have no memory before backward
+// reaches their layer, when later layers have freed what they kept.
+TEST(StepMemory, IsActivationsAfterForwardAndGradientsAfterBackward) {
+  Machine machine;
+  const auto model = tiny_model(machine);
+  attach(*machine.backend, machine.memory, *model, {});
+  std::size_t gradients = 0, written = 0, kept = 0;
+  TinyTrainingOptions options;
+  options.after_forward = [&] {
+    kept = machine.arena.live_bytes();
+    for (const Parameter* parameter : model->parameters().trainable()) {
+      EXPECT_TRUE(parameter->gradient().tensor.is_empty()) << parameter->name();
+    }
+  };
+  options.before_update = [&] {
+    gradients = machine.arena.live_bytes();
+    for (const Parameter* parameter : model->parameters().trainable()) {
+      const Tensor& gradient = parameter->gradient().tensor;
+      if (!gradient.is_empty()) written += (gradient.bytes() + 63) / 64 * 64;
+    }
+  };
+  TinyTraining training(machine, *model, options);
+  training.trainer().train_step(0);
+  EXPECT_GT(kept, 0u);
+  EXPECT_GT(written, 0u);
+  EXPECT_EQ(gradients, written);
+}
+
 INSTANTIATE_TEST_SUITE_P(Methods, Allocation, testing::ValuesIn(all_methods()), name_of_method);
 
 }  // namespace

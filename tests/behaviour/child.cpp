@@ -83,7 +83,8 @@ bool Child::wait_at_most(double seconds) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+    // Up, not down: a wait of one millisecond has less than one left here, and must look once.
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
     if (left.count() <= 0) return false;
     pollfd one{pipe_, POLLIN, 0};
     if (poll(&one, 1, static_cast<int>(left.count())) > 0 && !read_some()) return true;

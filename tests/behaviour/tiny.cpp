@@ -132,6 +132,7 @@ TinyTraining::TinyTraining(Machine& machine, SequenceClassifier& model,
   trainer.learning_rates = {options.learning_rate, options.learning_rate};
   trainer.checkpoint_every = options.checkpoint_every;
   trainer.folder = options.folder;
+  trainer.before_update = options.before_update;
   trainer_ =
       std::make_unique<Trainer>(*machine.backend, machine.arena, *optimizer_, task_, trainer);
 }
@@ -151,19 +152,28 @@ TrainingTask::Step TinyTraining::begin_step(std::int64_t step) {
 
 Variable TinyTraining::loss(Context& context, std::int64_t micro_batch, double scale) {
   const Batch& batch = batches_[static_cast<std::size_t>(micro_batch)];
-  return cross_entropy(context, model_.logits(context, inputs_of(batch)), batch.labels,
-                       scale * gradient_scale);
+  const Variable loss = cross_entropy(context, model_.logits(context, inputs_of(batch)),
+                                      batch.labels, scale * gradient_scale);
+  if (options_.after_forward) options_.after_forward();
+  return loss;
 }
 
-std::map<std::string, Tensor> gradients_of(Machine& machine, const SequenceClassifier& model) {
-  std::map<std::string, Tensor> gradients;
+namespace {
+
+/// The gradients of the parameters that train, by name; a table's rows as the dense table.
+std::map<std::string, std::vector<double>> gradients_of(Machine& machine,
+                                                        const SequenceClassifier& model) {
+  std::map<std::string, std::vector<double>> gradients;
   for (const Parameter* parameter : model.parameters().trainable()) {
     const Gradient& gradient = parameter->gradient();
-    gradients[parameter->name()] =
-        gradient.rows != nullptr ? gradient.rows->to_dense(machine.memory) : gradient.tensor;
+    gradients[parameter->name()] = as_doubles(
+        *machine.backend,
+        gradient.rows != nullptr ? gradient.rows->to_dense(machine.memory) : gradient.tensor);
   }
   return gradients;
 }
+
+}  // namespace
 
 StepOutcome outcome_of_step(const AdapterMethod& method, const TinyModelOptions& model_options,
                             TinyTrainingOptions options) {
@@ -172,12 +182,12 @@ StepOutcome outcome_of_step(const AdapterMethod& method, const TinyModelOptions&
   attach(*machine.backend, machine.memory, *model, method);
   options.learning_rate = 0;
   options.clip_norm = 0;
+  StepOutcome outcome;
+  options.before_update = [&] { outcome.gradients = gradients_of(machine, *model); };
   TinyTraining training(machine, *model, options);
   const StepReport report = training.trainer().train_step(2);
-  StepOutcome outcome{report.loss, report.gradient_norm, {}};
-  for (const auto& [name, gradient] : gradients_of(machine, *model)) {
-    outcome.gradients[name] = as_doubles(*machine.backend, gradient);
-  }
+  outcome.loss = report.loss;
+  outcome.norm = report.gradient_norm;
   return outcome;
 }
 

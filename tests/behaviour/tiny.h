@@ -61,6 +61,8 @@ struct TinyTrainingOptions {
   double clip_norm = 1;
   std::int64_t checkpoint_every = 0;
   std::filesystem::path folder;
+  std::function<void()> after_forward = nullptr;
+  std::function<void()> before_update = nullptr;
 };
 
 /// Batches, optimiser and trainer around a model, as a finetune stage has them. The same epoch
@@ -90,9 +92,6 @@ class TinyTraining {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Trainer> trainer_;
 };
-
-/// The gradients of the parameters that train, by name; a table's rows as the dense table.
-std::map<std::string, Tensor> gradients_of(Machine&, const SequenceClassifier& model);
 
 /// What one step gives.
 struct StepOutcome {

@@ -128,9 +128,6 @@ class Adapters : public ::testing::TestWithParam<std::tuple<AdapterCase, Adapter
 };
 
 TEST_P(Adapters, AgreeInLogitsAndEveryGradient) {
-  for (Parameter* parameter : model_->parameters().trainable()) {
-    parameter->set_gradient(Tensor::allocate(*machine_.memory, parameter->shape(), DType::F64));
-  }
   const OracleBatch batch = oracle_.batch(machine_);
   Tape tape;
   Context context{*machine_.backend, *machine_.arena, &tape, true, nullptr, DType::F64};

@@ -40,14 +40,6 @@ std::string stored_gradient(const Case& oracle, const Parameter& parameter) {
 }
 
 template <class Model>
-void give_gradients(Machine& machine, Model& model) {
-  for (Parameter* parameter : model.parameters().trainable()) {
-    parameter->set_gradient(
-        Tensor::allocate(*machine.memory, parameter->shape(), parameter->value().dtype()));
-  }
-}
-
-template <class Model>
 void expect_gradients(Machine& machine, const Case& oracle, Model& model, double tolerance) {
   std::size_t compared = 0;
   for (Parameter* parameter : model.parameters().trainable()) {
@@ -69,7 +61,6 @@ TEST_P(Forward, AgreesWithPyTorchInLogitsLossAndEveryGradient) {
   const Case oracle(std::string("forward/") + name, precision.dtype);
   Machine machine;
   const auto model = oracle.classifier(machine);
-  give_gradients(machine, *model);
   const OracleBatch batch = oracle.batch(machine);
   Tape tape;
   Context context{*machine.backend, *machine.arena, &tape, true, nullptr, precision.dtype};
@@ -103,7 +94,6 @@ TEST_P(MaskedForward, AgreesWithPyTorchInLogitsLossAndEveryGradient) {
   const Case oracle(std::string("forward/") + name, precision.dtype);
   Machine machine;
   const auto model = oracle.language_model(machine);
-  give_gradients(machine, *model);
   const OracleBatch batch = oracle.batch(machine);
   Tape tape;
   Context context{*machine.backend, *machine.arena, &tape, true, nullptr, precision.dtype};

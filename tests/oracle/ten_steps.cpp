@@ -43,7 +43,6 @@ Steps ten_steps(Machine& machine, const Case& oracle, SequenceClassifier& model,
     state.learning_rate[1] =
         settings.at("head_learning_rate").get<double>() * schedule.factor(step);
     optimizer.set_bias_corrections(state);
-    optimizer.begin_step();
     Tape tape;
     Context context{*machine.backend, *machine.arena, &tape, true, &state, oracle.dtype()};
     const Variable loss = loss_of(context, model, batch);
@@ -51,6 +50,7 @@ Steps ten_steps(Machine& machine, const Case& oracle, SequenceClassifier& model,
                             static_cast<double>(batch.layout.sequences()));
     tape.backward(context, loss);
     optimizer.step(&state);
+    optimizer.forget_gradients();
     result.norms.push_back(state.gradient_norm);
     EXPECT_NEAR(state.learning_rate[0],
                 oracle.numbers("learning_rates")[static_cast<std::size_t>(step)], 1e-15);
