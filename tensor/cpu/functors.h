@@ -14,16 +14,14 @@ namespace basis {
 // the largest over all f32 (tests/tensor/cpu_functors_test.cpp). f64, for checks: the C library's.
 // Polynomials are minimax fits (Lawson's weights) of the functions named beside them.
 
-/// e^x, within 1 ulp; overflows to infinity, underflows through denormals to 0.
-BASIS_FUNCTOR float exponential(float x) {
-  // Comparisons let NaN through. Beyond these bounds the result is infinity and 0.
-  x = x > 89.0f ? 89.0f : x;
-  x = x < -104.0f ? -104.0f : x;
+/// e^x = mantissa 2^n, with n in the low bits of `shifted`.
+struct ExponentialParts {
+  float mantissa, shifted;
+};
+BASIS_FUNCTOR ExponentialParts exponential_parts(float x) {
   // x = n ln 2 + r, |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to an integer in the low bits.
   const float magic = 12582912.0f;
   const float shifted = x * 1.44269504f + magic;
-  const std::int32_t n =
-      __builtin_bit_cast(std::int32_t, shifted) - __builtin_bit_cast(std::int32_t, magic);
   const float rounded = shifted - magic;
   // ln 2 in two parts, the first with zeros at its end: its product with n is exact.
   float r = x - rounded * 0.693359375f;
@@ -35,14 +33,35 @@ BASIS_FUNCTOR float exponential(float x) {
   p = p * r + 0.166665152f;
   p = p * r + 0.49999994f;
   p = p * (r * r) + r;
-  p = p + 1.0f;
+  return {p + 1.0f, shifted};
+}
+
+/// e^x, within 1 ulp; overflows to infinity, underflows through denormals to 0.
+BASIS_FUNCTOR float exponential(float x) {
+  // Comparisons let NaN through. Beyond these bounds the result is infinity and 0.
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -104.0f ? -104.0f : x;
+  const ExponentialParts parts = exponential_parts(x);
   // 2^n in two factors: n goes from -150 to 128.
+  const std::int32_t n = __builtin_bit_cast(std::int32_t, parts.shifted) - 0x4B400000;
   const std::int32_t half = n >> 1;
   const float scale1 = __builtin_bit_cast(float, (half + 127) << 23);
   const float scale2 = __builtin_bit_cast(float, (n - half + 127) << 23);
-  return p * scale1 * scale2;
+  return parts.mantissa * scale1 * scale2;
 }
 BASIS_FUNCTOR double exponential(double x) {
+  return __builtin_exp(x);
+}
+
+/// e^x for x < 88, within 1 ulp, and 0 where that is below the least normal number.
+BASIS_FUNCTOR float exponential_without_overflow(float x) {
+  x = x < -87.33654f ? -88.0f : x;  // there n = -127, which makes the factor 0
+  const ExponentialParts parts = exponential_parts(x);
+  // n + 127 to the place of the exponent; what stands above n falls off.
+  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, parts.shifted);
+  return parts.mantissa * __builtin_bit_cast(float, (bits << 23) + (127u << 23));
+}
+BASIS_FUNCTOR double exponential_without_overflow(double x) {
   return __builtin_exp(x);
 }
 
@@ -74,7 +93,7 @@ BASIS_FUNCTOR float error_function(float x) {
   p = p * s + -0.376125723f;
   p = p * s + 0.128379166f;
   const float near = p * x + x;
-  const float tail = exponential(-s) * scaled_complement(1.0f / (1.0f + 0.3275911f * t));
+  const float tail = exponential_without_overflow(-s) * scaled_complement(1.0f / (1.0f + 0.3275911f * t));
   const float far = __builtin_copysignf(1.0f - tail, x);
   return t < 0.85f ? near : far;
 }
@@ -121,7 +140,7 @@ struct Normal {
 };
 BASIS_FUNCTOR Normal<float> normal_at(float x) {
   const float t = __builtin_fabsf(x);
-  const float e = exponential(-0.5f * x * x);
+  const float e = exponential_without_overflow(-0.5f * x * x);
   const float u = 1.0f / (1.0f + 0.231641888f * t);  // 0.3275911 / sqrt(2)
   const float tail = 0.5f * e * scaled_complement(u);
   return {x < 0.0f ? tail : 1.0f - tail, 0.398942280f * e};

@@ -10,8 +10,9 @@ namespace {
 template <class Function>
 class Functors : public testing::Test {};
 
-using Functions = testing::Types<ExponentialError, ErrorFunctionError, HyperbolicTangentError,
-                                 NormalMassError, NormalDensityError>;
+using Functions =
+    testing::Types<ExponentialError, ExponentialWithoutOverflowError, ErrorFunctionError,
+                   HyperbolicTangentError, NormalMassError, NormalDensityError>;
 TYPED_TEST_SUITE(Functors, Functions);
 
 // Bit patterns in steps of a prime: NaN and infinities, signs, denormals, everything. The slow
@@ -26,6 +27,8 @@ TEST(Exponential, IsExactWhereItCanBe) {
   EXPECT_EQ(exponential(0.0f), 1.0f);
   EXPECT_EQ(exponential(-infinity), 0.0f);
   EXPECT_EQ(exponential(infinity), infinity);
+  EXPECT_EQ(exponential_without_overflow(0.0f), 1.0f);
+  EXPECT_EQ(exponential_without_overflow(-infinity), 0.0f);
 }
 
 }  // namespace

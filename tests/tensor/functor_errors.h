@@ -31,6 +31,15 @@ struct ExponentialError {
   }
 };
 
+struct ExponentialWithoutOverflowError {
+  static constexpr double bound = 1;
+  static constexpr bool is_absolute = false;
+  static float value(float x) { return x < 88 ? exponential_without_overflow(x) : exponential(x); }
+  static double truth(double x) {
+    return x < 126 * -0.69314718055994530942 ? 0 : ExponentialError::truth(x);
+  }
+};
+
 struct ErrorFunctionError {
   static constexpr double bound = 2.2;
   static constexpr bool is_absolute = false;

@@ -54,7 +54,7 @@ inline Softmax<T> softmax_row(T* score, Index length, Index padded_length, const
   for (Index j = W; j < padded_length; j += W) most = larger(load(score, Lanes<T>{j, 0}), most);
   const T largest = combine_lanes<T>(most, larger);
 #pragma omp simd
-  for (Index j = 0; j < padded_length; ++j) score[j] = exponential(score[j] - largest);
+  for (Index j = 0; j < padded_length; ++j) score[j] = exponential_without_overflow(score[j] - largest);
   RowSum<T> sum;
   for_lanes<T>(padded_length, [&](auto at) { sum.add(at, load(score, at)); });
   if (threshold != 0) {
@@ -152,7 +152,7 @@ template <class T>
 inline void softmax_gradient_row(T* score, T* dscore, Index padded_length, T log_sum_exp, T delta) {
 #pragma omp simd
   for (Index j = 0; j < padded_length; ++j) {
-    const T p = exponential(score[j] - log_sum_exp);
+    const T p = exponential_without_overflow(score[j] - log_sum_exp);
     score[j] = p;
     dscore[j] = p * (dscore[j] - delta);
   }
@@ -162,7 +162,7 @@ inline void softmax_gradient_row(T* score, T* dscore, Index length, T log_sum_ex
                                  const Draw* draws, std::uint32_t threshold, T kept_scale) {
 #pragma omp simd
   for (Index j = 0; j < length; ++j) {
-    const T p = exponential(score[j] - log_sum_exp);
+    const T p = exponential_without_overflow(score[j] - log_sum_exp);
     const T m = draws[j] < threshold ? T(0) : kept_scale;
     score[j] = p * m;
     dscore[j] = p * (m * dscore[j] - delta);
