@@ -10,43 +10,70 @@
 namespace basis {
 
 // ---- Functions ----------------------------------------------------------------------------------
-// f32: polynomials of our own without branches, so that loops over them become vectors; errors are
-// the largest over all f32 (tests/tensor/cpu_functors_test.cpp). f64, for checks: the C library's.
-// Polynomials are minimax fits (Lawson's weights) of the functions named beside them.
+// f32: polynomials of our own without branches, for one number or for a register of them (V, GCC's
+// vectors); errors are the largest over all f32 (tests/tensor/cpu_functors_test.cpp). f64, for
+// checks: the C library's. Polynomials are minimax fits (Lawson's weights) of the functions named
+// beside them.
 
-/// e^x = mantissa 2^n, with n in the low bits of `shifted`.
-struct ExponentialParts {
-  float mantissa, shifted;
+/// The bits of a V as integers.
+template <class V>
+struct IntegersOf {
+  static_assert(sizeof(V{}[0]) == sizeof(float), "registers of f32 only");
+  using type = decltype(V{} < V{});
 };
-BASIS_FUNCTOR ExponentialParts exponential_parts(float x) {
+template <>
+struct IntegersOf<float> {
+  using type = std::int32_t;
+};
+template <class V>
+using Integers = typename IntegersOf<V>::type;
+
+template <class V>
+BASIS_FUNCTOR V magnitude(V x) {
+  return __builtin_bit_cast(V, __builtin_bit_cast(Integers<V>, x) & 0x7FFFFFFF);
+}
+/// `size`, which is not negative, with the sign of x.
+template <class V>
+BASIS_FUNCTOR V with_sign_of(V x, V size) {
+  const Integers<V> sign = __builtin_bit_cast(Integers<V>, x) & (-0x7FFFFFFF - 1);
+  return __builtin_bit_cast(V, __builtin_bit_cast(Integers<V>, size) | sign);
+}
+
+/// e^x = mantissa 2^exponent.
+template <class V>
+struct ExponentialParts {
+  V mantissa;
+  Integers<V> exponent;
+};
+template <class V>
+BASIS_FUNCTOR ExponentialParts<V> exponential_parts(V x) {
   // x = n ln 2 + r, |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to an integer in the low bits.
   const float magic = 12582912.0f;
-  const float shifted = x * 1.44269504f + magic;
-  const float rounded = shifted - magic;
+  const V shifted = x * 1.44269504f + magic;
+  const V rounded = shifted - magic;
   // ln 2 in two parts, the first with zeros at its end: its product with n is exact.
-  float r = x - rounded * 0.693359375f;
+  V r = x - rounded * 0.693359375f;
   r = r - rounded * -2.12194440e-4f;
   // (e^r - 1 - r) / r^2
-  float p = 0.00138131424f;
-  p = p * r + 0.00836941879f;
+  V p = r * 0.00138131424f + 0.00836941879f;
   p = p * r + 0.041668456f;
   p = p * r + 0.166665152f;
   p = p * r + 0.49999994f;
   p = p * (r * r) + r;
-  return {p + 1.0f, shifted};
+  return {p + 1.0f, __builtin_bit_cast(Integers<V>, shifted) - 0x4B400000};
 }
 
 /// e^x, within 1 ulp; overflows to infinity, underflows through denormals to 0.
-BASIS_FUNCTOR float exponential(float x) {
+template <class V>
+BASIS_FUNCTOR V exponential(V x) {
   // Comparisons let NaN through. Beyond these bounds the result is infinity and 0.
   x = x > 89.0f ? 89.0f : x;
   x = x < -104.0f ? -104.0f : x;
-  const ExponentialParts parts = exponential_parts(x);
+  const ExponentialParts<V> parts = exponential_parts(x);
   // 2^n in two factors: n goes from -150 to 128.
-  const std::int32_t n = __builtin_bit_cast(std::int32_t, parts.shifted) - 0x4B400000;
-  const std::int32_t half = n >> 1;
-  const float scale1 = __builtin_bit_cast(float, (half + 127) << 23);
-  const float scale2 = __builtin_bit_cast(float, (n - half + 127) << 23);
+  const Integers<V> half = parts.exponent >> 1;
+  const V scale1 = __builtin_bit_cast(V, (half + 127) * (1 << 23));
+  const V scale2 = __builtin_bit_cast(V, (parts.exponent - half + 127) * (1 << 23));
   return parts.mantissa * scale1 * scale2;
 }
 BASIS_FUNCTOR double exponential(double x) {
@@ -54,12 +81,11 @@ BASIS_FUNCTOR double exponential(double x) {
 }
 
 /// e^x for x < 88, within 1 ulp, and 0 where that is below the least normal number.
-BASIS_FUNCTOR float exponential_without_overflow(float x) {
-  x = x < -87.33654f ? -88.0f : x;  // there n = -127, which makes the factor 0
-  const ExponentialParts parts = exponential_parts(x);
-  // n + 127 to the place of the exponent; what stands above n falls off.
-  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, parts.shifted);
-  return parts.mantissa * __builtin_bit_cast(float, (bits << 23) + (127u << 23));
+template <class V>
+BASIS_FUNCTOR V exponential_without_overflow(V x) {
+  x = x < -87.33654f ? -88.0f : x;  // there the exponent is -127, which makes the factor 0
+  const ExponentialParts<V> parts = exponential_parts(x);
+  return parts.mantissa * __builtin_bit_cast(V, (parts.exponent + 127) * (1 << 23));
 }
 BASIS_FUNCTOR double exponential_without_overflow(double x) {
   return __builtin_exp(x);
@@ -67,9 +93,9 @@ BASIS_FUNCTOR double exponential_without_overflow(double x) {
 
 /// e^(t^2) erfc(t) for t >= 0, given u = 1 / (1 + 0.3275911 t) (the variable of Abramowitz and
 /// Stegun 7.1.26), within 3e-7 of itself.
-BASIS_FUNCTOR float scaled_complement(float u) {
-  float p = 0.0558197871f;
-  p = p * u + -0.312379122f;
+template <class V>
+BASIS_FUNCTOR V scaled_complement(V u) {
+  V p = u * 0.0558197871f + -0.312379122f;
   p = p * u + 0.615918398f;
   p = p * u + -0.544383585f;
   p = p * u + 0.487928241f;
@@ -81,38 +107,18 @@ BASIS_FUNCTOR float scaled_complement(float u) {
   return p * u;
 }
 
-/// erf(x), within 2.2 ulp.
-BASIS_FUNCTOR float error_function(float x) {
-  const float t = __builtin_fabsf(x);
-  const float s = x * x;
-  // |x| < 0.85: erf(x) / x - 1
-  float p = -0.000631512725f;
-  p = p * s + 0.00505109457f;
-  p = p * s + -0.0268025473f;
-  p = p * s + 0.112827174f;
-  p = p * s + -0.376125723f;
-  p = p * s + 0.128379166f;
-  const float near = p * x + x;
-  const float tail = exponential_without_overflow(-s) * scaled_complement(1.0f / (1.0f + 0.3275911f * t));
-  const float far = __builtin_copysignf(1.0f - tail, x);
-  return t < 0.85f ? near : far;
-}
-BASIS_FUNCTOR double error_function(double x) {
-  return __builtin_erf(x);
-}
-
 /// tanh(x), within 1.4 ulp.
-BASIS_FUNCTOR float hyperbolic_tangent(float x) {
-  const float t = __builtin_fabsf(x);
-  const float s = x * x;
+template <class V>
+BASIS_FUNCTOR V hyperbolic_tangent(V x) {
+  const V t = magnitude(x);
+  const V s = x * x;
   // |x| < 0.6: (tanh(x) / x - 1) / x^2
-  float p = -0.00589515036f;
-  p = p * s + 0.0207959637f;
+  V p = s * -0.00589515036f + 0.0207959637f;
   p = p * s + -0.0537838265f;
   p = p * s + 0.133319244f;
   p = p * s + -0.333332986f;
-  const float near = p * s * x + x;
-  const float far = __builtin_copysignf(1.0f - 2.0f / (exponential(2.0f * t) + 1.0f), x);
+  const V near = p * s * x + x;
+  const V far = with_sign_of(x, 1.0f - 2.0f / (exponential(2.0f * t) + 1.0f));
   return t < 0.6f ? near : far;
 }
 BASIS_FUNCTOR double hyperbolic_tangent(double x) {
@@ -134,15 +140,15 @@ BASIS_FUNCTOR float square_root(float x) {
 
 /// The normal distribution's mass below x, within 2.3 epsilon (absolute), and its density at x,
 /// within half an epsilon: one exponential serves both.
-template <class T>
+template <class V>
 struct Normal {
-  T below, density;
+  V below, density;
 };
-BASIS_FUNCTOR Normal<float> normal_at(float x) {
-  const float t = __builtin_fabsf(x);
-  const float e = exponential_without_overflow(-0.5f * x * x);
-  const float u = 1.0f / (1.0f + 0.231641888f * t);  // 0.3275911 / sqrt(2)
-  const float tail = 0.5f * e * scaled_complement(u);
+template <class V>
+BASIS_FUNCTOR Normal<V> normal_at(V x) {
+  const V e = exponential_without_overflow(-0.5f * x * x);
+  const V u = 1.0f / (1.0f + 0.231641888f * magnitude(x));  // 0.3275911 / sqrt(2)
+  const V tail = 0.5f * e * scaled_complement(u);
   return {x < 0.0f ? tail : 1.0f - tail, 0.398942280f * e};
 }
 BASIS_FUNCTOR Normal<double> normal_at(double x) {
@@ -198,47 +204,44 @@ struct Convert<BFloat16, BFloat16> {
 
 // ---- Activations --------------------------------------------------------------------------------
 
-template <class T>
+template <class V>
 struct ValueAndDerivative {
-  T value, derivative;
+  V value, derivative;
 };
 
-/// What every activation offers beside `both`.
-template <class T, class F>
-struct EachAlone {
-  static BASIS_FUNCTOR T value(T x) { return F::both(x).value; }
-  static BASIS_FUNCTOR T derivative(T x) { return F::both(x).derivative; }
-};
-
-/// x times the normal distribution's mass below x (arXiv 1606.08415).
+/// x times the normal distribution's mass below x (arXiv 1606.08415). T: what V is a number of.
 template <class T>
-struct GeluErf : EachAlone<T, GeluErf<T>> {
-  static BASIS_FUNCTOR ValueAndDerivative<T> both(T x) {
-    const Normal<T> normal = normal_at(x);
+struct GeluErf {
+  template <class V>
+  static BASIS_FUNCTOR ValueAndDerivative<V> both(V x) {
+    const Normal<V> normal = normal_at(x);
     return {x * normal.below, normal.below + x * normal.density};
   }
 };
 
 template <class T>
-struct GeluTanh : EachAlone<T, GeluTanh<T>> {
-  static BASIS_FUNCTOR ValueAndDerivative<T> both(T x) {
-    const T t = hyperbolic_tangent(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x));
-    const T slope = T(0.79788456080286535588) * (T(1) + T(3 * 0.044715) * x * x);
+struct GeluTanh {
+  template <class V>
+  static BASIS_FUNCTOR ValueAndDerivative<V> both(V x) {
+    const V t = hyperbolic_tangent(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x));
+    const V slope = T(0.79788456080286535588) * (T(1) + T(3 * 0.044715) * x * x);
     return {T(0.5) * x * (T(1) + t), T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * slope};
   }
 };
 
 template <class T>
-struct Relu : EachAlone<T, Relu<T>> {
-  static BASIS_FUNCTOR ValueAndDerivative<T> both(T x) {
+struct Relu {
+  template <class V>
+  static BASIS_FUNCTOR ValueAndDerivative<V> both(V x) {
     return {x < T(0) ? T(0) : x, x > T(0) ? T(1) : T(0)};
   }
 };
 
 template <class T>
-struct Tanh : EachAlone<T, Tanh<T>> {
-  static BASIS_FUNCTOR ValueAndDerivative<T> both(T x) {
-    const T t = hyperbolic_tangent(x);
+struct Tanh {
+  template <class V>
+  static BASIS_FUNCTOR ValueAndDerivative<V> both(V x) {
+    const V t = hyperbolic_tangent(x);
     return {t, T(1) - t * t};
   }
 };

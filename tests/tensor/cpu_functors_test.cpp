@@ -10,9 +10,8 @@ namespace {
 template <class Function>
 class Functors : public testing::Test {};
 
-using Functions =
-    testing::Types<ExponentialError, ExponentialWithoutOverflowError, ErrorFunctionError,
-                   HyperbolicTangentError, NormalMassError, NormalDensityError>;
+using Functions = testing::Types<ExponentialError, ExponentialWithoutOverflowError,
+                                 HyperbolicTangentError, NormalMassError, NormalDensityError>;
 TYPED_TEST_SUITE(Functors, Functions);
 
 // Bit patterns in steps of a prime: NaN and infinities, signs, denormals, everything. The slow

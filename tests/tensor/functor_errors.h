@@ -40,18 +40,6 @@ struct ExponentialWithoutOverflowError {
   }
 };
 
-struct ErrorFunctionError {
-  static constexpr double bound = 2.2;
-  static constexpr bool is_absolute = false;
-  static float value(float x) { return error_function(x); }
-  static double truth(double x) {
-    constexpr double slope = 1.12837916709551257390;  // 2 / sqrt(pi)
-    if (std::fabs(x) > 7) return std::copysign(1, x);
-    const double s = x * x;
-    return std::fabs(x) < small ? slope * x * (1 - s / 3 + s * s / 10) : std::erf(x);
-  }
-};
-
 struct HyperbolicTangentError {
   static constexpr double bound = 1.4;
   static constexpr bool is_absolute = false;

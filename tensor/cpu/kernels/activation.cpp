@@ -19,108 +19,159 @@ void with_functor(Activation kind, Call call) {
   }
 }
 
-/// body(row, begin, end, b): bias + begin at b, null without a bias; a matrix that is contiguous
-/// and has none is one long row.
+/// F at a register's numbers. f64, for checks, has functions of one number alone.
+template <class A, class F, class V>
+__attribute__((always_inline)) inline ValueAndDerivative<V> evaluate(V x) {
+  if constexpr (sizeof(A) == sizeof(double) && sizeof(V) > sizeof(A)) {
+    A value[lanes_of<A>], derivative[lanes_of<A>];
+    for (Index i = 0; i < lanes_of<A>; ++i) {
+      const ValueAndDerivative<A> one = F::both(x[i]);
+      value[i] = one.value;
+      derivative[i] = one.derivative;
+    }
+    return {load(value, Lanes<A>{0, 0}), load(derivative, Lanes<A>{0, 0})};
+  } else {
+    return F::both(x);
+  }
+}
+
+/// x + bias, where there is one.
+template <class T, class At>
+__attribute__((always_inline)) inline auto biased(InputRow<T> x, const accumulate_t<T>* bias,
+                                                  At at) {
+  const auto value = load(x, at);
+  return bias == nullptr ? value : value + load(bias, at);
+}
+
+constexpr Index block_columns = 512;
+
+/// body(first, count) over [0, columns) in blocks.
+template <class Body>
+inline void for_blocks(Index columns, Body body) {
+  for (Index first = 0; first < columns; first += block_columns) {
+    body(first, columns - first < block_columns ? columns - first : block_columns);
+  }
+}
+
+/// body(row, begin, count, b) over blocks: bias + begin at b, null without a bias; a matrix that is
+/// contiguous and has none is one long row.
 template <class T, class Body>
-void for_biased_stretches(int threads, Index rows, Index columns, bool is_contiguous,
-                          ConstMatrixView bias, Body body) {
+void for_biased_blocks(int threads, Index rows, Index columns, bool is_contiguous,
+                       ConstMatrixView bias, Body body) {
   for_stretches(threads, rows, columns, is_contiguous && bias.is_absent(),
                 [&](Index row, Index begin, Index end) {
-                  body(row, begin, end, bias.as<accumulate_t<T>>());
+                  for_blocks(end - begin, [&](Index first, Index count) {
+                    const auto* b = bias.as<accumulate_t<T>>();
+                    body(row, begin + first, count, b == nullptr ? b : b + begin + first);
+                  });
                 });
 }
 
-// `To`: a row of T, or of the type that T is computed in.
-template <class T, class F, class To>
-inline void apply(InputRow<T> x, const accumulate_t<T>* bias, Index begin, Index end, To out) {
-  if (bias == nullptr) {
-#pragma omp simd
-    for (Index i = begin; i < end; ++i) out[i] = F::value(x[i]);
-  } else {
-#pragma omp simd
-    for (Index i = begin; i < end; ++i) out[i] = F::value(x[i] + bias[i]);
-  }
-}
-
-// The same computed beside the row and narrowed from there, which vectorises better.
-template <class T, class F>
-inline void apply_beside(InputRow<T> x, const accumulate_t<T>* bias, Index begin, Index end,
-                         OutputRow<T> out) {
+/// Where a block is computed: in the row itself, or beside it where T is narrow. Rounding is then a
+/// loop of its own; behind a function's long chain of operations it would hold up the next ones.
+template <class T>
+class Block {
+ public:
   using A = accumulate_t<T>;
-  constexpr Index block = 512;
-  alignas(64) A work[block];
-  for (Index first = begin; first < end; first += block) {
-    const Index count = end - first < block ? end - first : block;
-    apply<T, F>(x + first, bias == nullptr ? nullptr : bias + first, 0, count, work);
-    const Destination<T> to{out + first, false};
-    for_lanes<A>(count, [&](auto at) { store(to, at, load(work, at)); });
+
+  explicit Block(OutputRow<T> row) : row_(row) {}
+  A* numbers() {
+    if constexpr (is_narrow<T>) {
+      return beside_;
+    } else {
+      return row_;
+    }
   }
-}
+  void finish(Index count) {
+    if constexpr (is_narrow<T>) {
+      const Destination<T> to{row_, false};
+      for_lanes<A>(count, [&](auto at) { store(to, at, load(beside_, at)); });
+    }
+  }
+
+ private:
+  OutputRow<T> row_;
+  alignas(64) A beside_[is_narrow<T> ? block_columns : 1];
+};
 
 template <class T>
 void activation(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
                 MatrixView out) {
+  using A = accumulate_t<T>;
+  const bool is_contiguous = x.is_contiguous() && out.is_contiguous();
   with_functor<T>(kind, [&]<class F>(F) {
-    for_biased_stretches<T>(threads, x.rows, x.columns, x.is_contiguous() && out.is_contiguous(),
-                            bias, [&](Index row, Index begin, Index end, const accumulate_t<T>* b) {
-                              const InputRow<T> from = input_row<T>(x, row);
-                              const OutputRow<T> to = output_row<T>(out, row);
-                              if constexpr (is_narrow<T>) {
-                                apply_beside<T, F>(from, b, begin, end, to);
-                              } else {
-                                apply<T, F>(from, b, begin, end, to);
-                              }
-                            });
+    for_biased_blocks<T>(threads, x.rows, x.columns, is_contiguous, bias,
+                         [&](Index row, Index begin, Index count, const A* b) {
+                           const InputRow<T> from = input_row<T>(x, row) + begin;
+                           Block<T> block(output_row<T>(out, row) + begin);
+                           A* value = block.numbers();
+                           for_lanes<A, 1>(count, [&](auto at) {
+                             store(value, at, evaluate<A, F>(biased<T>(from, b, at)).value);
+                           });
+                           block.finish(count);
+                         });
   });
-}
-
-template <class T, class F, class To>
-inline void apply_gradient(InputRow<T> x, const accumulate_t<T>* bias, InputRow<T> dout,
-                           Index begin, Index end, To dx) {
-  if (bias == nullptr) {
-#pragma omp simd
-    for (Index i = begin; i < end; ++i) dx[i] = dout[i] * F::derivative(x[i]);
-  } else {
-#pragma omp simd
-    for (Index i = begin; i < end; ++i) dx[i] = dout[i] * F::derivative(x[i] + bias[i]);
-  }
 }
 
 template <class T>
 void activation_gradient(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
                          ConstMatrixView dout, MatrixView dx) {
+  using A = accumulate_t<T>;
   const bool is_contiguous = x.is_contiguous() && dout.is_contiguous() && dx.is_contiguous();
   with_functor<T>(kind, [&]<class F>(F) {
-    for_biased_stretches<T>(threads, x.rows, x.columns, is_contiguous, bias,
-                            [&](Index row, Index begin, Index end, const accumulate_t<T>* b) {
-                              apply_gradient<T, F>(input_row<T>(x, row), b, input_row<T>(dout, row),
-                                                   begin, end, output_row<T>(dx, row));
-                            });
+    for_biased_blocks<T>(threads, x.rows, x.columns, is_contiguous, bias,
+                         [&](Index row, Index begin, Index count, const A* b) {
+                           const InputRow<T> from = input_row<T>(x, row) + begin;
+                           const InputRow<T> gradient = input_row<T>(dout, row) + begin;
+                           Block<T> block(output_row<T>(dx, row) + begin);
+                           A* product = block.numbers();
+                           for_lanes<A, 1>(count, [&](auto at) {
+                             const auto f = evaluate<A, F>(biased<T>(from, b, at));
+                             store(product, at, load(gradient, at) * f.derivative);
+                           });
+                           block.finish(count);
+                         });
   });
 }
 
-template <class T, class F, class To>
-inline void apply_both(InputRow<T> x, const accumulate_t<T>* bias, InputRow<T> dout, Index columns,
-                       To dx, OutputRow<T> out) {
-  if (bias == nullptr) {
-#pragma omp simd
-    for (Index j = 0; j < columns; ++j) {
-      const ValueAndDerivative<accumulate_t<T>> f = F::both(x[j]);
-      dx[j] = dout[j] * f.derivative;
-      out[j] = f.value;
-    }
-  } else {
-#pragma omp simd
-    for (Index j = 0; j < columns; ++j) {
-      const ValueAndDerivative<accumulate_t<T>> f = F::both(x[j] + bias[j]);
-      dx[j] = dout[j] * f.derivative;
-      out[j] = f.value;
-    }
+/// The operands of activation_backward at some row and column. `bias`, `out` and `sum` may be null;
+/// the sums take gradients before they are rounded.
+template <class T>
+struct BackwardPlace {
+  InputRow<T> x, dout;
+  const accumulate_t<T>* bias;
+  OutputRow<T> dx, out;
+  accumulate_t<T>* sum;
+
+  BackwardPlace operator+(Index columns) const {
+    return {x + columns,
+            dout + columns,
+            bias == nullptr ? bias : bias + columns,
+            dx + columns,
+            out ? out + columns : out,
+            sum == nullptr ? sum : sum + columns};
   }
+};
+
+// Three passes in one: derivative and output share the exponential.
+template <class T, class F>
+inline void backward_block(BackwardPlace<T> place, Index count) {
+  using A = accumulate_t<T>;
+  Block<T> gradient_block(place.dx), value_block(place.out);
+  A* gradient = gradient_block.numbers();
+  A* value = value_block.numbers();
+  // By value: a register's store may change anything that has an address, `place` as well.
+  for_lanes<A, 1>(count, [=](auto at) {
+    const auto f = evaluate<A, F>(biased<T>(place.x, place.bias, at));
+    const auto product = load(place.dout, at) * f.derivative;
+    store(gradient, at, product);
+    if (place.out) store(value, at, f.value);
+    if (place.sum != nullptr) store(place.sum, at, load(place.sum, at) + product);
+  });
+  gradient_block.finish(count);
+  if (place.out) value_block.finish(count);
 }
 
-// Three passes in one: derivative and output share the exponential, and the sums read a row that
-// is still in the cache, before it is rounded.
 template <class T>
 void activation_backward(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
                          ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
@@ -132,24 +183,17 @@ void activation_backward(int threads, Activation kind, ConstMatrixView x, ConstM
   const bool wants_sums = !dbias.is_absent();
   const Index parts = parts_of(threads, x.rows, columns);
   with_functor<T>(kind, [&]<class F>(F) {
-    auto one_row = [&](Index row, A* work, A* sum) {
-      const InputRow<T> s = input_row<T>(x, row), g = input_row<T>(dout, row);
-      if (out.is_absent()) {
-        apply_gradient<T, F>(s, bias.as<A>(), g, 0, columns, work);
-      } else {
-        apply_both<T, F>(s, bias.as<A>(), g, columns, work, output_row<T>(out, row));
-      }
-      if (wants_sums) {
-#pragma omp simd
-        for (Index j = 0; j < columns; ++j) sum[j] += work[j];
-      }
-    };
     for_parts(threads, x.rows, columns, [&](Index part, Index first, Index last) {
       A* sum = wants_sums ? sums + part * stride : nullptr;
       if (wants_sums) {
         for (Index j = 0; j < columns; ++j) sum[j] = A(0);
       }
-      with_work_rows<T>(first, last, dx, [&](Index row, A* work) { one_row(row, work, sum); });
+      for (Index row = first; row < last; ++row) {
+        const BackwardPlace<T> place{input_row<T>(x, row),   input_row<T>(dout, row), bias.as<A>(),
+                                     output_row<T>(dx, row), output_row<T>(out, row), sum};
+        for_blocks(columns,
+                   [&](Index begin, Index count) { backward_block<T, F>(place + begin, count); });
+      }
     });
   });
   if (wants_sums) combine_partials(sums, parts, columns, A(1), beta_bias, dbias.as<A>());

@@ -54,7 +54,8 @@ inline Softmax<T> softmax_row(T* score, Index length, Index padded_length, const
   for (Index j = W; j < padded_length; j += W) most = larger(load(score, Lanes<T>{j, 0}), most);
   const T largest = combine_lanes<T>(most, larger);
 #pragma omp simd
-  for (Index j = 0; j < padded_length; ++j) score[j] = exponential_without_overflow(score[j] - largest);
+  for (Index j = 0; j < padded_length; ++j)
+    score[j] = exponential_without_overflow(score[j] - largest);
   RowSum<T> sum;
   for_lanes<T>(padded_length, [&](auto at) { sum.add(at, load(score, at)); });
   if (threshold != 0) {

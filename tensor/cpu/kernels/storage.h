@@ -87,23 +87,5 @@ __attribute__((noinline)) void with_stack_row(Index columns, Body body) {
   body(row);
 }
 
-/// body(row, A* work) for rows [first, last) of `out`: what it leaves in `work`, in the type that T
-/// is computed in, becomes the row. `work` is the row itself where it has that type.
-template <class T, class Body>
-inline void with_work_rows(Index first, Index last, MatrixView out, Body body) {
-  if constexpr (is_narrow<T>) {
-    with_stack_row<T>(out.columns, [&](accumulate_t<T>* work) {
-      for (Index row = first; row < last; ++row) {
-        body(row, work);
-        const OutputRow<T> o = output_row<T>(out, row);
-#pragma omp simd
-        for (Index j = 0; j < out.columns; ++j) o[j] = work[j];
-      }
-    });
-  } else {
-    for (Index row = first; row < last; ++row) body(row, output_row<T>(out, row));
-  }
-}
-
 }  // namespace
 }  // namespace basis::cpu::BASIS_KERNELS
