@@ -80,8 +80,9 @@ inline Index query_count(const SequenceView& sequences, const AttentionShape& sh
              : sequences.offsets[sequences.sequences];
 }
 
-/// body(part, task) for every task, dealt to the parts in a snake: 0 1 2 2 1 0 0 1 2 ... A task
-/// alone writes its rows and columns, so results do not depend on who does it.
+/// body(part, task, next) for every task, dealt to the parts in a snake: 0 1 2 2 1 0 0 1 2 ... A
+/// task alone writes its rows and columns, so results do not depend on who does it. `next` is the
+/// part's next task; of length 0 after the last.
 template <class Body>
 inline void for_tasks(int threads, const SequenceView& sequences, Index heads, TaskOrder order,
                       Body body) {
@@ -91,12 +92,16 @@ inline void for_tasks(int threads, const SequenceView& sequences, Index heads, T
   order.sort(sequences);
 #pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(parts)) if (parts > 1)
   for (Index part = 0; part < parts; ++part) {
-    for (Index round = 0; round * parts < tasks; ++round) {
+    auto task_of = [&](Index round) {
       const Index place = round * parts + (round % 2 == 0 ? part : parts - 1 - part);
-      if (place >= tasks) continue;
+      if (place >= tasks) return Task{};
       const Index b = order.sequence[place / heads];
       const Index begin = sequences.offsets[b];
-      body(part, Task{b, place % heads, begin, sequences.offsets[b + 1] - begin});
+      return Task{b, place % heads, begin, sequences.offsets[b + 1] - begin};
+    };
+    for (Index round = 0; round * parts < tasks; ++round) {
+      const Task task = task_of(round);
+      if (task.length > 0) body(part, task, task_of(round + 1));
     }
   }
 }
@@ -109,6 +114,19 @@ inline InputRow<S> head_of(ConstMatrixView x, Index begin, const Task& task, Ind
 template <class S>
 inline OutputRow<S> head_of(MatrixView x, Index begin, const Task& task, Index head_size) {
   return output_row<S>(x, begin) + task.head * head_size;
+}
+
+/// Asks for `count` rows of a head from `begin` on. They stand a stride of three widths apart,
+/// which no prefetcher of the processor follows: without this, packing waits for every row.
+template <class S>
+inline void prefetch_head(ConstMatrixView x, Index begin, Index count, const Task& task,
+                          Index head_size) {
+  for (Index i = 0; i < count; ++i) {
+    const S* row = x.as<S>() + (begin + i) * x.row_stride + task.head * head_size;
+    for (Index c = 0; c < head_size; c += 64 / static_cast<Index>(sizeof(S))) {
+      __builtin_prefetch(row + c, 0, 2);
+    }
+  }
 }
 
 /// to (rows, padded D) = scale * from (rows, D), zeros beside.
