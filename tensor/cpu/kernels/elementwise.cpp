@@ -77,9 +77,12 @@ void dropout(int threads, ConstMatrixView x, Dropout site, const SequenceView& s
     for (Index row = first; row < last; ++row) {
       const InputRow<T> from = input_row<T>(x, row);
       const Destination<T> to{output_row<T>(out, row), is_past_cache};
+      // Nothing else would be read from memory while masks are drawn.
+      const T* next = x.as<T>() + (row + 1) * x.row_stride;
       for_masks<A>(site, state, mask_place(sequences, row), x.columns,
                    [&](Index begin, Index count, auto mask) {
                      for_lanes<A>(count, [&](auto at) {
+                       __builtin_prefetch(next + begin + at.begin);
                        store(to + begin, at, mask(at, load(from + begin, at)));
                      });
                    });

@@ -84,9 +84,14 @@ void residual_layer_norm(int threads, ConstMatrixView x, Dropout dropout, ConstM
   const Normaliser<T> normaliser{gamma, beta, epsilon, out, normalised, rstd, is_past_cache};
   normaliser.run(threads, [&](Index row, A* work) {
     const InputRow<T> s = input_row<T>(x, row), r = input_row<T>(residual, row);
+    // Nothing else would be read from memory while the row is normalised and masks are drawn.
+    const T* next_x = x.as<T>() + (row + 1) * x.row_stride;
+    const T* next_r = r ? residual.as<T>() + (row + 1) * residual.row_stride : next_x;
     RowSum<A> sum;
     auto add_chunk = [&](Index begin, Index count, auto mask) {
       for_lanes<A>(count, [&](auto at) {
+        __builtin_prefetch(next_x + begin + at.begin);
+        __builtin_prefetch(next_r + begin + at.begin);
         auto value = mask(at, load(s + begin, at));
         if (r) value += load(r + begin, at);
         store(work + begin, at, value);
@@ -171,7 +176,7 @@ struct NormGradient {
     const Destination<T> sum{output_row<T>(dsum, row), is_past_cache};
     const Destination<T> dropped{output_row<T>(dx, row), is_past_cache};
     const A r = rstd.as<A>()[row];
-    // Nothing else would be read from memory meanwhile.
+    // As in the other direction.
     const T* next_g = dout.as<T>() + (row + 1) * dout.row_stride;
     const T* next_n = normalised.as<T>() + (row + 1) * normalised.row_stride;
     auto write_chunk = [&](Index begin, Index count, auto mask) {
