@@ -28,8 +28,8 @@ void add_linear(Bench& bench, DType dtype, std::int64_t T, std::int64_t in, std:
 }
 
 MatrixView rows_of(const MatrixView& x, std::int64_t first, std::int64_t count) {
-  auto* data = static_cast<std::byte*>(x.data) + static_cast<std::size_t>(first * x.row_stride) *
-                                                     size_of(x.dtype);
+  auto* data = static_cast<std::byte*>(x.data) +
+               static_cast<std::size_t>(first * x.row_stride) * size_of(x.dtype);
   return {data, x.dtype, count, x.columns, x.row_stride};
 }
 
@@ -40,9 +40,9 @@ void add_feed_forward(Bench& bench, DType dtype, std::int64_t T, std::int64_t H,
   Backend& b = bench.backend;
   const MatrixView x = bench.pool.matrix(T, H, dtype), y = bench.pool.matrix(T, H, dtype),
                    wide = bench.pool.matrix(T, 4 * H, dtype),
-                   active = bench.pool.matrix(tile, 4 * H, dtype),
-                   up = bench.pool.matrix(4 * H, H), down = bench.pool.matrix(H, 4 * H),
-                   up_bias = bench.pool.matrix(1, 4 * H), down_bias = bench.pool.matrix(1, H);
+                   active = bench.pool.matrix(tile, 4 * H, dtype), up = bench.pool.matrix(4 * H, H),
+                   down = bench.pool.matrix(H, 4 * H), up_bias = bench.pool.matrix(1, 4 * H),
+                   down_bias = bench.pool.matrix(1, H);
   const PreparedWeight first = b.prepare_weight(up, dtype), second = b.prepare_weight(down, dtype);
   const double count = 2 * static_cast<double>(T) * static_cast<double>(2 * H * 4 * H);
   const std::string name = "feed_forward/" + std::to_string(H) + "/" +
