@@ -39,6 +39,16 @@ BASIS_FUNCTOR V with_sign_of(V x, V size) {
   return __builtin_bit_cast(V, __builtin_bit_cast(Integers<V>, size) | sign);
 }
 
+/// 2^n for n from -127 (which gives 0) to 127; of NaN's n it is anything.
+template <class V>
+BASIS_FUNCTOR V power_of_two(Integers<V> n) {
+  if constexpr (sizeof(V) == sizeof(float)) {
+    return __builtin_bit_cast(float, static_cast<std::uint32_t>(n + 127) << 23);
+  } else {
+    return __builtin_bit_cast(V, (n + 127) << 23);
+  }
+}
+
 /// e^x = mantissa 2^exponent.
 template <class V>
 struct ExponentialParts {
@@ -72,9 +82,7 @@ BASIS_FUNCTOR V exponential(V x) {
   const ExponentialParts<V> parts = exponential_parts(x);
   // 2^n in two factors: n goes from -150 to 128.
   const Integers<V> half = parts.exponent >> 1;
-  const V scale1 = __builtin_bit_cast(V, (half + 127) * (1 << 23));
-  const V scale2 = __builtin_bit_cast(V, (parts.exponent - half + 127) * (1 << 23));
-  return parts.mantissa * scale1 * scale2;
+  return parts.mantissa * power_of_two<V>(half) * power_of_two<V>(parts.exponent - half);
 }
 BASIS_FUNCTOR double exponential(double x) {
   return __builtin_exp(x);
@@ -85,7 +93,7 @@ template <class V>
 BASIS_FUNCTOR V exponential_without_overflow(V x) {
   x = x < -87.33654f ? -88.0f : x;  // there the exponent is -127, which makes the factor 0
   const ExponentialParts<V> parts = exponential_parts(x);
-  return parts.mantissa * __builtin_bit_cast(V, (parts.exponent + 127) * (1 << 23));
+  return parts.mantissa * power_of_two<V>(parts.exponent);
 }
 BASIS_FUNCTOR double exponential_without_overflow(double x) {
   return __builtin_exp(x);
