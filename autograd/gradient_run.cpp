@@ -17,11 +17,11 @@ void GradientRun::add(Gradient& gradient, const Shape& shape, std::int64_t size)
 }
 
 void GradientRun::allocate(const Context& context) {
-  flat_ = context.allocate({1, size_}, dtype_);
+  const Tensor flat = context.allocate({1, size_}, dtype_);
   for (const Slice& slice : slices_) {
     const std::int64_t filled = slice.begin + slice.shape.element_count();
-    slice.gradient->tensor = flat_.reshape({size_}).rows(slice.begin, filled).reshape(slice.shape);
-    if (filled < slice.end) context.backend.fill(0, flat_.columns(filled, slice.end));
+    slice.gradient->tensor = flat.reshape({size_}).rows(slice.begin, filled).reshape(slice.shape);
+    if (filled < slice.end) context.backend.fill(0, flat.columns(filled, slice.end));
   }
 }
 
@@ -30,7 +30,6 @@ void GradientRun::forget() {
     slice.gradient->tensor = Tensor();
     slice.gradient->is_written = false;
   }
-  flat_ = Tensor();
 }
 
 }  // namespace basis

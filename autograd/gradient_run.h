@@ -23,12 +23,10 @@ class GradientRun {
   /// The next `size` elements are the gradient of a parameter of that shape and zeros behind it.
   void add(Gradient& gradient, const Shape& shape, std::int64_t size);
 
-  /// Memory for all; none is written.
+  /// Memory for all, one behind the other; none is written.
   void allocate(const Context& context);
   /// Nothing is written any more, and nothing kept.
   void forget();
-  /// (1, size), after a first write.
-  const Tensor& flat() const { return flat_; }
 
  private:
   struct Slice {
@@ -39,7 +37,6 @@ class GradientRun {
   DType dtype_;
   std::int64_t size_ = 0;
   std::vector<Slice> slices_;
-  Tensor flat_;
 };
 
 }  // namespace basis

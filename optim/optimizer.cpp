@@ -75,19 +75,13 @@ void Optimizer::make_slices(Allocator& allocator,
 /// A run ends where weights follow biases and norms or the other way round: so the weights of
 /// query, key and value are one, as are their biases, and none is much larger than a layer needs.
 void Optimizer::make_runs(DType dtype) {
-  std::int64_t begin = 0;
   for (std::size_t i = 0; i < slices_.size(); ++i) {
-    Slice& slice = slices_[i];
-    if (slice.table != nullptr) continue;
+    if (slices_[i].table != nullptr) continue;
     const bool is_first = i == 0 || slices_[i - 1].table != nullptr ||
                           parameters_[i - 1]->decays() != parameters_[i]->decays();
-    if (is_first) {
-      runs_.emplace_back(dtype);
-      begin = slice.begin;
-    }
-    slice.run = runs_.size() - 1;
-    slice.run_begin = begin;
-    runs_.back().add(parameters_[i]->gradient(), parameters_[i]->shape(), slice.end - slice.begin);
+    if (is_first) runs_.emplace_back(dtype);
+    runs_.back().add(parameters_[i]->gradient(), parameters_[i]->shape(),
+                     slices_[i].end - slices_[i].begin);
   }
 }
 
@@ -111,22 +105,24 @@ void Optimizer::set_bias_corrections(StepState& state) const {
 std::vector<OptimizerRange> Optimizer::written_ranges() const {
   std::vector<OptimizerRange> ranges;
   std::int64_t begin = 0;
-  std::size_t run = 0;
+  const Gradient* first = nullptr;  // of the range; its run's others stand behind it
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     const Slice& slice = slices_[i];
     if (slice.table != nullptr || !is_written(i)) continue;
-    const bool continues =
-        !ranges.empty() && run == slice.run && begin + ranges.back().value.columns == slice.begin &&
-        ranges.back().group == slice.group && ranges.back().weight_decay == slice.weight_decay;
+    const Gradient& gradient = parameters_[i]->gradient();
+    const bool continues = !ranges.empty() && first->run == gradient.run &&
+                           begin + ranges.back().value.columns == slice.begin &&
+                           ranges.back().group == slice.group &&
+                           ranges.back().weight_decay == slice.weight_decay;
     if (!continues) {
       begin = slice.begin;
-      run = slice.run;
+      first = &gradient;
       ranges.push_back({{}, {}, {}, {}, slice.group, slice.weight_decay});
     }
     OptimizerRange& range = ranges.back();
+    const std::int64_t count = slice.end - begin;
     range.value = part(values_, begin, slice.end);
-    range.gradient =
-        part(runs_[slice.run].flat(), begin - slice.run_begin, slice.end - slice.run_begin);
+    range.gradient = {first->tensor.bytes_begin(), first->tensor.dtype(), 1, count, count};
     range.moment1 = part(moment1_, begin, slice.end);
     if (!moment2_.is_empty()) range.moment2 = part(moment2_, begin, slice.end);
   }

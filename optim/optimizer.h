@@ -72,8 +72,6 @@ class Optimizer {
     int group = 0;
     double weight_decay = 0;
     std::unique_ptr<RowTable> table = nullptr;
-    std::size_t run = 0;         // of gradients
-    std::int64_t run_begin = 0;  // where that begins in the flat buffers
   };
   void make_slices(Allocator& allocator, const std::function<int(const Parameter&)>& group_of);
   void make_runs(DType dtype);

@@ -49,7 +49,7 @@ TEST_F(GradientRuns, TakeMemoryAtTheFirstWriteAndGiveItBack) {
 TEST_F(GradientRuns, AreNeighboursWithZerosBetween) {
   write(first_, {2, 3}, 1);
   write(second_, {4, 4}, 2);
-  const float* all = run_.flat().data<float>();
+  const float* all = first_.tensor.data<float>();
   for (int i = 0; i < 32; ++i) EXPECT_EQ(all[i], i < 6 ? 1 : i < 16 ? 0 : 2) << i;
 }
 
@@ -58,7 +58,7 @@ TEST_F(GradientRuns, ATermThatIsHandedOverIsCopiedToItsPlace) {
   backend_->fill(4, term.view());
   hand_over(context_, &first_, term);
   hand_over(context_, &first_, term);
-  EXPECT_EQ(run_.flat().data<float>()[5], 8);
+  EXPECT_EQ(first_.tensor.data<float>()[5], 8);
 }
 
 TEST_F(GradientRuns, LeaveNoPointerToThemselves) {

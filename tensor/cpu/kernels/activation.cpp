@@ -113,29 +113,8 @@ void activation(int threads, Activation kind, ConstMatrixView x, ConstMatrixView
   });
 }
 
-template <class T>
-void activation_gradient(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
-                         ConstMatrixView dout, MatrixView dx) {
-  using A = accumulate_t<T>;
-  const bool is_contiguous = x.is_contiguous() && dout.is_contiguous() && dx.is_contiguous();
-  with_functor<T>(kind, [&]<class F>(F) {
-    for_biased_blocks<T>(threads, x.rows, x.columns, is_contiguous, bias,
-                         [&](Index row, Index begin, Index count, const A* b) {
-                           const InputRow<T> from = input_row<T>(x, row) + begin;
-                           const InputRow<T> gradient = input_row<T>(dout, row) + begin;
-                           Block<T> block(output_row<T>(dx, row) + begin);
-                           A* product = block.numbers();
-                           for_lanes<A, 1>(count, [&](auto at) {
-                             const auto f = evaluate<A, F>(biased<T>(from, b, at));
-                             store(product, at, load(gradient, at) * f.derivative);
-                           });
-                           block.finish(count);
-                         });
-  });
-}
-
-/// The operands of activation_backward at some row and column. `bias`, `out` and `sum` may be null;
-/// the sums take gradients before they are rounded.
+/// The operands of an activation's gradient at some row and column. `bias`, `out` and `sum` may be
+/// null; the sums take gradients before they are rounded.
 template <class T>
 struct BackwardPlace {
   InputRow<T> x, dout;
@@ -170,6 +149,25 @@ inline void backward_block(BackwardPlace<T> place, Index count) {
   });
   gradient_block.finish(count);
   if (place.out) value_block.finish(count);
+}
+
+template <class T>
+void activation_gradient(int threads, Activation kind, ConstMatrixView x, ConstMatrixView bias,
+                         ConstMatrixView dout, MatrixView dx) {
+  using A = accumulate_t<T>;
+  const bool is_contiguous = x.is_contiguous() && dout.is_contiguous() && dx.is_contiguous();
+  with_functor<T>(kind, [&]<class F>(F) {
+    for_biased_blocks<T>(threads, x.rows, x.columns, is_contiguous, bias,
+                         [&](Index row, Index begin, Index count, const A* b) {
+                           const BackwardPlace<T> place{input_row<T>(x, row) + begin,
+                                                        input_row<T>(dout, row) + begin,
+                                                        b,
+                                                        output_row<T>(dx, row) + begin,
+                                                        {},
+                                                        nullptr};
+                           backward_block<T, F>(place, count);
+                         });
+  });
 }
 
 template <class T>

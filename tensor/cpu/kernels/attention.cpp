@@ -79,49 +79,43 @@ void forward(int threads, ConstMatrixView q, ConstMatrixView k, ConstMatrixView 
 
   Carver shared(workspace);
   const TaskOrder order(shared, sequences);
-  for_tasks(
-      threads, sequences, shape.heads, order, [&](Index part, const Task& task, const Task& next) {
-        auto tiles = tiles_of<ForwardTiles<T>>(shared, part, sequences.longest, width);
-        const Index length = task.length;
-        const Index padded_length = padded<T>(length);
-        const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
-        pack_keys(head_of<S>(k, task.begin, task, width), k.row_stride, length, padded_length,
-                  width, tiles.keys);
-        transpose(tiles.keys, padded_length, padded_width, tiles.keys_across);
-        pack_rows(head_of<S>(v, task.begin, task, width), v.row_stride, length, width, T(1),
-                  tiles.keys);
-        const QueryRows queries = query_rows(task, shape), next_queries = query_rows(next, shape);
-        for (const ConstMatrixView& x : {k, v}) {
-          prefetch_head<S>(x, next.begin, next.length, next, width);
-        }
-        prefetch_head<S>(q, next_queries.begin, next_queries.count, next, width);
-        const InputRow<S> query = head_of<S>(q, queries.begin, task, width);
-        const OutputRow<S> result = head_of<S>(out, queries.begin, task, width);
-        for (Index first = 0; first < queries.count; first += tile_rows) {
-          const Index rest = queries.count - first;
-          const Index rows = rest < tile_rows ? rest : tile_rows;
-          pack_rows(query + first * q.row_stride, q.row_stride, rows, width, scale, tiles.query);
-          multiply<T>(rows, padded_length, width, {tiles.query, padded_width, 1}, tiles.keys_across,
-                      padded_length, tiles.score, padded_length, false);
-          tiles.mask.draw(dropout, state, example, task.head, first, rows, length);
-          T factor[tile_rows];
-          for (Index i = 0; i < rows; ++i) {
-            const Softmax<T> softmax =
-                softmax_row(tiles.score + i * padded_length, length, padded_length,
-                            tiles.mask.row(i), dropout.threshold);
-            factor[i] = kept_scale / softmax.sum;
-            if (log_sum_exp.is_absent()) continue;
-            log_sum_exp.as<T>()[(queries.begin + first + i) * log_sum_exp.row_stride + task.head] =
-                softmax.largest + logarithm(softmax.sum);
-          }
-          multiply<T>(rows, padded_width, length, {tiles.score, padded_length, 1}, tiles.keys,
-                      padded_width, tiles.mixed, padded_width, false);
-          for (Index i = 0; i < rows; ++i) {
-            unpack_rows(tiles.mixed + i * padded_width, 1, width, factor[i],
-                        result + (first + i) * out.row_stride, out.row_stride);
-          }
-        }
-      });
+  for_tasks(threads, sequences, shape.heads, order, [&](const Turn& turn) {
+    const Task task = turn.task;
+    auto tiles = tiles_of<ForwardTiles<T>>(shared, turn.part, sequences.longest, width);
+    const Index length = task.length;
+    const Index padded_length = padded<T>(length);
+    const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
+    pack_across<S>(k, task, width, tiles.keys, tiles.keys_across);
+    pack_rows(head_of<S>(v, task.begin, task, width), v.row_stride, length, width, T(1),
+              tiles.keys);
+    prefetch_task<S>(turn.next, shape, {k, v}, {q});
+    const QueryRows queries = query_rows(task, shape);
+    const InputRow<S> query = head_of<S>(q, queries.begin, task, width);
+    const OutputRow<S> result = head_of<S>(out, queries.begin, task, width);
+    for (Index first = 0; first < queries.count; first += tile_rows) {
+      const Index rest = queries.count - first;
+      const Index rows = rest < tile_rows ? rest : tile_rows;
+      pack_rows(query + first * q.row_stride, q.row_stride, rows, width, scale, tiles.query);
+      multiply<T>(rows, padded_length, width, {tiles.query, padded_width, 1}, tiles.keys_across,
+                  padded_length, tiles.score, padded_length, false);
+      tiles.mask.draw(dropout, state, example, task.head, first, rows, length);
+      T factor[tile_rows];
+      for (Index i = 0; i < rows; ++i) {
+        const Softmax<T> softmax = softmax_row(tiles.score + i * padded_length, length,
+                                               padded_length, tiles.mask.row(i), dropout.threshold);
+        factor[i] = kept_scale / softmax.sum;
+        if (log_sum_exp.is_absent()) continue;
+        log_sum_exp.as<T>()[(queries.begin + first + i) * log_sum_exp.row_stride + task.head] =
+            softmax.largest + logarithm(softmax.sum);
+      }
+      multiply<T>(rows, padded_width, length, {tiles.score, padded_length, 1}, tiles.keys,
+                  padded_width, tiles.mixed, padded_width, false);
+      for (Index i = 0; i < rows; ++i) {
+        unpack_rows(tiles.mixed + i * padded_width, 1, width, factor[i],
+                    result + (first + i) * out.row_stride, out.row_stride);
+      }
+    }
+  });
 }
 
 /// One thread's packed operands and tiles of the gradient.
@@ -199,70 +193,58 @@ void gradient(int threads, ConstMatrixView dout, ConstMatrixView q, ConstMatrixV
   zero_rows_beyond<S>(dv, sequences.offsets[sequences.sequences]);
   Carver shared(workspace);
   const TaskOrder order(shared, sequences);
-  for_tasks(
-      threads, sequences, shape.heads, order, [&](Index part, const Task& task, const Task& next) {
-        auto tiles = tiles_of<GradientTiles<T>>(shared, part, sequences.longest, width);
-        const Index length = task.length;
-        const Index padded_length = padded<T>(length);
-        const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
-        pack_keys(head_of<S>(k, task.begin, task, width), k.row_stride, length, padded_length,
-                  width, tiles.keys);
-        transpose(tiles.keys, padded_length, padded_width, tiles.keys_across);
-        pack_keys(head_of<S>(v, task.begin, task, width), v.row_stride, length, padded_length,
-                  width, tiles.dkeys);
-        transpose(tiles.dkeys, padded_length, padded_width, tiles.values_across);
-        const QueryRows queries = query_rows(task, shape), next_queries = query_rows(next, shape);
-        for (const ConstMatrixView& x : {k, v}) {
-          prefetch_head<S>(x, next.begin, next.length, next, width);
+  for_tasks(threads, sequences, shape.heads, order, [&](const Turn& turn) {
+    const Task task = turn.task;
+    auto tiles = tiles_of<GradientTiles<T>>(shared, turn.part, sequences.longest, width);
+    const Index length = task.length;
+    const Index padded_length = padded<T>(length);
+    const auto example = static_cast<std::uint32_t>(sequences.first_example + task.sequence);
+    pack_across<S>(k, task, width, tiles.keys, tiles.keys_across);
+    pack_across<S>(v, task, width, tiles.dkeys, tiles.values_across);
+    prefetch_task<S>(turn.next, shape, {k, v}, {q, out, dout});
+    const QueryRows queries = query_rows(task, shape);
+    const InputRow<S> query = head_of<S>(q, queries.begin, task, width);
+    const InputRow<S> result = head_of<S>(out, queries.begin, task, width);
+    const InputRow<S> dresult = head_of<S>(dout, queries.begin, task, width);
+    const OutputRow<S> dquery = head_of<S>(dq, queries.begin, task, width);
+    for (Index first = 0; first < queries.count; first += tile_rows) {
+      const Index rest = queries.count - first;
+      const Index rows = rest < tile_rows ? rest : tile_rows;
+      pack_rows(query + first * q.row_stride, q.row_stride, rows, width, scale, tiles.query);
+      pack_rows(dresult + first * dout.row_stride, dout.row_stride, rows, width, T(1), tiles.dout);
+      multiply<T>(rows, padded_length, width, {tiles.query, padded_width, 1}, tiles.keys_across,
+                  padded_length, tiles.score, padded_length, false);
+      multiply<T>(rows, padded_length, width, {tiles.dout, padded_width, 1}, tiles.values_across,
+                  padded_length, tiles.dscore, padded_length, false);
+      tiles.mask.draw(dropout, state, example, task.head, first, rows, length);
+      for (Index i = 0; i < rows; ++i) {
+        const T delta =
+            dot(tiles.dout + i * padded_width, result + (first + i) * out.row_stride, width);
+        const T lse =
+            log_sum_exp.as<T>()[(queries.begin + first + i) * log_sum_exp.row_stride + task.head];
+        T* score = tiles.score + i * padded_length;
+        T* dscore = tiles.dscore + i * padded_length;
+        if (dropout.is_active()) {
+          softmax_gradient_row(score, dscore, padded_length, lse, delta, tiles.mask.row(i),
+                               dropout.threshold, kept_scale);
+        } else {
+          softmax_gradient_row(score, dscore, padded_length, lse, delta);
         }
-        for (const ConstMatrixView& x : {q, out, dout}) {
-          prefetch_head<S>(x, next_queries.begin, next_queries.count, next, width);
-        }
-        const InputRow<S> query = head_of<S>(q, queries.begin, task, width);
-        const InputRow<S> result = head_of<S>(out, queries.begin, task, width);
-        const InputRow<S> dresult = head_of<S>(dout, queries.begin, task, width);
-        const OutputRow<S> dquery = head_of<S>(dq, queries.begin, task, width);
-        for (Index first = 0; first < queries.count; first += tile_rows) {
-          const Index rest = queries.count - first;
-          const Index rows = rest < tile_rows ? rest : tile_rows;
-          pack_rows(query + first * q.row_stride, q.row_stride, rows, width, scale, tiles.query);
-          pack_rows(dresult + first * dout.row_stride, dout.row_stride, rows, width, T(1),
-                    tiles.dout);
-          multiply<T>(rows, padded_length, width, {tiles.query, padded_width, 1}, tiles.keys_across,
-                      padded_length, tiles.score, padded_length, false);
-          multiply<T>(rows, padded_length, width, {tiles.dout, padded_width, 1},
-                      tiles.values_across, padded_length, tiles.dscore, padded_length, false);
-          tiles.mask.draw(dropout, state, example, task.head, first, rows, length);
-          for (Index i = 0; i < rows; ++i) {
-            const T delta =
-                dot(tiles.dout + i * padded_width, result + (first + i) * out.row_stride, width);
-            const T lse =
-                log_sum_exp
-                    .as<T>()[(queries.begin + first + i) * log_sum_exp.row_stride + task.head];
-            T* score = tiles.score + i * padded_length;
-            T* dscore = tiles.dscore + i * padded_length;
-            if (dropout.is_active()) {
-              softmax_gradient_row(score, dscore, padded_length, lse, delta, tiles.mask.row(i),
-                                   dropout.threshold, kept_scale);
-            } else {
-              softmax_gradient_row(score, dscore, padded_length, lse, delta);
-            }
-          }
-          const bool adds = first > 0;
-          multiply<T>(rows, padded_width, length, {tiles.dscore, padded_length, 1}, tiles.keys,
-                      padded_width, tiles.dquery, padded_width, false);
-          unpack_rows(tiles.dquery, rows, width, scale, dquery + first * dq.row_stride,
-                      dq.row_stride);
-          multiply<T>(length, padded_width, rows, {tiles.dscore, 1, padded_length}, tiles.query,
-                      padded_width, tiles.dkeys, padded_width, adds);
-          multiply<T>(length, padded_width, rows, {tiles.score, 1, padded_length}, tiles.dout,
-                      padded_width, tiles.dvalues, padded_width, adds);
-        }
-        unpack_rows(tiles.dkeys, length, width, T(1), head_of<S>(dk, task.begin, task, width),
-                    dk.row_stride);
-        unpack_rows(tiles.dvalues, length, width, T(1), head_of<S>(dv, task.begin, task, width),
-                    dv.row_stride);
-      });
+      }
+      const bool adds = first > 0;
+      multiply<T>(rows, padded_width, length, {tiles.dscore, padded_length, 1}, tiles.keys,
+                  padded_width, tiles.dquery, padded_width, false);
+      unpack_rows(tiles.dquery, rows, width, scale, dquery + first * dq.row_stride, dq.row_stride);
+      multiply<T>(length, padded_width, rows, {tiles.dscore, 1, padded_length}, tiles.query,
+                  padded_width, tiles.dkeys, padded_width, adds);
+      multiply<T>(length, padded_width, rows, {tiles.score, 1, padded_length}, tiles.dout,
+                  padded_width, tiles.dvalues, padded_width, adds);
+    }
+    unpack_rows(tiles.dkeys, length, width, T(1), head_of<S>(dk, task.begin, task, width),
+                dk.row_stride);
+    unpack_rows(tiles.dvalues, length, width, T(1), head_of<S>(dv, task.begin, task, width),
+                dv.row_stride);
+  });
 }
 
 template <class Tiles>

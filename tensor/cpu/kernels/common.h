@@ -77,6 +77,13 @@ inline void prefetch_ahead(const T* block) {
     __builtin_prefetch(block + i);
 }
 
+/// Asks the memory for a row, into the first cache or (2) the second.
+template <int locality = 3, class T>
+inline void prefetch_row(const T* row, Index columns) {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  for (Index j = 0; j < columns; j += line) __builtin_prefetch(row + j, 0, locality);
+}
+
 /// Where the mask of row t is drawn.
 struct MaskPlace {
   std::uint32_t example;
