@@ -1,0 +1,75 @@
+#pragma once
+
+// CUDA's own words are built into nvcc; these are the ones that Basis adds (tensor/cuda/device.h).
+
+#include <cuda_runtime.h>
+
+#include "tensor/cuda/runtime.h"
+
+namespace basis::cuda::BASIS_CUDA_SIDE {
+
+constexpr unsigned all_lanes = 0xFFFFFFFFu;
+
+/// Memory that a launch asked for, 16-byte aligned.
+template <class T>
+__device__ T* shared_memory() {
+  extern __shared__ __align__(16) unsigned char memory[];
+  return reinterpret_cast<T*>(memory);
+}
+
+/// Sum over the lanes of a warp, as a tree: the same bits in each. All lanes take part.
+template <class T>
+__device__ T warp_sum(T value) {
+  for (int offset = 16; offset > 0; offset /= 2) {
+    value += __shfl_xor_sync(all_lanes, value, offset);
+  }
+  return value;
+}
+
+template <class T>
+__device__ T warp_maximum(T value) {
+  for (int offset = 16; offset > 0; offset /= 2) {
+    const T other = __shfl_xor_sync(all_lanes, value, offset);
+    value = other > value ? other : value;
+  }
+  return value;
+}
+
+/// The same over each four lanes that stand beside each other: a row of mma's results.
+template <class T>
+__device__ T quad_sum(T value) {
+  value += __shfl_xor_sync(all_lanes, value, 2);
+  return value + __shfl_xor_sync(all_lanes, value, 1);
+}
+
+template <class T>
+__device__ T quad_maximum(T value) {
+  for (int offset = 2; offset > 0; offset /= 2) {
+    const T other = __shfl_xor_sync(all_lanes, value, offset);
+    value = other > value ? other : value;
+  }
+  return value;
+}
+
+/// Queues kernel(arguments...). Throws Error when the device refuses it.
+template <class... Parameters, class... Arguments>
+void launch(Stream stream, std::int64_t blocks_x, std::int64_t blocks_y, int threads,
+            std::size_t shared_bytes, void (*kernel)(Parameters...), Arguments... arguments) {
+  constexpr std::size_t granted_bytes = 48 * 1024;  // more only on request
+  if (blocks_x == 0 || blocks_y == 0) return;
+  if (shared_bytes > granted_bytes) {
+    expect_success(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                        cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                        static_cast<int>(shared_bytes)),
+                   "shared memory of a kernel");
+  }
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(static_cast<unsigned>(blocks_x), static_cast<unsigned>(blocks_y));
+  config.blockDim = dim3(static_cast<unsigned>(threads));
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = static_cast<cudaStream_t>(stream.handle);
+  expect_success(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
+                 "launch of a kernel");
+}
+
+}  // namespace basis::cuda::BASIS_CUDA_SIDE
