@@ -15,7 +15,10 @@ build_packages=(
   libzstd-dev              # compressed corpora
   gnuplot-nox              # pictures of the report
 )
-test_packages=(libgtest-dev libgmock-dev binutils)
+test_packages=(
+  libgtest-dev libgmock-dev binutils
+  libboost-context-dev     # threads of CUDA kernels on the host
+)
 ci_packages=(clang-format)
 
 usage() {

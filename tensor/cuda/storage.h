@@ -144,6 +144,14 @@ __device__ void store(Rows<T> rows, Place<N> place, const Values<N>& values) {
   store<N>(rows.row(place.row) + place.column, values);
 }
 
+/// values += row[column ...], where there is a row.
+template <int N>
+__device__ void add_to(Values<N>& values, const float* row, std::int64_t column) {
+  if (row == nullptr) return;
+  const Values<N> terms = load<N>(row + column);
+  for (int i = 0; i < N; ++i) values.at[i] += terms.at[i];
+}
+
 // ---- On the host --------------------------------------------------------------------------------
 
 /// Whether every row of `view` may be read in packs: it and its stride lie on 16 bytes. An absent

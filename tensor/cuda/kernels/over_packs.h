@@ -16,25 +16,32 @@ __global__ void __launch_bounds__(over_packs_threads)
   body(Place<N>{row, std::int64_t{N} * (i - row * packs_a_row)});
 }
 
+template <int N, class Body>
+void over_places(Stream stream, std::int64_t rows, std::int64_t columns, const Body& body) {
+  const std::int64_t packs_a_row = columns / N;
+  const std::int64_t packs = rows * packs_a_row;
+  ensure(packs < (std::int64_t{1} << 31), "a matrix of less than 2^31 packs");
+  launch(stream, (packs + over_packs_threads - 1) / over_packs_threads, 1, over_packs_threads, 0,
+         over_packs_kernel<N, Body>, static_cast<std::uint32_t>(packs),
+         static_cast<std::uint32_t>(packs_a_row), body);
+}
+
 /// Calls body(Place<N>) for every element of a (rows, columns) matrix, a pack or one at a time.
 /// `Body` is a struct whose call is a __device__ template over N.
 template <class Body>
 void over_packs(Stream stream, std::int64_t rows, std::int64_t columns, bool in_packs,
                 const Body& body) {
-  const std::int64_t size = in_packs ? pack_size : 1;
-  const std::int64_t packs_a_row = columns / size;
-  const std::int64_t packs = rows * packs_a_row;
-  ensure(packs < (std::int64_t{1} << 31), "a matrix of at most 2^31 packs");
-  const std::int64_t blocks = (packs + over_packs_threads - 1) / over_packs_threads;
-  const auto count = static_cast<std::uint32_t>(packs);
-  const auto a_row = static_cast<std::uint32_t>(packs_a_row);
   if (in_packs) {
-    launch(stream, blocks, 1, over_packs_threads, 0, over_packs_kernel<pack_size, Body>, count,
-           a_row, body);
+    over_places<pack_size>(stream, rows, columns, body);
   } else {
-    launch(stream, blocks, 1, over_packs_threads, 0, over_packs_kernel<1, Body>, count, a_row,
-           body);
+    over_places<1>(stream, rows, columns, body);
   }
+}
+
+/// The same one element at a time, always.
+template <class Body>
+void over_elements(Stream stream, std::int64_t rows, std::int64_t columns, const Body& body) {
+  over_places<1>(stream, rows, columns, body);
 }
 
 }  // namespace basis::cuda::BASIS_CUDA_SIDE

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tensor/allocator.h"
+#include "tensor/cuda/stream.h"
+
+namespace basis::cuda::BASIS_CUDA_SIDE {
+
+/// Throws Error with the runtime's words unless `status`, a cudaError_t, is success.
+void expect_success(int status, const char* what);
+
+/// A GPU as a backend needs it: one queue, memory, and copies through pinned staging.
+class Runtime {
+ public:
+  /// Throws Error when there is no such device or it is too old.
+  explicit Runtime(int device);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  Stream stream() const;
+  /// For `basis info` and run records.
+  std::vector<std::pair<std::string, std::string>> description() const;
+  /// How many blocks fill the device once.
+  int multiprocessors() const;
+
+  /// Throws Error with the amounts asked for and free.
+  Block reserve(std::size_t bytes);
+  /// Queued; `host` may be reused at once.
+  void copy_to_device(const void* host, void* device, std::size_t bytes);
+  /// Waits for all that was queued.
+  void copy_to_host(const void* device, void* host, std::size_t bytes);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace basis::cuda::BASIS_CUDA_SIDE
