@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "tensor/dtype.h"
+#include "tensor/host_device.h"
 
 namespace basis {
 
@@ -60,7 +61,7 @@ struct RowDebt {
   const std::int32_t* slots = nullptr;  // (V): below 0 where a row owes
   const double* owed = nullptr;         // one number for all of them
 
-  bool owes(std::int64_t row) const { return slots != nullptr && slots[row] < 0; }
+  BASIS_HOST_DEVICE bool owes(std::int64_t row) const { return slots != nullptr && slots[row] < 0; }
 };
 
 /// Scratch memory that an operation hands to a kernel, of the size its `..._workspace` twin told.

@@ -51,6 +51,11 @@ __device__ T quad_maximum(T value) {
   return value;
 }
 
+/// Bit l: whether lane l says yes. All lanes take part.
+__device__ inline unsigned warp_ballot(bool is_yes) {
+  return __ballot_sync(all_lanes, is_yes);
+}
+
 /// Queues kernel(arguments...). Throws Error when the device refuses it.
 template <class... Parameters, class... Arguments>
 void launch(Stream stream, std::int64_t blocks_x, std::int64_t blocks_y, int threads,

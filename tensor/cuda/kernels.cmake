@@ -2,5 +2,15 @@
 # (tests/cuda).
 set(BASIS_CUDA_KERNELS
   activation.cu
-  elementwise.cu)
+  elementwise.cu
+  layer_norm.cu
+  layer_norm_gradient.cu
+  loss.cu
+  optimizer.cu
+  reduction.cu
+  rows.cu)
 list(TRANSFORM BASIS_CUDA_KERNELS PREPEND ${CMAKE_CURRENT_LIST_DIR}/kernels/)
+set(BASIS_CUDA_BACKEND
+  backend_of_side.cpp
+  plain.cpp)
+list(TRANSFORM BASIS_CUDA_BACKEND PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

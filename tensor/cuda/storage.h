@@ -152,6 +152,13 @@ __device__ void add_to(Values<N>& values, const float* row, std::int64_t column)
   for (int i = 0; i < N; ++i) values.at[i] += terms.at[i];
 }
 
+/// values += rows at `place`.
+template <int N, class T>
+__device__ void add_to(Values<N>& values, Rows<const T> rows, Place<N> place) {
+  const Values<N> terms = load(rows, place);
+  for (int i = 0; i < N; ++i) values.at[i] += terms.at[i];
+}
+
 // ---- On the host --------------------------------------------------------------------------------
 
 /// Whether every row of `view` may be read in packs: it and its stride lie on 16 bytes. An absent

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#define BASIS_CUDA_SIDE emulated
+#include "tensor/cuda/backend_of_side.h"
 #include "tests/tensor/reference_backend.h"
 
 namespace basis {
@@ -59,7 +61,13 @@ std::vector<KernelVariant> kernel_variants() {
           {DType::F64, Isa::Baseline, 1},    {DType::F64, Isa::Baseline, 3}};
 }
 
+std::vector<KernelVariant> emulated_variants() {
+  constexpr auto where = KernelVariant::Where::CudaEmulated;
+  return {{DType::F32, Isa::Baseline, 1, where}, {DType::BF16, Isa::Baseline, 1, where}};
+}
+
 std::string KernelVariant::name() const {
+  if (where == Where::CudaEmulated) return std::string(name_of(dtype)) + "_cuda_emulated";
   return std::string(name_of(dtype)) + "_" + name_of(isa) + "_" + std::to_string(threads) +
          "threads";
 }
@@ -143,7 +151,8 @@ void Parity::SetUp() {
   if (GetParam().isa > supported_isa()) {
     GTEST_SKIP() << "this processor has no " << name_of(GetParam().isa);
   }
-  backend_ = make_cpu_backend(GetParam().threads, GetParam().isa);
+  backend_ = GetParam().is_cpu() ? make_cpu_backend(GetParam().threads, GetParam().isa)
+                                 : cuda::emulated::make_backend({});
   reference_ = make_reference_backend();
 }
 

@@ -12,19 +12,25 @@
 
 namespace basis {
 
-/// What a parity test runs on: one dtype, one set of kernels, a thread count.
+/// What a parity test runs on: one dtype, one set of kernels, on the CPU a thread count.
 struct KernelVariant {
-  DType dtype;
-  Isa isa;
-  int threads;
+  enum class Where : std::uint8_t { Cpu, CudaEmulated };
 
-  /// "bf16_avx2_3threads".
+  DType dtype;
+  Isa isa = Isa::Baseline;
+  int threads = 1;
+  Where where = Where::Cpu;
+
+  bool is_cpu() const { return where == Where::Cpu; }
+  /// "bf16_avx2_3threads", "bf16_cuda_emulated".
   std::string name() const;
   friend void PrintTo(const KernelVariant& variant, std::ostream* out) { *out << variant.name(); }
 };
 
 /// Every variant that this processor can run, and those that it cannot (they are skipped by name).
 std::vector<KernelVariant> kernel_variants();
+/// The CUDA kernels as tests/cuda compiles them for a host thread.
+std::vector<KernelVariant> emulated_variants();
 std::string variant_name(const testing::TestParamInfo<KernelVariant>& info);
 
 /// A matrix with its storage. Elements between the columns and the row stride hold a sentinel.
@@ -107,7 +113,8 @@ class Parity : public testing::TestWithParam<KernelVariant> {
   /// Whether a fused kernel's default body is compared too: where it rounds no more than the
   /// reference, and in one variant, since its calls are the same in all and tested by themselves.
   bool compares_composition() const {
-    return dtype() == wide_dtype() && GetParam().isa == Isa::Baseline && GetParam().threads == 1;
+    return dtype() == wide_dtype() && GetParam().is_cpu() && GetParam().isa == Isa::Baseline &&
+           GetParam().threads == 1;
   }
 
   using Run = std::function<void(Backend&, std::vector<Output>&)>;

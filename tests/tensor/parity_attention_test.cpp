@@ -8,6 +8,8 @@ namespace {
 using ParityOfAttention = Parity;
 INSTANTIATE_TEST_SUITE_P(Cpu, ParityOfAttention, testing::ValuesIn(kernel_variants()),
                          variant_name);
+INSTANTIATE_TEST_SUITE_P(Cuda, ParityOfAttention, testing::ValuesIn(emulated_variants()),
+                         variant_name);
 
 struct AttentionCase {
   std::vector<std::int32_t> lengths;

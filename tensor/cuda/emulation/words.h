@@ -60,6 +60,13 @@ T quad_maximum(T value) {
   return combine_lanes(value, 4, [](T a, T b) { return b > a ? b : a; });
 }
 
+inline unsigned warp_ballot(bool is_yes) {
+  const bool* said = exchange(is_yes);
+  unsigned bits = 0;
+  for (unsigned lane = 0; lane < 32; ++lane) bits |= static_cast<unsigned>(said[lane]) << lane;
+  return bits;
+}
+
 template <class... Parameters, class... Arguments>
 void launch(Stream, std::int64_t blocks_x, std::int64_t blocks_y, int threads,
             std::size_t shared_bytes, void (*kernel)(Parameters...), Arguments... arguments) {

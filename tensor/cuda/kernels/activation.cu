@@ -1,4 +1,5 @@
-#include "tensor/cuda/kernels/elementwise.h"
+#include "tensor/cuda/kernels/activation.h"
+#include "tensor/cuda/kernels/column_sums.h"
 #include "tensor/cuda/kernels/over_packs.h"
 #include "tensor/cuda/kernels/with_type.h"
 
@@ -35,7 +36,8 @@ struct Activate {
   }
 };
 
-/// dx = dout f'(x + bias), and out = f(x + bias) where it is wanted: both share one exponential.
+/// dx = dout f'(x + bias), which it returns before it is rounded, and out = f(x + bias) where it is
+/// wanted: both share one exponential.
 template <class T, class F>
 struct ActivateBackward {
   Rows<const T> x;
@@ -44,7 +46,7 @@ struct ActivateBackward {
   Rows<T> dx, out;  // out may be null
 
   template <int N>
-  __device__ void operator()(Place<N> place) const {
+  __device__ Values<N> operator()(Place<N> place) const {
     Values<N> values = load(x, place);
     add_to<N>(values, bias, place.column);
     Values<N> gradients = load(dout, place);
@@ -55,6 +57,7 @@ struct ActivateBackward {
     }
     store(dx, place, gradients);
     if (out.data != nullptr) store(out, place, values);
+    return gradients;
   }
 };
 
@@ -73,18 +76,21 @@ void activation(Stream stream, Activation kind, ConstMatrixView x, ConstMatrixVi
 
 void activation_gradient(Stream stream, Activation kind, ConstMatrixView x, ConstMatrixView bias,
                          ConstMatrixView dout, MatrixView dx) {
-  activation_backward(stream, kind, x, bias, dout, dx, {});
+  activation_backward(stream, kind, x, bias, dout, dx, {}, 0, {}, {});
 }
 
 void activation_backward(Stream stream, Activation kind, ConstMatrixView x, ConstMatrixView bias,
-                         ConstMatrixView dout, MatrixView dx, MatrixView out) {
+                         ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
+                         MatrixView dbias, Workspace workspace) {
+  const bool in_packs = all_fit_packs(x, bias, dout, dx, out);
   with_type(x.dtype, "activation_backward", [&](auto type) {
     using T = typename decltype(type)::type;
     with_functor(kind, [&](auto functor) {
-      over_packs(
-          stream, x.rows, x.columns, all_fit_packs(x, bias, dout, dx, out),
-          ActivateBackward<T, decltype(functor)>{rows_of<T>(x), bias.as<float>(), rows_of<T>(dout),
-                                                 rows_of<T>(dx), rows_of<T>(out)});
+      const ActivateBackward<T, decltype(functor)> backward{
+          rows_of<T>(x), bias.as<float>(), rows_of<T>(dout), rows_of<T>(dx), rows_of<T>(out)};
+      if (dbias.is_absent()) return over_packs(stream, x.rows, x.columns, in_packs, backward);
+      column_sums(stream, x.rows, x.columns, in_packs, backward, 1, beta_bias, dbias,
+                  static_cast<float*>(workspace.data));
     });
   });
 }

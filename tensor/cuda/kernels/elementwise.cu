@@ -30,6 +30,37 @@ struct ConvertRows {
   }
 };
 
+/// An element at a time, for f64: sums of losses, and what is read from a file of it.
+template <class From, class To>
+struct ConvertElements {
+  const From* x;
+  std::int64_t x_stride;
+  To* out;
+  std::int64_t out_stride;
+
+  __device__ void operator()(Place<1> place) const {
+    out[place.row * out_stride + place.column] =
+        Convert<To, From>::value(x[place.row * x_stride + place.column]);
+  }
+};
+
+/// Calls use(Type<T>) with the T of any dtype that is converted.
+template <class Use>
+void with_any_type(DType dtype, const Use& use) {
+  if (dtype == DType::F64) return use(Type<double>{});
+  with_type(dtype, "convert", use);
+}
+
+struct FillDoubles {
+  double* out;
+  std::int64_t stride;
+  double value;
+
+  __device__ void operator()(Place<1> place) const {
+    out[place.row * stride + place.column] = value;
+  }
+};
+
 template <class T>
 struct AddScaled {
   Rows<const T> x;
@@ -119,6 +150,10 @@ struct DenseToBand {
 }  // namespace
 
 void fill(Stream stream, double value, MatrixView out) {
+  if (out.dtype == DType::F64) {
+    return over_elements(stream, out.rows, out.columns,
+                         FillDoubles{out.as<double>(), out.row_stride, value});
+  }
   with_type(out.dtype, "fill", [&](auto type) {
     using T = typename decltype(type)::type;
     over_packs(stream, out.rows, out.columns, fits_packs(out),
@@ -127,12 +162,18 @@ void fill(Stream stream, double value, MatrixView out) {
 }
 
 void convert(Stream stream, ConstMatrixView x, MatrixView out) {
-  with_type(x.dtype, "convert", [&](auto from) {
-    with_type(out.dtype, "convert", [&](auto to) {
+  with_any_type(x.dtype, [&](auto from) {
+    with_any_type(out.dtype, [&](auto to) {
       using From = typename decltype(from)::type;
       using To = typename decltype(to)::type;
-      over_packs(stream, x.rows, x.columns, all_fit_packs(x, out),
-                 ConvertRows<From, To>{rows_of<From>(x), rows_of<To>(out)});
+      if constexpr (std::is_same_v<From, double> || std::is_same_v<To, double>) {
+        over_elements(
+            stream, x.rows, x.columns,
+            ConvertElements<From, To>{x.as<From>(), x.row_stride, out.as<To>(), out.row_stride});
+      } else {
+        over_packs(stream, x.rows, x.columns, all_fit_packs(x, out),
+                   ConvertRows<From, To>{rows_of<From>(x), rows_of<To>(out)});
+      }
     });
   });
 }

@@ -12,12 +12,6 @@ void add_scaled(Stream, double alpha, ConstMatrixView x, double beta, MatrixView
 void scale_columns(Stream, ConstMatrixView x, ConstMatrixView v, MatrixView out);
 void scale_shift_columns(Stream, ConstMatrixView x, ConstMatrixView scale, ConstMatrixView shift,
                          MatrixView out);
-void activation(Stream, Activation kind, ConstMatrixView x, ConstMatrixView bias, MatrixView out);
-void activation_gradient(Stream, Activation kind, ConstMatrixView x, ConstMatrixView bias,
-                         ConstMatrixView dout, MatrixView dx);
-/// dx and, where it is not absent, out of Backend's function of that name; dbias is the caller's.
-void activation_backward(Stream, Activation kind, ConstMatrixView x, ConstMatrixView bias,
-                         ConstMatrixView dout, MatrixView dx, MatrixView out);
 void dropout(Stream, ConstMatrixView x, Dropout dropout, const SequenceView& sequences,
              const StepState* state, MatrixView out);
 void band_to_dense(Stream, ConstMatrixView band, MatrixView dense);
