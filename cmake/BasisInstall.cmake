@@ -53,6 +53,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/generated/basis-config-ve
 install(FILES
   ${PROJECT_BINARY_DIR}/generated/basis-config.cmake
   ${PROJECT_BINARY_DIR}/generated/basis-config-version.cmake
+  cmake/BasisCudart.cmake
   cmake/BasisOneDNN.cmake
   cmake/BasisOpenBLAS.cmake
   DESTINATION ${basis_package_folder})

@@ -14,13 +14,17 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Werror)
+# basis_cxx_options(OPTIONS...): for C++ alone; nvcc has its own (tensor/cuda/kernels.cmake).
+function(basis_cxx_options)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${ARGN}>")
+endfunction()
+basis_cxx_options(-Wall -Wextra -Wpedantic -Wshadow -Werror)
 # Without these GCC leaves loops with sqrt scalar; results stay IEEE (no -ffast-math).
-add_compile_options(-fno-math-errno -fno-trapping-math)
+basis_cxx_options(-fno-math-errno -fno-trapping-math)
 # Neither contracted nor reassociated: a * b + c rounds as written unless a kernel says std::fma.
-add_compile_options(-ffp-contract=off)
+basis_cxx_options(-ffp-contract=off)
 
 if(BASIS_SANITIZE)
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  basis_cxx_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 endif()

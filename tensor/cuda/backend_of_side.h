@@ -1,5 +1,7 @@
 #pragma once
 
+// For files of tensor/cuda and its tests alone; not installed.
+
 #include <memory>
 
 #include "tensor/backend.h"

@@ -1,5 +1,7 @@
 #pragma once
 
+// For files of tensor/cuda and its tests alone; not installed.
+
 // The words that kernels are written in. Under nvcc they are CUDA's. For another compiler they mean
 // the same on one host thread, so that every kernel's indices, waiting and arithmetic run under
 // tests and sanitizers where there is no GPU. A file that includes this is compiled for both sides;

@@ -1,5 +1,7 @@
 #pragma once
 
+// For files of tensor/cuda and its tests alone; not installed.
+
 // CUDA's own words are built into nvcc; these are the ones that Basis adds (tensor/cuda/device.h).
 
 #include <cuda_runtime.h>

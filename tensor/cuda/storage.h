@@ -1,5 +1,7 @@
 #pragma once
 
+// For files of tensor/cuda and its tests alone; not installed.
+
 // How kernels read and write rows: as T lies in memory, computed with in f32, 16 bytes at a time
 // where the rows are aligned for it.
 

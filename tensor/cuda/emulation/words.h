@@ -1,5 +1,7 @@
 #pragma once
 
+// For files of tensor/cuda and its tests alone; not installed.
+
 // CUDA's words on one host thread, for the tests. See tensor/cuda/device.h and block.h.
 
 #include <cstddef>

@@ -1,0 +1,27 @@
+include(${CMAKE_CURRENT_LIST_DIR}/kernels.cmake)
+
+# What the program has of CUDA: BASIS_CUDA_SOURCES and BASIS_CUDA_LIBRARIES.
+if(NOT BASIS_HAS_CUDA)
+  set(BASIS_CUDA_SOURCES cuda/no_cuda.cpp)
+  set(BASIS_CUDA_LIBRARIES "")
+  return()
+endif()
+
+add_library(basis_cuda_kernels OBJECT ${BASIS_CUDA_KERNELS})
+target_compile_options(basis_cuda_kernels PRIVATE
+  --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror)
+
+add_library(basis_cuda_host OBJECT ${BASIS_CUDA_BACKEND}
+  cuda/cuda_backend.cpp
+  cuda/runtime.cpp)
+target_include_directories(basis_cuda_host SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_features(basis_cuda_host PRIVATE cxx_std_20)
+target_link_libraries(basis_cuda_host PRIVATE fmt::fmt)
+
+foreach(target basis_cuda_kernels basis_cuda_host)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${target} PRIVATE BASIS_CUDA_SIDE=device)
+endforeach()
+set(BASIS_CUDA_SOURCES
+  $<TARGET_OBJECTS:basis_cuda_kernels> $<TARGET_OBJECTS:basis_cuda_host>)
+set(BASIS_CUDA_LIBRARIES basis_cudart)
