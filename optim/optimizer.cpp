@@ -131,22 +131,18 @@ std::vector<OptimizerRange> Optimizer::written_ranges() const {
 
 void Optimizer::step(StepState* state) {
   const std::vector<OptimizerRange> ranges = written_ranges();
-  double beta = 0;
-  const auto add_squares = [&](ConstMatrixView gradient) {
-    backend_.squared_norm(gradient, beta, squared_sum_.view());
-    beta = 1;
-  };
-  for (const OptimizerRange& range : ranges) add_squares(range.gradient);
+  std::vector<ConstMatrixView> gradients;
+  for (const OptimizerRange& range : ranges) gradients.push_back(range.gradient);
   for (std::size_t i = 0; i < slices_.size(); ++i) {
-    if (slices_[i].table != nullptr && is_written(i)) add_squares(gradient_of(i).view());
+    if (slices_[i].table != nullptr && is_written(i)) gradients.push_back(gradient_of(i).view());
   }
+  if (gradients.empty()) return;
+  backend_.squared_norm_of_all(gradients, squared_sum_.view());
   backend_.update_clip(squared_sum_.view(), options_.clip_norm, state);
-  for (const OptimizerRange& range : ranges) {
-    if (options_.kind == OptimizerOptions::Kind::AdamW) {
-      backend_.adamw(range, options_.adamw, state);
-    } else {
-      backend_.sgd(range, options_.sgd, state);
-    }
+  if (options_.kind == OptimizerOptions::Kind::AdamW) {
+    backend_.adamw_of_all(ranges, options_.adamw, state);
+  } else {
+    for (const OptimizerRange& range : ranges) backend_.sgd(range, options_.sgd, state);
   }
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     if (!is_written(i)) continue;

@@ -65,6 +65,15 @@ void Backend::residual_layer_norm_gradient(ConstMatrixView dout, ConstMatrixView
   }
 }
 
+void Backend::squared_norm_of_all(std::span<const ConstMatrixView> parts, MatrixView out) {
+  for (std::size_t i = 0; i < parts.size(); ++i) squared_norm(parts[i], i == 0 ? 0 : 1, out);
+}
+
+void Backend::adamw_of_all(std::span<const OptimizerRange> ranges, const AdamWConstants& constants,
+                           const StepState* state) {
+  for (const OptimizerRange& range : ranges) adamw(range, constants, state);
+}
+
 void Backend::embedding_sum(const EmbeddingRows& rows, MatrixView out) {
   gather_rows(rows.word, rows.debt, rows.ids, 0, out);
   gather_rows(rows.position, {}, rows.positions, 1, out);

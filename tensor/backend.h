@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -296,6 +297,12 @@ class Backend {
                                             const StepState* state, MatrixView dsum, MatrixView dx,
                                             double beta_gamma, MatrixView dgamma, double beta_beta,
                                             MatrixView dbeta, Workspace);
+
+  /// The sum of all squares in `parts`, as squared_norm; not empty.
+  virtual void squared_norm_of_all(std::span<const ConstMatrixView> parts, MatrixView out);
+  /// adamw for each of the ranges.
+  virtual void adamw_of_all(std::span<const OptimizerRange> ranges, const AdamWConstants& constants,
+                            const StepState* state);
 
   /// out = word[ids], at its worth, + position[positions] + type[types]. out: (T, H).
   virtual void embedding_sum(const EmbeddingRows& rows, MatrixView out);

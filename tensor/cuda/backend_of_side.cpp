@@ -36,7 +36,8 @@ class CudaBackend final : public Backend {
   }
   std::vector<std::string> own_fused_kernels() const override {
     return {"linear_weight_gradient", "activation_backward", "residual_layer_norm",
-            "residual_layer_norm_gradient", "embedding_layer_norm"};
+            "residual_layer_norm_gradient", "embedding_layer_norm", "squared_norm_of_all",
+            "adamw_of_all"};
   }
 
   // ---- Memory -----------------------------------------------------------------------------------
@@ -232,12 +233,20 @@ class CudaBackend final : public Backend {
     auto* scratch = reinterpret_cast<double*>(norm_scratch_.get());
     BASIS_CUDA_SIDE::squared_norm(stream_, x, beta, out, scratch);
   }
+  void squared_norm_of_all(std::span<const ConstMatrixView> parts, MatrixView out) override {
+    auto* scratch = reinterpret_cast<double*>(norm_scratch_.get());
+    BASIS_CUDA_SIDE::squared_norm_of_all(stream_, parts, out, scratch);
+  }
   void update_clip(ConstMatrixView squared_sum, double clip_norm, StepState* state) override {
     BASIS_CUDA_SIDE::update_clip(stream_, squared_sum, clip_norm, state);
   }
   void adamw(const OptimizerRange& range, const AdamWConstants& constants,
              const StepState* state) override {
     BASIS_CUDA_SIDE::adamw(stream_, range, constants, state);
+  }
+  void adamw_of_all(std::span<const OptimizerRange> ranges, const AdamWConstants& constants,
+                    const StepState* state) override {
+    BASIS_CUDA_SIDE::adamw_of_all(stream_, ranges, constants, state);
   }
   void sgd(const OptimizerRange& range, const SgdConstants& constants,
            const StepState* state) override {

@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "tensor/cuda/kernels/optimizer.h"
 #include "tensor/cuda/kernels/over_packs.h"
+#include "tensor/cuda/kernels/stretches.h"
 #include "tensor/step_state.h"
 
 namespace basis::cuda::BASIS_CUDA_SIDE {
@@ -30,27 +33,62 @@ struct AdamWStep {
   }
 };
 
-struct AdamW {
-  Rows<float> value;
-  Rows<const float> gradient;
-  Rows<float> moment1, moment2;
-  AdamWConstants constants;
-  int group;
+template <int N>
+__device__ void update_elements(const AdamWStep& step, float* value, const float* gradient,
+                                float* moment1, float* moment2) {
+  Values<N> p = load<N>(value), m = load<N>(moment1), v = load<N>(moment2);
+  const Values<N> g = load<N>(gradient);
+  for (int i = 0; i < N; ++i) step.update(g.at[i] * step.clip, p.at[i], m.at[i], v.at[i]);
+  store<N>(value, p);
+  store<N>(moment1, m);
+  store<N>(moment2, v);
+}
+
+/// An OptimizerRange as a kernel takes it.
+struct AdamWStretch {
+  float* value;
+  const float* gradient;
+  float *moment1, *moment2;
+  std::int64_t count;
   double weight_decay;
+  int group;
+};
+
+AdamWStretch stretch_of(const OptimizerRange& range) {
+  return {range.value.as<float>(),
+          range.gradient.as<float>(),
+          range.moment1.as<float>(),
+          range.moment2.as<float>(),
+          range.value.columns,
+          range.weight_decay,
+          range.group};
+}
+
+struct AdamW {
+  AdamWStretch of;
+  AdamWConstants constants;
   const StepState* state;
 
   template <int N>
   __device__ void operator()(Place<N> place) const {
     if (state->skip_update != 0) return;
-    const AdamWStep step(constants, state, group, weight_decay);
-    Values<N> p = load(value, place), m = load(moment1, place), v = load(moment2, place);
-    const Values<N> g = load(gradient, place);
-    for (int i = 0; i < N; ++i) step.update(g.at[i] * step.clip, p.at[i], m.at[i], v.at[i]);
-    store(value, place, p);
-    store(moment1, place, m);
-    store(moment2, place, v);
+    const AdamWStep step(constants, state, of.group, of.weight_decay);
+    const std::int64_t i = place.column;
+    update_elements<N>(step, of.value + i, of.gradient + i, of.moment1 + i, of.moment2 + i);
   }
 };
+
+__global__ void __launch_bounds__(stretch_threads)
+    adamw_kernel(Stretches<AdamWStretch> table, AdamWConstants constants, const StepState* state) {
+  if (state->skip_update != 0) return;
+  const auto chunk = static_cast<std::int32_t>(blockIdx.x);
+  const int s = table.stretch_of(chunk);
+  const AdamWStretch& of = table.stretch[s];
+  const std::int64_t i = table.element_of(chunk, s, static_cast<int>(threadIdx.x));
+  if (i >= of.count) return;
+  const AdamWStep step(constants, state, of.group, of.weight_decay);
+  update_elements<pack_size>(step, of.value + i, of.gradient + i, of.moment1 + i, of.moment2 + i);
+}
 
 struct Sgd {
   Rows<float> value;
@@ -170,6 +208,10 @@ struct GrowDebt {
   }
 };
 
+bool fits(const OptimizerRange& range) {
+  return all_fit_packs(range.value, range.gradient, range.moment1, range.moment2);
+}
+
 template <class Update>
 void over_slots(Stream stream, const OptimizerRows& rows, bool in_packs, const StepState* state,
                 const Update& update) {
@@ -182,11 +224,22 @@ void over_slots(Stream stream, const OptimizerRows& rows, bool in_packs, const S
 
 void adamw(Stream stream, const OptimizerRange& range, const AdamWConstants& constants,
            const StepState* state) {
-  over_packs(stream, 1, range.value.columns,
-             all_fit_packs(range.value, range.gradient, range.moment1, range.moment2),
-             AdamW{rows_of<float>(range.value), rows_of<float>(range.gradient),
-                   rows_of<float>(range.moment1), rows_of<float>(range.moment2), constants,
-                   range.group, range.weight_decay, state});
+  over_packs(stream, 1, range.value.columns, fits(range),
+             AdamW{stretch_of(range), constants, state});
+}
+
+void adamw_of_all(Stream stream, std::span<const OptimizerRange> ranges,
+                  const AdamWConstants& constants, const StepState* state) {
+  if (!std::all_of(ranges.begin(), ranges.end(), fits)) {
+    for (const OptimizerRange& range : ranges) adamw(stream, range, constants, state);
+    return;
+  }
+  for_tables<AdamWStretch>(
+      ranges, stretch_of, [](const OptimizerRange& range) { return range.value.columns; },
+      [&](const Stretches<AdamWStretch>& table) {
+        launch(stream, table.chunks(), 1, stretch_threads, 0, adamw_kernel, table, constants,
+               state);
+      });
 }
 
 void sgd(Stream stream, const OptimizerRange& range, const SgdConstants& constants,

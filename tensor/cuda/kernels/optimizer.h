@@ -8,6 +8,8 @@ namespace basis::cuda::BASIS_CUDA_SIDE {
 
 void adamw(Stream, const OptimizerRange& range, const AdamWConstants& constants,
            const StepState* state);
+void adamw_of_all(Stream, std::span<const OptimizerRange> ranges, const AdamWConstants& constants,
+                  const StepState* state);
 void sgd(Stream, const OptimizerRange& range, const SgdConstants& constants,
          const StepState* state);
 void adamw_rows(Stream, const OptimizerRows& rows, const AdamWConstants& constants,

@@ -1,6 +1,7 @@
 #include "tensor/cuda/kernels/column_sums.h"
 #include "tensor/cuda/kernels/over_packs.h"
 #include "tensor/cuda/kernels/reduction.h"
+#include "tensor/cuda/kernels/stretches.h"
 #include "tensor/cuda/kernels/with_type.h"
 #include "tensor/step_state.h"
 
@@ -74,6 +75,29 @@ void launch_squares(Stream stream, ConstMatrixView x, double* parts, std::int64_
       std::clamp<std::int64_t>((packs + norm_threads - 1) / norm_threads, 1, squared_norm_parts);
   launch(stream, blocks, 1, norm_threads, 0, squares_kernel<N, T>, packs, packs_a_row,
          rows_of<T>(x), parts);
+}
+
+struct FloatStretch {
+  const float* data;
+  std::int64_t count;
+};
+
+/// The same for every gridDim.x-th chunk of many stretches.
+__global__ void __launch_bounds__(norm_threads)
+    squares_of_all_kernel(Stretches<FloatStretch> table, double* parts) {
+  static_assert(norm_threads == stretch_threads);
+  __shared__ double scratch[warp_size];
+  double sum = 0;
+  for (auto chunk = static_cast<std::int32_t>(blockIdx.x); chunk < table.chunks_before[table.count];
+       chunk += static_cast<std::int32_t>(gridDim.x)) {
+    const int s = table.stretch_of(chunk);
+    const std::int64_t i = table.element_of(chunk, s, static_cast<int>(threadIdx.x));
+    if (i >= table.stretch[s].count) continue;
+    const Values<pack_size> values = load<pack_size>(table.stretch[s].data + i);
+    for (int n = 0; n < pack_size; ++n) sum += static_cast<double>(values.at[n]) * values.at[n];
+  }
+  sum = block_sum(sum, scratch);
+  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 
 __global__ void update_clip_kernel(const double* squared_sum, double clip_norm, StepState* state) {
@@ -159,6 +183,33 @@ void squared_norm(Stream stream, ConstMatrixView x, double beta, MatrixView out,
   });
   launch(stream, 1, 1, norm_threads, 0, sum_squares_kernel, scratch, blocks, beta,
          out.as<double>());
+}
+
+void squared_norm_of_all(Stream stream, std::span<const ConstMatrixView> parts, MatrixView out,
+                         double* scratch) {
+  const auto is_flat = [](const ConstMatrixView& part) {
+    return part.dtype == DType::F32 && part.is_contiguous() && fits_packs(part);
+  };
+  if (!std::all_of(parts.begin(), parts.end(), is_flat)) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      squared_norm(stream, parts[i], i == 0 ? 0 : 1, out, scratch);
+    }
+    return;
+  }
+  double beta = 0;
+  for_tables<FloatStretch>(
+      parts,
+      [](const ConstMatrixView& part) {
+        return FloatStretch{part.as<float>(), part.element_count()};
+      },
+      [](const ConstMatrixView& part) { return part.element_count(); },
+      [&](const Stretches<FloatStretch>& table) {
+        const std::int64_t blocks = std::clamp<std::int64_t>(table.chunks(), 1, squared_norm_parts);
+        launch(stream, blocks, 1, norm_threads, 0, squares_of_all_kernel, table, scratch);
+        launch(stream, 1, 1, norm_threads, 0, sum_squares_kernel, scratch, blocks, beta,
+               out.as<double>());
+        beta = 1;
+      });
 }
 
 void update_clip(Stream stream, ConstMatrixView squared_sum, double clip_norm, StepState* state) {

@@ -14,6 +14,8 @@ void column_dot(Stream, double alpha, ConstMatrixView x, ConstMatrixView y, doub
 /// Numbers of scratch that squared_norm takes.
 constexpr std::int64_t squared_norm_parts = 512;
 void squared_norm(Stream, ConstMatrixView x, double beta, MatrixView out, double* scratch);
+void squared_norm_of_all(Stream, std::span<const ConstMatrixView> parts, MatrixView out,
+                         double* scratch);
 void update_clip(Stream, ConstMatrixView squared_sum, double clip_norm, StepState* state);
 
 void mean_pool(Stream, ConstMatrixView x, const SequenceView& sequences, MatrixView out);
