@@ -3,25 +3,77 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tensor/integer_block.h"
+
 namespace basis {
 namespace {
 
-/// (rows) i32, zeros behind the values.
-Tensor padded(Backend& backend, Allocator& allocator, std::vector<std::int32_t> values,
-              std::int64_t rows) {
-  values.resize(static_cast<std::size_t>(rows), 0);
-  return to_device<std::int32_t>(backend, allocator, values, {rows});
+/// The integers of a batch and where they stand.
+struct BatchArrays {
+  PackedArrays packed;
+  SortedRows sorted;
+  IntegerBlock block;
+  IntegerBlock::Place offsets, sequence_of_row, ids, positions, types, labels;
+  IntegerBlock::Place segment_offsets, segment_rows;
+
+  BatchArrays(const HostBatch& host, std::int64_t bucket, BatchForm form)
+      : packed(host.lengths, bucket), sorted(host.ids) {
+    const std::int64_t rows = std::ssize(packed.sequence_of_row);
+    const std::int64_t tokens = std::ssize(host.ids);
+    const bool is_fixed = form == BatchForm::Fixed;
+    offsets = block.add(packed.offsets);
+    sequence_of_row = block.add(packed.sequence_of_row);
+    ids = block.add(host.ids, rows);
+    positions = block.add(host.positions, rows);
+    types = block.add(host.types, rows);
+    labels = block.add(host.labels);
+    segment_offsets = block.add(sorted.offsets, is_fixed ? rows + 1 : std::ssize(sorted.offsets),
+                                static_cast<std::int32_t>(tokens));
+    segment_rows = block.add(sorted.rows, is_fixed ? rows : tokens);
+  }
+};
+
+std::int64_t longest_class(std::int64_t longest) {
+  std::int64_t size = 64;
+  while (size < longest) size *= 2;
+  return size;
+}
+
+/// All but what is in the backend's memory.
+void set_host_fields(const HostBatch& host, Batch& batch) {
+  batch.largest_id = *std::max_element(host.ids.begin(), host.ids.end());
+  batch.largest_type = *std::max_element(host.types.begin(), host.types.end());
+  batch.first_example = host.first_example;
+  batch.loss_count = host.targets.empty() ? std::count_if(host.labels.begin(), host.labels.end(),
+                                                          [](std::int32_t l) { return l >= 0; })
+                                          : std::ssize(host.targets);
+  batch.example_indices = host.example_indices;
+}
+
+PackedLayout layout_of(const BatchArrays& arrays, const Tensor& memory, const HostBatch& host,
+                       BatchForm form) {
+  const std::int64_t longest =
+      form == BatchForm::Fixed ? longest_class(arrays.packed.longest) : arrays.packed.longest;
+  return PackedLayout(arrays.packed, array_at(memory, arrays.offsets),
+                      array_at(memory, arrays.sequence_of_row), longest, host.first_example);
+}
+
+/// Into (B, 1) f32 or f64.
+void write_targets(Backend& backend, const std::vector<double>& targets, const Tensor& to) {
+  if (to.dtype() == DType::F64) {
+    return backend.copy_to_device(targets.data(), to.bytes_begin(), to.bytes());
+  }
+  const std::vector<float> values(targets.begin(), targets.end());
+  backend.copy_to_device(values.data(), to.bytes_begin(), to.bytes());
 }
 
 Tensor targets_of(Backend& backend, Allocator& allocator, const std::vector<double>& targets,
                   DType compute) {
   if (targets.empty()) return {};
-  const Shape shape{std::ssize(targets), 1};
-  if (accumulation_dtype(compute) == DType::F64) {
-    return to_device<double>(backend, allocator, targets, shape);
-  }
-  const std::vector<float> values(targets.begin(), targets.end());
-  return to_device<float>(backend, allocator, values, shape);
+  const Tensor tensor = Tensor::allocate(allocator, {std::ssize(targets), 1},
+                                         accumulation_dtype(compute), backend.device());
+  write_targets(backend, targets, tensor);
+  return tensor;
 }
 
 }  // namespace
@@ -49,27 +101,38 @@ HostBatch gather_batch(const EncodedDataset& dataset, std::span<const std::int32
   return batch;
 }
 
-Batch to_device(Backend& backend, Allocator& allocator, const HostBatch& host, DType compute) {
+BatchShape shape_of(const Backend& backend, const HostBatch& batch) {
+  const std::int64_t bucket = backend.row_bucket();
+  return {(std::ssize(batch.ids) + bucket - 1) / bucket * bucket,
+          longest_class(*std::max_element(batch.lengths.begin(), batch.lengths.end())),
+          std::ssize(batch.lengths)};
+}
+
+Batch to_device(Backend& backend, Allocator& allocator, const HostBatch& host, DType compute,
+                BatchForm form) {
+  const BatchArrays arrays(host, backend.row_bucket(), form);
   Batch batch;
-  batch.layout = PackedLayout(backend, allocator, host.lengths, host.first_example);
-  const std::int64_t rows = batch.layout.rows();
-  batch.ids = padded(backend, allocator, host.ids, rows);
-  batch.segments = RowSegments(backend, allocator, host.ids);
-  batch.positions = padded(backend, allocator, host.positions, rows);
-  batch.types = padded(backend, allocator, host.types, rows);
-  batch.labels =
-      to_device<std::int32_t>(backend, allocator, host.labels, {std::ssize(host.labels)});
+  batch.memory = arrays.block.to_device(backend, allocator);
+  const auto part = [&](IntegerBlock::Place place) { return array_at(batch.memory, place); };
+  batch.layout = layout_of(arrays, batch.memory, host, form);
+  batch.ids = part(arrays.ids);
+  batch.segments =
+      RowSegments(arrays.sorted, part(arrays.segment_offsets), part(arrays.segment_rows));
+  batch.positions = part(arrays.positions);
+  batch.types = part(arrays.types);
+  batch.labels = part(arrays.labels);
   batch.targets = targets_of(backend, allocator, host.targets, compute);
-  if (!host.ids.empty()) {
-    batch.largest_id = *std::max_element(host.ids.begin(), host.ids.end());
-    batch.largest_type = *std::max_element(host.types.begin(), host.types.end());
-  }
-  batch.first_example = host.first_example;
-  batch.loss_count = host.targets.empty() ? std::count_if(host.labels.begin(), host.labels.end(),
-                                                          [](std::int32_t l) { return l >= 0; })
-                                          : std::ssize(host.targets);
-  batch.example_indices = host.example_indices;
+  set_host_fields(host, batch);
   return batch;
+}
+
+void overwrite(Backend& backend, const HostBatch& host, Batch& batch) {
+  const BatchArrays arrays(host, backend.row_bucket(), BatchForm::Fixed);
+  arrays.block.overwrite(backend, batch.memory);
+  batch.layout = layout_of(arrays, batch.memory, host, BatchForm::Fixed);
+  batch.segments.set_ids(arrays.sorted.ids);
+  if (!host.targets.empty()) write_targets(backend, host.targets, batch.targets);
+  set_host_fields(host, batch);
 }
 
 Batch make_batch(Backend& backend, Allocator& allocator, const EncodedDataset& dataset,

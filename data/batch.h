@@ -22,8 +22,22 @@ struct HostBatch {
   std::int64_t first_example = 0;             // place of sequence 0 in the step's global batch
 };
 
+/// How a batch stands in a backend's memory. Exact: as it is. Fixed: so that all batches of one
+/// BatchShape can stand in the same place and are read by the same launches (a CUDA graph).
+enum class BatchForm : std::uint8_t { Exact, Fixed };
+
+struct BatchShape {
+  std::int64_t rows = 0;       // T rounded up to the backend's bucket
+  std::int64_t longest = 0;    // of 64, 128, 256, 512: the class of the longest sequence
+  std::int64_t sequences = 0;  // B
+
+  auto operator<=>(const BatchShape&) const = default;
+};
+BatchShape shape_of(const Backend& backend, const HostBatch& batch);
+
 /// The same in a backend's memory, what a model takes. Rows beyond T hold zeros.
 struct Batch {
+  Tensor memory;  // all integers below are parts of it
   PackedLayout layout;
   Tensor ids;            // (rows) i32
   RowSegments segments;  // the T rows by their id
@@ -46,7 +60,10 @@ HostBatch gather_batch(const EncodedDataset& dataset, std::span<const std::int32
 /// Copies a batch to the backend. `compute`: dtype of the activations, whose accumulation dtype the
 /// targets take.
 Batch to_device(Backend& backend, Allocator& allocator, const HostBatch& batch,
-                DType compute = DType::F32);
+                DType compute = DType::F32, BatchForm form = BatchForm::Exact);
+/// Puts another batch of the same BatchShape where a Fixed one stands. Queued: what was queued
+/// before still reads the old one.
+void overwrite(Backend& backend, const HostBatch& host, Batch& batch);
 
 /// Both in one.
 Batch make_batch(Backend& backend, Allocator& allocator, const EncodedDataset& dataset,

@@ -2,39 +2,49 @@
 
 #include <algorithm>
 
+#include "tensor/integer_block.h"
+
 namespace basis {
+
+PackedArrays::PackedArrays(std::span<const std::int32_t> lengths, std::int64_t bucket) {
+  if (lengths.empty()) throw Error("packed layout: a batch needs at least one sequence");
+  offsets.push_back(0);
+  for (std::int32_t length : lengths) {
+    if (length <= 0) throw Error("packed layout: a sequence needs at least one token");
+    sequence_of_row.insert(sequence_of_row.end(), static_cast<std::size_t>(length),
+                           static_cast<std::int32_t>(offsets.size()) - 1);
+    offsets.push_back(offsets.back() + length);
+    longest = std::max<std::int64_t>(longest, length);
+  }
+  const std::int64_t rows = (offsets.back() + bucket - 1) / bucket * bucket;
+  sequence_of_row.resize(static_cast<std::size_t>(rows),
+                         static_cast<std::int32_t>(lengths.size()) - 1);
+}
 
 PackedLayout::PackedLayout(Backend& backend, Allocator& allocator,
                            std::span<const std::int32_t> lengths, std::int64_t first_example) {
-  if (lengths.empty()) throw Error("packed layout: a batch needs at least one sequence");
-  host_offsets_.push_back(0);
-  for (std::int32_t length : lengths) {
-    if (length <= 0) throw Error("packed layout: a sequence needs at least one token");
-    host_offsets_.push_back(host_offsets_.back() + length);
-  }
-  tokens_ = host_offsets_.back();
-  const std::int64_t bucket = backend.row_bucket();
-  const std::int64_t rows = (tokens_ + bucket - 1) / bucket * bucket;
-
-  std::vector<std::int32_t> sequence_of_row;
-  sequence_of_row.reserve(static_cast<std::size_t>(rows));
-  for (std::size_t b = 0; b < lengths.size(); ++b) {
-    sequence_of_row.insert(sequence_of_row.end(), static_cast<std::size_t>(lengths[b]),
-                           static_cast<std::int32_t>(b));
-  }
-  sequence_of_row.resize(static_cast<std::size_t>(rows),
-                         static_cast<std::int32_t>(lengths.size() - 1));
-
-  const auto sequences = static_cast<std::int64_t>(lengths.size());
-  offsets_ = to_device<std::int32_t>(backend, allocator, host_offsets_, {sequences + 1});
-  sequence_of_row_ = to_device<std::int32_t>(backend, allocator, sequence_of_row, {rows});
-  view_ = {offsets_.data<std::int32_t>(),
-           sequence_of_row_.data<std::int32_t>(),
-           rows,
-           sequences,
-           *std::max_element(lengths.begin(), lengths.end()),
-           first_example};
+  const PackedArrays arrays(lengths, backend.row_bucket());
+  IntegerBlock block;
+  const auto offsets = block.add(arrays.offsets);
+  const auto sequence_of_row = block.add(arrays.sequence_of_row);
+  const Tensor memory = block.to_device(backend, allocator);
+  *this = PackedLayout(arrays, array_at(memory, offsets), array_at(memory, sequence_of_row),
+                       arrays.longest, first_example);
 }
+
+PackedLayout::PackedLayout(const PackedArrays& arrays, const Tensor& offsets,
+                           const Tensor& sequence_of_row, std::int64_t longest,
+                           std::int64_t first_example)
+    : tokens_(arrays.offsets.back()),
+      host_offsets_(arrays.offsets),
+      offsets_(offsets),
+      sequence_of_row_(sequence_of_row),
+      view_{offsets.data<std::int32_t>(),
+            sequence_of_row.data<std::int32_t>(),
+            std::ssize(arrays.sequence_of_row),
+            std::ssize(arrays.offsets) - 1,
+            longest,
+            first_example} {}
 
 SequenceView PackedLayout::pooled_view() const {
   return {nullptr, nullptr, sequences(), sequences(), 1, view_.first_example};

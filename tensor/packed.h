@@ -8,6 +8,16 @@
 
 namespace basis {
 
+/// What a packed layout keeps in the backend's memory, on the host.
+struct PackedArrays {
+  /// `bucket`: of rows. Throws Error for no sequence or an empty one.
+  PackedArrays(std::span<const std::int32_t> lengths, std::int64_t bucket);
+
+  std::vector<std::int32_t> offsets;          // (B + 1)
+  std::vector<std::int32_t> sequence_of_row;  // (rows)
+  std::int64_t longest = 0;
+};
+
 /// The packed layout of a batch: `T` tokens in a row, sequence b in rows [offsets[b],
 /// offsets[b+1]), no padding between them; rows rounded up to the backend's bucket. Shared by data
 /// and nn.
@@ -19,6 +29,10 @@ class PackedLayout {
   /// or an empty one.
   PackedLayout(Backend& backend, Allocator& allocator, std::span<const std::int32_t> lengths,
                std::int64_t first_example = 0);
+  /// The same over arrays that are in the backend's memory. `longest`: kernels are launched for
+  /// sequences of up to so many rows.
+  PackedLayout(const PackedArrays& arrays, const Tensor& offsets, const Tensor& sequence_of_row,
+               std::int64_t longest, std::int64_t first_example);
 
   std::int64_t tokens() const { return tokens_; }             // T
   std::int64_t rows() const { return view_.rows; }            // T rounded up to the bucket

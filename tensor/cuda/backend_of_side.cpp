@@ -35,8 +35,12 @@ class CudaBackend final : public Backend {
     return entries;
   }
   std::vector<std::string> own_fused_kernels() const override {
-    return {"linear_weight_gradient", "activation_backward", "residual_layer_norm",
-            "residual_layer_norm_gradient", "embedding_layer_norm", "squared_norm_of_all",
+    return {"linear_weight_gradient",
+            "activation_backward",
+            "residual_layer_norm",
+            "residual_layer_norm_gradient",
+            "embedding_layer_norm",
+            "squared_norm_of_all",
             "adamw_of_all"};
   }
 

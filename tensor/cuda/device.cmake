@@ -12,7 +12,9 @@ target_compile_options(basis_cuda_kernels PRIVATE
   --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror)
 
 add_library(basis_cuda_host OBJECT ${BASIS_CUDA_BACKEND}
+  cuda/cublaslt.cpp
   cuda/cuda_backend.cpp
+  cuda/products_cublaslt.cpp
   cuda/runtime.cpp)
 target_include_directories(basis_cuda_host SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 target_compile_features(basis_cuda_host PRIVATE cxx_std_20)

@@ -2,15 +2,19 @@
 # (tests/cuda).
 set(BASIS_CUDA_KERNELS
   activation.cu
+  attention.cu
+  attention_plain.cu
   elementwise.cu
   layer_norm.cu
   layer_norm_gradient.cu
   loss.cu
+  matmul.cu
   optimizer.cu
   reduction.cu
   rows.cu)
 list(TRANSFORM BASIS_CUDA_KERNELS PREPEND ${CMAKE_CURRENT_LIST_DIR}/kernels/)
 set(BASIS_CUDA_BACKEND
   backend_of_side.cpp
+  library.cpp
   plain.cpp)
 list(TRANSFORM BASIS_CUDA_BACKEND PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

@@ -30,10 +30,11 @@ std::string what_is_there() {
 }
 
 [[noreturn]] void refuse_device(const std::string& reason) {
-  throw Error("device \"cuda\": " + reason + "; " + what_is_there() +
-              ". Basis needs an NVIDIA GPU of compute capability 8.0 or more and a driver for CUDA " +
-              version_text(CUDART_VERSION) +
-              "; look at nvidia-smi and CUDA_VISIBLE_DEVICES, or compute with device = \"cpu\"");
+  throw Error(
+      "device \"cuda\": " + reason + "; " + what_is_there() +
+      ". Basis needs an NVIDIA GPU of compute capability 8.0 or more and a driver for CUDA " +
+      version_text(CUDART_VERSION) +
+      "; look at nvidia-smi and CUDA_VISIBLE_DEVICES, or compute with device = \"cpu\"");
 }
 
 cudaStream_t handle_of(Stream stream) {
@@ -102,8 +103,8 @@ class Staging {
 void expect_success(int status, const char* what) {
   if (status == cudaSuccess) return;
   const auto error = static_cast<cudaError_t>(status);
-  throw Error(fmt::format("cuda: {}: {} ({})", what, cudaGetErrorString(error),
-                          cudaGetErrorName(error)));
+  throw Error(
+      fmt::format("cuda: {}: {} ({})", what, cudaGetErrorString(error), cudaGetErrorName(error)));
 }
 
 struct Runtime::State {
@@ -154,9 +155,9 @@ std::vector<std::pair<std::string, std::string>> Runtime::description() const {
   int driver = 0;
   cudaDriverGetVersion(&driver);
   return {{"device", "cuda"},
-          {"processor", fmt::format("{}, compute capability {}.{}, {} multiprocessors, {} MiB",
-                                    of.name, of.major, of.minor, of.multiProcessorCount,
-                                    of.totalGlobalMem >> 20)},
+          {"processor",
+           fmt::format("{}, compute capability {}.{}, {} multiprocessors, {} MiB", of.name,
+                       of.major, of.minor, of.multiProcessorCount, of.totalGlobalMem >> 20)},
           {"cuda runtime", version_text(CUDART_VERSION)},
           {"cuda driver", version_text(driver)}};
 }
@@ -168,9 +169,10 @@ Block Runtime::reserve(std::size_t bytes) {
     cudaGetLastError();
     std::size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
-    throw Error(fmt::format("out of memory: {} MiB more asked of {}, which has {} of {} MiB free; "
-                            "a smaller batch or micro-batch (batch_size, micro_batch) helps",
-                            bytes >> 20, state_->properties.name, free >> 20, total >> 20));
+    throw Error(
+        fmt::format("out of memory: {} MiB more asked of {}, which has {} of {} MiB free; "
+                    "a smaller batch or micro-batch (batch_size, micro_batch) helps",
+                    bytes >> 20, state_->properties.name, free >> 20, total >> 20));
   }
   expect_success(status, "memory of the device");
   return Block(static_cast<std::byte*>(memory), [](std::byte* p) { cudaFree(p); });
@@ -183,9 +185,8 @@ void Runtime::copy_to_device(const void* host, void* device, std::size_t bytes) 
                                  static_cast<std::byte*>(device), bytes);
   }
   // Weights: once, and waited for.
-  expect_success(
-      cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, handle_of(stream())),
-      "copy to the device");
+  expect_success(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, handle_of(stream())),
+                 "copy to the device");
   expect_success(cudaStreamSynchronize(handle_of(stream())), "copy to the device");
 }
 
