@@ -49,7 +49,7 @@ void tokenize(benchmark::State& state) {
 void decompose(benchmark::State& state) {
   const std::unique_ptr<Backend> backend = make_cpu_backend(1);
   CachingAllocator memory(*backend);
-  ParameterStore store;
+  ParameterStore store(*backend);
   ModelBuilder builder(*backend, memory, store, nullptr, ModelOptions{}, 0.02);
   const Shape shape{state.range(0), state.range(1)};
   const Parameter& weight = builder.weight("weight", shape, ParameterRole::Encoder);

@@ -12,7 +12,7 @@ std::string key_of(const Parameter& weight, BasisKind kind, std::int64_t k, std:
   Hasher hasher;
   hasher.add("basis 3").add(name_of(kind)).add(k);
   if (kind == BasisKind::Random) hasher.add(seed).add(weight.name());
-  return hasher.add(weight.value()).hex();
+  return hasher.add(weight.host_value()).hex();
 }
 
 /// U (out x k), V (in x k), σ (k) one behind the other, f64.

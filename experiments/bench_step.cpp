@@ -45,7 +45,7 @@ class StepBench {
  public:
   explicit StepBench(const BenchStepOptions& options)
       : options_(options),
-        compute_(options.device, options.threads),
+        compute_({options.device, options.threads, options.is_tf32}),
         backend_(compute_.backend()),
         dtype_(compute_dtype(backend_, options.dtype)) {
     describe();
@@ -63,7 +63,7 @@ class StepBench {
     result_.step_s = median_of([](const Step& step) { return step.seconds; });
     result_.tokens = median_of([](const Step& step) { return step.tokens; });
     result_.tokens_per_s = median_of([](const Step& step) { return step.tokens / step.seconds; });
-    result_.peak_mib = peak_memory_mib();
+    result_.peak_mib = compute_.peak_memory_mib();
     constexpr double mib = 1 << 20;
     result_.arena_mib = static_cast<double>(compute_.arena().high_water()) / mib;
     count_work();

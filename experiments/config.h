@@ -155,7 +155,8 @@ struct Config {
   std::string name;
   std::string question;
   std::vector<std::int64_t> seeds = {0};
-  std::string device = "cpu";
+  std::string device = "cpu";  // or "cuda"
+  bool tf32 = false;           // on a GPU: f32 products on tensor cores, with 10 bits of mantissa
   std::string dtype = "f32";
   std::int64_t threads = 0;
   bool recompute = false;

@@ -132,10 +132,20 @@ void CountingBackend::matmul(double alpha, ConstMatrixView a, bool transpose_a, 
 
 PreparedWeight CountingBackend::prepare_weight(ConstMatrixView source, DType compute) {
   PreparedWeight weight = inner_.prepare_weight(source, compute);
-  if (weight.is_plain()) return weight;
-  read(source);
-  count_.bytes += elements(source) * static_cast<double>(size_of(compute));
+  count_preparing(weight);
   return weight;
+}
+
+void CountingBackend::refresh_weight(const PreparedWeight& weight) {
+  inner_.refresh_weight(weight);
+  count_preparing(weight);
+}
+
+/// A copy is in bf16.
+void CountingBackend::count_preparing(const PreparedWeight& weight) {
+  if (weight.is_plain()) return;
+  read(weight.source);
+  count_.bytes += elements(weight.source) * static_cast<double>(size_of(DType::BF16));
 }
 
 void CountingBackend::linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
@@ -384,13 +394,29 @@ void CountingBackend::squared_norm(ConstMatrixView x, double beta, MatrixView ou
   inner_.squared_norm(x, beta, out);
 }
 
-void CountingBackend::adamw(const OptimizerRange& range, const AdamWConstants& constants,
-                            const StepState* state) {
+void CountingBackend::squared_norm_of_all(std::span<const ConstMatrixView> parts, MatrixView out) {
+  for (const ConstMatrixView& part : parts) read(part);
+  write(out);
+  inner_.squared_norm_of_all(parts, out);
+}
+
+void CountingBackend::update(const OptimizerRange& range) {
   read(range.gradient);
   write(range.value, 1);
   write(range.moment1, 1);
   write(range.moment2, 1);
+}
+
+void CountingBackend::adamw(const OptimizerRange& range, const AdamWConstants& constants,
+                            const StepState* state) {
+  update(range);
   inner_.adamw(range, constants, state);
+}
+
+void CountingBackend::adamw_of_all(std::span<const OptimizerRange> ranges,
+                                   const AdamWConstants& constants, const StepState* state) {
+  for (const OptimizerRange& range : ranges) update(range);
+  inner_.adamw_of_all(ranges, constants, state);
 }
 
 void CountingBackend::sgd(const OptimizerRange& range, const SgdConstants& constants,

@@ -68,6 +68,7 @@ class CountingBackend final : public Backend {
   void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
               bool transpose_b, double beta, MatrixView out) override;
   PreparedWeight prepare_weight(ConstMatrixView source, DType compute) override;
+  void refresh_weight(const PreparedWeight& weight) override;
   void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
               MatrixView out) override;
   void linear_input_gradient(ConstMatrixView g, const PreparedWeight& weight, double beta,
@@ -125,11 +126,14 @@ class CountingBackend final : public Backend {
   void squared_error(ConstMatrixView x, ConstMatrixView y, MatrixView loss, MatrixView dx) override;
 
   void squared_norm(ConstMatrixView x, double beta, MatrixView out) override;
+  void squared_norm_of_all(std::span<const ConstMatrixView> parts, MatrixView out) override;
   void update_clip(ConstMatrixView squared_sum, double clip_norm, StepState* state) override {
     inner_.update_clip(squared_sum, clip_norm, state);
   }
   void adamw(const OptimizerRange& range, const AdamWConstants& constants,
              const StepState* state) override;
+  void adamw_of_all(std::span<const OptimizerRange> ranges, const AdamWConstants& constants,
+                    const StepState* state) override;
   void sgd(const OptimizerRange& range, const SgdConstants& constants,
            const StepState* state) override;
   void adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
@@ -162,10 +166,12 @@ class CountingBackend final : public Backend {
 
  private:
   void add_flops(DType dtype, double flops);
+  void count_preparing(const PreparedWeight& weight);
   void read(ConstMatrixView x);
   void write(MatrixView out, double beta = 0);
   void read_rows(ConstMatrixView table, ConstMatrixView ids);
   void read_embeddings(const EmbeddingRows& rows);
+  void update(const OptimizerRange& range);
   void update_rows(const OptimizerRows& rows);
   double attended_pairs(const SequenceView& sequences, const AttentionShape& shape);
 

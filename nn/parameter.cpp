@@ -6,8 +6,13 @@
 
 namespace basis {
 
-Parameter::Parameter(std::string name, Tensor value, ParameterRole role, bool decays)
-    : name_(std::move(name)), value_(std::move(value)), role_(role), decays_(decays) {}
+Parameter::Parameter(Backend& backend, std::string name, Tensor value, ParameterRole role,
+                     bool decays)
+    : backend_(backend),
+      name_(std::move(name)),
+      value_(std::move(value)),
+      role_(role),
+      decays_(decays) {}
 
 void Parameter::set_value(Tensor value) {
   if (value.shape() != value_.shape()) {
@@ -27,7 +32,13 @@ Variable Parameter::variable(const Context& context) {
 Variable Parameter::weight(const Context& context) {
   ensure(!is_read_by_rows_, "a weight of a product is read as a whole");
   if (prepared_version_ != version_ || prepared_dtype_ != context.dtype) {
-    prepared_ = context.backend.prepare_weight(value_.view(), context.dtype);
+    const bool is_in_place =
+        prepared_dtype_ == context.dtype && prepared_.source.data == value_.bytes_begin();
+    if (is_in_place) {
+      context.backend.refresh_weight(prepared_);
+    } else {
+      prepared_ = context.backend.prepare_weight(value_.view(), context.dtype);
+    }
     prepared_version_ = version_;
     prepared_dtype_ = context.dtype;
     // Products read the prepared copy from now on; the file keeps the value for who asks again.
@@ -40,7 +51,7 @@ Variable Parameter::weight(const Context& context) {
 
 Parameter& ParameterStore::create(std::string name, Tensor value, ParameterRole role, bool decays) {
   if (by_name_.contains(name)) throw Error("two parameters are called " + name);
-  auto parameter = std::make_unique<Parameter>(name, std::move(value), role, decays);
+  auto parameter = std::make_unique<Parameter>(backend_, name, std::move(value), role, decays);
   parameters_.push_back(std::move(parameter));
   by_name_[std::move(name)] = parameters_.back().get();
   return *parameters_.back();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autograd/context.h"
+#include "tensor/transfer.h"
 
 namespace basis {
 
@@ -23,7 +24,8 @@ enum class ParameterRole : std::uint8_t {
 /// keeps prepared copies, remade when `version` moves.
 class Parameter {
  public:
-  Parameter(std::string name, Tensor value, ParameterRole role, bool decays);
+  /// `value` lies in the memory of `backend`.
+  Parameter(Backend& backend, std::string name, Tensor value, ParameterRole role, bool decays);
   Parameter(const Parameter&) = delete;
   Parameter& operator=(const Parameter&) = delete;
 
@@ -33,6 +35,8 @@ class Parameter {
     if (pay_) pay_();
     return value_;
   }
+  /// The value where the host may read it: a copy where the backend computes elsewhere.
+  Tensor host_value() const { return on_host(backend_, value()); }
   const Shape& shape() const { return value_.shape(); }
   std::int64_t count() const { return value_.element_count(); }
   ParameterRole role() const { return role_; }
@@ -71,6 +75,7 @@ class Parameter {
   Variable weight(const Context& context);
 
  private:
+  Backend& backend_;
   std::string name_;
   Tensor value_;
   Gradient gradient_;
@@ -90,6 +95,8 @@ class Parameter {
 /// All parameters of a model, in order of creation. Addresses stay as long as the store lives.
 class ParameterStore {
  public:
+  /// Of a model that computes on `backend`.
+  explicit ParameterStore(Backend& backend) : backend_(backend) {}
   /// Throws Error when the name is taken.
   Parameter& create(std::string name, Tensor value, ParameterRole role, bool decays);
   /// Null when there is none of that name.
@@ -103,6 +110,7 @@ class ParameterStore {
   std::vector<Parameter*> trainable() const;
 
  private:
+  Backend& backend_;
   std::vector<std::unique_ptr<Parameter>> parameters_;
   std::unordered_map<std::string, Parameter*> by_name_;
 };

@@ -178,7 +178,7 @@ void write_adapter_folder(const std::filesystem::path& folder, const SequenceCla
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& [name, shape] : adapter_tensors(model, method)) {
     if (stands_in_basis_file(method, name)) continue;
-    tensors.emplace_back(name_in_file(name), model.parameters().at(name).value());
+    tensors.emplace_back(name_in_file(name), model.parameters().at(name).host_value());
   }
   write_safetensors(folder / tensors_file, tensors, metadata);
   write_basis_file(folder, basis);

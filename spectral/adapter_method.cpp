@@ -45,7 +45,7 @@ const char* name_of(AdapterMethod::Form form) {
 Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
   // Random directions of matrices of one shape must not be the same: the name goes into the seed.
   const std::uint64_t own_seed = hash_of_name(weight.name(), seed);
-  const Matrix matrix = to_matrix(weight.value().view());
+  const Matrix matrix = to_matrix(weight.host_value().view());
   if (kind == BasisKind::Leading) return select_basis(leading_svd(matrix, k), kind, k, own_seed);
   return select_basis(svd(matrix), kind, k, own_seed);
 }

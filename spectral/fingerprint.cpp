@@ -21,7 +21,7 @@ std::string fingerprint(const SequenceClassifier& model, const Counts& counts) {
             [](const Parameter* a, const Parameter* b) { return a->name() < b->name(); });
   Hasher hasher;
   for (const Parameter* parameter : parameters) {
-    hasher.add(parameter->name()).add(parameter->value());
+    hasher.add(parameter->name()).add(parameter->host_value());
   }
   return hasher.hex();
 }

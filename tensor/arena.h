@@ -14,7 +14,9 @@ namespace basis {
 /// A pure stack would not do: backward frees saved activations beneath the newest gradient.
 class Arena : public Allocator {
  public:
-  /// On the CPU `capacity` is address space, whose pages cost nothing until touched.
+  /// On the CPU `capacity` is address space, whose pages cost nothing until touched. Where memory
+  /// is paid for at once, begin with little: when it is full the arena takes another stretch, and
+  /// puts one in the place of all once it is empty.
   Arena(Backend& backend, std::size_t capacity);
   ~Arena() override;
 
@@ -23,13 +25,18 @@ class Arena : public Allocator {
   /// Bytes in live blocks, and the highest end that a block ever had.
   std::size_t live_bytes() const;
   std::size_t high_water() const;
+  /// Moves on whenever blocks may stand at other addresses than before.
+  std::uint64_t generation() const;
   /// Throws InternalError when a block is still alive: a step must leave nothing behind.
-  void expect_empty() const;
+  void expect_empty();
   /// Fills every new block with NaN: a test's way to show that kernels write all they own.
   void set_poison(bool is_poisoned);
 
  private:
   struct State;
+  void grow(std::size_t size);
+  void poison(std::byte* begin, std::size_t size);
+
   std::shared_ptr<State> state_;  // shared with live blocks, which may outlast the arena
 };
 

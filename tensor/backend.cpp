@@ -16,6 +16,17 @@ const char* name_of(Activation activation) {
   return "?";
 }
 
+void Backend::begin_recording() {
+  ensure(false, "this backend records no work");
+}
+std::shared_ptr<void> Backend::end_recording() {
+  ensure(false, "this backend records no work");
+  return nullptr;
+}
+void Backend::replay(const std::shared_ptr<void>&) {
+  ensure(false, "this backend records no work");
+}
+
 std::size_t Backend::linear_weight_gradient_workspace(std::int64_t rows, std::int64_t out,
                                                       std::int64_t /*in*/, DType dtype) const {
   return column_sum_workspace(rows, out, dtype);

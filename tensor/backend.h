@@ -121,6 +121,15 @@ class Backend {
   /// Waits for all earlier calls.
   virtual void copy_to_host(const void* device, void* host, std::size_t bytes) = 0;
 
+  // ---- Recording --------------------------------------------------------------------------------
+  /// Whether work can be recorded once and queued again (a CUDA graph): the same kernels on the
+  /// same addresses with the same numbers, so what differs must lie in the backend's memory.
+  virtual bool can_record() const { return false; }
+  /// From here to end_recording kernels are not run but recorded; nothing may be copied.
+  virtual void begin_recording();
+  virtual std::shared_ptr<void> end_recording();
+  virtual void replay(const std::shared_ptr<void>& recording);
+
   // ======== Primitive kernels: no default bodies =================================================
 
   // ---- Elementwise and small reductions ---------------------------------------------------------
@@ -155,6 +164,8 @@ class Backend {
                       bool transpose_b, double beta, MatrixView out) = 0;
   /// `source` of the accumulation dtype, for activations of `compute`.
   virtual PreparedWeight prepare_weight(ConstMatrixView source, DType compute) = 0;
+  /// Brings a prepared weight up to what its source holds by now, in the memory that it has.
+  virtual void refresh_weight(const PreparedWeight& weight) = 0;
   /// out = x Wᵀ + bias. x: (T, in), W: (out, in), bias: (1, out) or absent, out: (T, out).
   virtual void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
                       MatrixView out) = 0;

@@ -111,6 +111,10 @@ class CpuBackend final : public Backend {
     f32_.convert->convert(threads_, source, prepared_view(source, copy.get()));
     return {source, std::move(copy)};
   }
+  void refresh_weight(const PreparedWeight& weight) override {
+    if (weight.is_plain()) return;
+    f32_.convert->convert(threads_, weight.source, prepared_view(weight.source, weight.copy.get()));
+  }
   void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
               MatrixView out) override {
     products_.linear(x, factor(weight), bias, out);

@@ -53,6 +53,11 @@ class CudaBackend final : public Backend {
     runtime_.copy_to_host(device, host, bytes);
   }
 
+  bool can_record() const override { return true; }
+  void begin_recording() override { runtime_.begin_recording(); }
+  std::shared_ptr<void> end_recording() override { return runtime_.end_recording(); }
+  void replay(const std::shared_ptr<void>& recording) override { runtime_.replay(recording); }
+
   // ---- Elementwise and small reductions ---------------------------------------------------------
   void fill(double value, MatrixView out) override { BASIS_CUDA_SIDE::fill(stream_, value, out); }
   void convert(ConstMatrixView x, MatrixView out) override {
@@ -97,6 +102,10 @@ class CudaBackend final : public Backend {
                                            size_of(DType::BF16));
     convert(source, prepared_view(source, copy.get()));
     return {source, std::move(copy)};
+  }
+  void refresh_weight(const PreparedWeight& weight) override {
+    if (weight.is_plain()) return;
+    convert(weight.source, prepared_view(weight.source, weight.copy.get()));
   }
   void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
               MatrixView out) override {

@@ -191,12 +191,37 @@ void Runtime::copy_to_device(const void* host, void* device, std::size_t bytes) 
 }
 
 void Runtime::copy_to_host(const void* device, void* host, std::size_t bytes) {
+  // Any thread may ask, and each begins with device 0.
+  expect_success(cudaSetDevice(state_->device), "choice of the device");
   if (bytes > 0) {
     expect_success(
         cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, handle_of(stream())),
         "copy to the host");
   }
   expect_success(cudaStreamSynchronize(handle_of(stream())), "copy to the host");
+}
+
+void Runtime::begin_recording() {
+  // Relaxed: what this thread allocates meanwhile is none of the graph's business.
+  expect_success(cudaStreamBeginCapture(handle_of(stream()), cudaStreamCaptureModeRelaxed),
+                 "begin of a graph");
+}
+
+std::shared_ptr<void> Runtime::end_recording() {
+  cudaGraph_t graph = nullptr;
+  expect_success(cudaStreamEndCapture(handle_of(stream()), &graph), "end of a graph");
+  cudaGraphExec_t executable = nullptr;
+  const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
+  cudaGraphDestroy(graph);
+  expect_success(status, "making of a graph");
+  return std::shared_ptr<void>(
+      executable, [](void* made) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(made)); });
+}
+
+void Runtime::replay(const std::shared_ptr<void>& recording) {
+  expect_success(
+      cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording.get()), handle_of(stream())),
+      "launch of a graph");
 }
 
 }  // namespace basis::cuda::device

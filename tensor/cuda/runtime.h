@@ -38,6 +38,12 @@ class Runtime {
   /// Waits for all that was queued.
   void copy_to_host(const void* device, void* host, std::size_t bytes);
 
+  /// From here to end_recording launches are not run but recorded, and nothing is copied.
+  void begin_recording();
+  /// What was recorded, to be queued by replay as often as wanted.
+  std::shared_ptr<void> end_recording();
+  void replay(const std::shared_ptr<void>& recording);
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -185,6 +185,7 @@ class ReferenceBackend final : public Backend {
       return kept(beta, out, i, j) + alpha * sum;
     });
   }
+  void refresh_weight(const PreparedWeight&) override {}
   PreparedWeight prepare_weight(ConstMatrixView source, DType) override {
     return {source, nullptr};
   }

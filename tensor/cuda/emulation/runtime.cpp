@@ -2,8 +2,10 @@
 #include "tensor/cuda/runtime.h"
 
 #include <cstring>
+#include <utility>
 
-#include "tensor/cpu/memory.h"
+#include "tensor/cuda/emulation/memory.h"
+#include "tensor/cuda/emulation/recording.h"
 #include "tensor/error.h"
 
 namespace basis::cuda::emulated {
@@ -27,13 +29,41 @@ int Runtime::multiprocessors() const {
   return 4;
 }
 Block Runtime::reserve(std::size_t bytes) {
-  return cpu::reserve(bytes);
+  return device_memory(bytes);
 }
 void Runtime::copy_to_device(const void* host, void* device, std::size_t bytes) {
+  ensure(current_recording == nullptr, "nothing is copied while work is recorded");
+  const Access access;
   if (bytes > 0) std::memcpy(device, host, bytes);
 }
 void Runtime::copy_to_host(const void* device, void* host, std::size_t bytes) {
+  ensure(current_recording == nullptr, "nothing is copied while work is recorded");
+  const Access access;
   if (bytes > 0) std::memcpy(host, device, bytes);
+}
+
+Recording* current_recording = nullptr;
+
+void run_or_record(std::function<void()> work) {
+  if (current_recording != nullptr) {
+    current_recording->push_back(std::move(work));
+    return;
+  }
+  const Access access;
+  work();
+}
+
+void Runtime::begin_recording() {
+  ensure(current_recording == nullptr, "one recording at a time");
+  current_recording = new Recording;
+}
+std::shared_ptr<void> Runtime::end_recording() {
+  ensure(current_recording != nullptr, "a recording was begun");
+  return std::shared_ptr<Recording>(std::exchange(current_recording, nullptr));
+}
+void Runtime::replay(const std::shared_ptr<void>& recording) {
+  const Access access;
+  for (const auto& work : *static_cast<const Recording*>(recording.get())) work();
 }
 
 }  // namespace basis::cuda::emulated

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "tensor/cuda/emulation/block.h"
+#include "tensor/cuda/emulation/recording.h"
 #include "tensor/cuda/stream.h"
 
 #define __global__
@@ -72,8 +73,12 @@ inline unsigned warp_ballot(bool is_yes) {
 template <class... Parameters, class... Arguments>
 void launch(Stream, std::int64_t blocks_x, std::int64_t blocks_y, int threads,
             std::size_t shared_bytes, void (*kernel)(Parameters...), Arguments... arguments) {
-  run_grid({static_cast<unsigned>(blocks_x), static_cast<unsigned>(blocks_y), 1},
-           static_cast<unsigned>(threads), shared_bytes, [&] { kernel(arguments...); });
+  if (blocks_x == 0 || blocks_y == 0) return;
+  // A kernel's arguments are copied when it is queued.
+  run_or_record([=] {
+    run_grid({static_cast<unsigned>(blocks_x), static_cast<unsigned>(blocks_y), 1},
+             static_cast<unsigned>(threads), shared_bytes, [&] { kernel(arguments...); });
+  });
 }
 
 }  // namespace basis::cuda::emulated

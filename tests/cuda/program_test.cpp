@@ -1,0 +1,73 @@
+// The whole pipeline with device = "cuda", where the device is emulated: its memory crashes
+// whoever touches it from the host.
+#include <gmock/gmock.h>
+
+#include "experiments/data_root.h"
+#include "experiments/runner.h"
+#include "experiments/stage_functions.h"
+#include "tensor/cuda/cuda_backend.h"
+#include "tests/behaviour/run_files.h"
+#include "tests/experiments/fixture.h"
+
+#define BASIS_CUDA_SIDE emulated
+#include "tensor/cuda/backend_of_side.h"
+
+namespace basis {
+
+// In the place of the library's, which need a GPU.
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
+  return cuda::emulated::make_backend(options);
+}
+std::string describe_cuda() {
+  return "emulated";
+}
+
+namespace behaviour {
+namespace {
+
+class EmulatedProgram : public FolderTest {
+ protected:
+  /// What the stages say of themselves, by stage.
+  std::map<std::string, StageResult> results(const std::string& device) {
+    const std::string text = "device = \"" + device + "\"\n" + tiny_run;
+    const Plan plan = make_plan(
+        parse_config(text, "tiny.toml",
+                     {"pretrain.steps=12", "train.epochs=2", "data.synthetic_dev_rows=10"}),
+        named_inputs());
+    const StageStore store(folder_ / device);
+    const DataRoot data(folder_ / "data");
+    RunServices services;
+    services.data = &data;
+    const RunSummary summary =
+        run_stages(plan, select_stages(plan, ""), store, stage_functions(), services);
+    EXPECT_EQ(summary.exit_status(), 0);
+    std::map<std::string, StageResult> results;
+    for (const Stage& stage : plan.stages) {
+      if (const auto result = store.result_of(stage)) results[stage.label] = *result;
+    }
+    return results;
+  }
+};
+
+TEST_F(EmulatedProgram, DoesWhatTheCpuDoes) {
+  const auto cpu = results("cpu"), cuda = results("cuda");
+  ASSERT_EQ(cpu.size(), cuda.size());
+  EXPECT_GE(cpu.size(), 9u);
+  for (const auto& [name, wanted] : cpu) {
+    ASSERT_TRUE(cuda.contains(name)) << name;
+    const StageResult& got = cuda.at(name);
+    EXPECT_EQ(got.trainable, wanted.trainable) << name;
+    ASSERT_EQ(got.metrics.size(), wanted.metrics.size()) << name;
+    for (std::size_t i = 0; i < wanted.metrics.size(); ++i) {
+      EXPECT_EQ(got.metrics[i].first, wanted.metrics[i].first) << name;
+      // The same masks and batches: numbers differ by the order of sums alone.
+      EXPECT_NEAR(got.metrics[i].second, wanted.metrics[i].second,
+                  0.02 * std::max(1.0, std::fabs(wanted.metrics[i].second)))
+          << name << " " << wanted.metrics[i].first;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace behaviour
+}  // namespace basis
