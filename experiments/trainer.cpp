@@ -4,6 +4,8 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -26,6 +28,13 @@ class StepGradients {
   Optimizer& optimizer_;
 };
 
+template <class T>
+T read(HostCopy& copy) {
+  T value;
+  std::memcpy(&value, copy.wait(), sizeof(T));
+  return value;
+}
+
 }  // namespace
 
 Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const TrainingTask& task,
@@ -38,6 +47,9 @@ Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const Tra
       device_state_(backend.reserve(sizeof(StepState))),
       circumstances_(circumstances_of(backend, options.dtype)) {
   state_.seed = options.seed;
+  if (options.has_graphs && backend.can_record()) {
+    graphs_ = std::make_unique<StepGraphs>(backend, arena, optimizer.parameters());
+  }
 }
 
 void Trainer::prepare_state(std::int64_t step) {
@@ -50,44 +62,83 @@ void Trainer::prepare_state(std::int64_t step) {
   backend_.copy_to_device(&state_, device_state(), sizeof(StepState));
 }
 
-double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& plan) {
-  const double scale = 1.0 / static_cast<double>(std::max<std::int64_t>(1, plan.loss_count));
-  double loss_sum = 0;
+/// Forward and backward; the summed loss, (1, 1) f64.
+Tensor Trainer::pass(std::int64_t micro_batch, double scale) {
+  Tape tape;
+  Context context{
+      backend_, arena_, &tape, true, device_state(), options_.dtype, options_.recomputes_layers};
+  const Variable loss = task_.loss(context, micro_batch, scale);
+  // Before backward, where that is known by then.
+  if (!backend_.runs_ahead()) {
+    const auto copy = backend_.begin_copy_to_host(loss.value.bytes_begin(), sizeof(double));
+    expect_finite_loss(static_cast<std::int64_t>(state_.step), *copy);
+  }
+  tape.backward(context, loss);
+  return loss.value;
+}
+
+void Trainer::run_micro_batches(const TrainingTask::Step& plan, Queued& queued) {
   for (std::int64_t i = 0; i < plan.micro_batches; ++i) {
-    Tape tape;
-    Context context{
-        backend_, arena_, &tape, true, device_state(), options_.dtype, options_.recomputes_layers};
-    const Variable loss = task_.loss(context, i, scale);
-    const double value = to_host<double>(backend_, loss.value).front();
-    if (!std::isfinite(value)) stop_loss_not_finite(step, "the loss");
-    loss_sum += value;
-    tape.backward(context, loss);
+    const auto run = [&] { return pass(i, queued.scale); };
+    const bool may_record =
+        graphs_ != nullptr && plan.micro_batches == 1 && task_.name_of_pass != nullptr;
+    const std::string name = may_record ? task_.name_of_pass() : "";
+    const Tensor loss = name.empty() ? run() : graphs_->run(name, run);
+    queued.losses.push_back(backend_.begin_copy_to_host(loss.bytes_begin(), sizeof(double)));
   }
-  return loss_sum * scale;
 }
 
-double Trainer::compute_and_update(std::int64_t step, const TrainingTask::Step& plan) {
-  const StepGradients gradients(optimizer_);
-  const double loss = run_micro_batches(step, plan);
-  if (options_.before_update) options_.before_update();
-  optimizer_.step(device_state());
-  backend_.copy_to_host(device_state(), &state_, sizeof(StepState));
-  if (state_.skip_update != 0) {
-    stop(step, "the gradient of " + optimizer_.parameter_not_finite() + " is not finite");
-  }
-  return loss;
-}
-
-StepReport Trainer::train_step(std::int64_t step) {
-  const auto start = std::chrono::steady_clock::now();
+Trainer::Queued Trainer::queue_step(std::int64_t step) {
   const TrainingTask::Step plan = task_.begin_step(step);
   unchecked_ = plan;
   prepare_state(step);
-  const double loss = compute_and_update(step, plan);
+  Queued queued;
+  queued.step = step;
+  queued.scale = 1.0 / static_cast<double>(std::max<std::int64_t>(1, plan.loss_count));
+  queued.tokens = plan.tokens;
+  queued.learning_rate = state_.learning_rate[0];
+  {
+    const StepGradients gradients(optimizer_);
+    run_micro_batches(plan, queued);
+    if (options_.before_update) options_.before_update();
+    optimizer_.step(device_state());
+    queued.state = backend_.begin_copy_to_host(device_state(), sizeof(StepState));
+    if (!backend_.runs_ahead()) expect_update(queued);
+  }
   arena_.expect_empty();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  return {step + 1,    task_.steps,    loss, state_.learning_rate[0], state_.gradient_norm,
-          plan.tokens, seconds.count()};
+  return queued;
+}
+
+void Trainer::expect_finite_loss(std::int64_t step, HostCopy& loss) const {
+  if (!std::isfinite(read<double>(loss))) stop_loss_not_finite(step, "the loss");
+}
+
+/// Gradients are there to be asked only where nothing runs ahead.
+void Trainer::expect_update(const Queued& queued) const {
+  if (read<StepState>(*queued.state).skip_update == 0) return;
+  stop(queued.step, backend_.runs_ahead() ? "a gradient is not finite"
+                                          : "the gradient of " + optimizer_.parameter_not_finite() +
+                                                " is not finite");
+}
+
+StepReport Trainer::report_of(const Queued& queued) {
+  double loss_sum = 0;
+  for (const auto& loss : queued.losses) {
+    expect_finite_loss(queued.step, *loss);
+    loss_sum += read<double>(*loss);
+  }
+  expect_update(queued);
+  const double norm = read<StepState>(*queued.state).gradient_norm;
+  const auto now = std::chrono::steady_clock::now();
+  const std::chrono::duration<double> seconds = now - last_report_;
+  last_report_ = now;
+  return {queued.step + 1, task_.steps,    loss_sum * queued.scale, queued.learning_rate, norm,
+          queued.tokens,   seconds.count()};
+}
+
+StepReport Trainer::train_step(std::int64_t step) {
+  last_report_ = std::chrono::steady_clock::now();
+  return report_of(queue_step(step));
 }
 
 void Trainer::check_last_step() {
@@ -105,16 +156,30 @@ void Trainer::check_last_step() {
 
 void Trainer::run(const std::function<void(const StepReport&)>& on_step,
                   const std::function<bool()>& is_cancelled) {
+  const auto report = [&](const Queued& queued) {
+    const StepReport of_step = report_of(queued);
+    if (on_step) on_step(of_step);
+    last_report_ = std::chrono::steady_clock::now();
+  };
+  const auto is_due = [&](std::int64_t every) { return every > 0 && steps_done_ % every == 0; };
+  last_report_ = std::chrono::steady_clock::now();
+  std::optional<Queued> last;  // not yet reported: the device may be at work on it
   while (steps_done_ < task_.steps) {
-    const StepReport report = train_step(steps_done_);
+    Queued queued = queue_step(steps_done_);
     ++steps_done_;
-    if (on_step) on_step(report);
-    const bool is_due =
-        options_.checkpoint_every > 0 && steps_done_ % options_.checkpoint_every == 0;
+    if (last) report(*std::exchange(last, std::nullopt));
     const bool is_last = steps_done_ == task_.steps;
+    const bool saves = is_due(options_.checkpoint_every);
     const bool stops = !is_last && is_cancelled && is_cancelled();
-    if (is_last || is_due || stops) check_last_step();
-    if (!is_last && (is_due || stops)) save(steps_done_);
+    const bool must_know =
+        !backend_.runs_ahead() || is_last || saves || stops || is_due(options_.look_every);
+    if (!must_know) {
+      last = std::move(queued);
+      continue;
+    }
+    report(queued);
+    if (is_last || saves || stops) check_last_step();
+    if (!is_last && (saves || stops)) save(steps_done_);
     if (stops)
       throw Cancelled(fmt::format("stopped after step {} of {}", steps_done_, task_.steps));
   }

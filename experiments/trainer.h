@@ -1,11 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
 
 #include "autograd/context.h"
 #include "experiments/circumstances.h"
+#include "experiments/step_graphs.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "tensor/arena.h"
@@ -24,6 +26,9 @@ struct TrainingTask {
   std::function<Step(std::int64_t step)> begin_step;
   /// The summed loss of one micro-batch, its gradient scaled by `scale` (autograd/losses.h).
   std::function<Variable(Context&, std::int64_t micro_batch, double scale)> loss;
+  /// A name for the pass of a step with one micro-batch, where passes of one name queue the same
+  /// kernels on the same addresses (StepGraphs); empty where they do not. May be null.
+  std::function<std::string()> name_of_pass;
 };
 
 struct TrainerOptions {
@@ -33,6 +38,8 @@ struct TrainerOptions {
   Schedule schedule;
   std::vector<double> learning_rates;   // by group, before the schedule
   std::int64_t checkpoint_every = 0;    // steps; 0: only when cancelled
+  std::int64_t look_every = 0;          // steps after which `on_step` looks at the parameters
+  bool has_graphs = true;               // where the backend can record
   std::filesystem::path folder;         // of checkpoints; empty: none are written
   std::function<void()> before_update;  // sees a step's gradients, which are gone after it
 };
@@ -85,10 +92,25 @@ class Trainer {
   std::filesystem::path checkpoint_path(std::int64_t steps_done) const;
   std::vector<std::int64_t> checkpoints() const;
   void save(std::int64_t steps_done);
+  /// A step that has been queued, and what its report will be made of.
+  struct Queued {
+    std::int64_t step = 0;
+    double scale = 1;  // of the summed loss
+    std::int64_t tokens = 0;
+    double learning_rate = 0;
+    std::vector<std::unique_ptr<HostCopy>> losses;
+    std::unique_ptr<HostCopy> state;
+  };
+  Queued queue_step(std::int64_t step);
+  /// Waits for it. Throws Error where it came to nothing.
+  StepReport report_of(const Queued& queued);
+
   void prepare_state(std::int64_t step);
   StepState* device_state() const { return reinterpret_cast<StepState*>(device_state_.get()); }
-  double run_micro_batches(std::int64_t step, const TrainingTask::Step& plan);
-  double compute_and_update(std::int64_t step, const TrainingTask::Step& plan);
+  Tensor pass(std::int64_t micro_batch, double scale);
+  void run_micro_batches(const TrainingTask::Step& plan, Queued& queued);
+  void expect_update(const Queued& queued) const;
+  void expect_finite_loss(std::int64_t step, HostCopy& loss) const;
   [[noreturn]] void stop_loss_not_finite(std::int64_t step, const std::string& which) const;
   [[noreturn]] void stop(std::int64_t step, const std::string& reason) const;
 
@@ -102,6 +124,8 @@ class Trainer {
   std::int64_t steps_done_ = 0;
   /// Of the last step, whose batches the task still has; empty once check_last_step has passed.
   std::optional<TrainingTask::Step> unchecked_;
+  std::unique_ptr<StepGraphs> graphs_;  // null where there are none
+  std::chrono::steady_clock::time_point last_report_;
   Circumstances circumstances_;  // of all that has been computed so far
   std::string resume_remark_;
 };

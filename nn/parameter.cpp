@@ -31,21 +31,20 @@ Variable Parameter::variable(const Context& context) {
 
 Variable Parameter::weight(const Context& context) {
   ensure(!is_read_by_rows_, "a weight of a product is read as a whole");
-  if (prepared_version_ != version_ || prepared_dtype_ != context.dtype) {
-    const bool is_in_place =
-        prepared_dtype_ == context.dtype && prepared_.source.data == value_.bytes_begin();
-    if (is_in_place) {
-      context.backend.refresh_weight(prepared_);
+  Prepared& prepared = context.dtype == DType::BF16 ? prepared_bf16_ : prepared_;
+  if (prepared.version != version_) {
+    // In the memory that it has: recorded work goes on reading there.
+    if (prepared.weight.source.data == value_.bytes_begin()) {
+      context.backend.refresh_weight(prepared.weight);
     } else {
-      prepared_ = context.backend.prepare_weight(value_.view(), context.dtype);
+      prepared.weight = context.backend.prepare_weight(value_.view(), context.dtype);
     }
-    prepared_version_ = version_;
-    prepared_dtype_ = context.dtype;
+    prepared.version = version_;
     // Products read the prepared copy from now on; the file keeps the value for who asks again.
-    if (!is_trainable_ && !prepared_.is_plain()) value_.release_pages();
+    if (!is_trainable_ && !prepared.weight.is_plain()) value_.release_pages();
   }
   Variable weight = variable(context);
-  weight.prepared = &prepared_;
+  weight.prepared = &prepared.weight;
   return weight;
 }
 

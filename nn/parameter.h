@@ -87,9 +87,11 @@ class Parameter {
   std::function<void()> pay_;
   std::int64_t padding_ = 0;
   std::uint64_t version_ = 1;
-  PreparedWeight prepared_;
-  std::uint64_t prepared_version_ = 0;
-  DType prepared_dtype_ = DType::F32;
+  struct Prepared {
+    PreparedWeight weight;
+    std::uint64_t version = 0;
+  };
+  Prepared prepared_, prepared_bf16_;  // for activations of f32 or f64, and of bf16
 };
 
 /// All parameters of a model, in order of creation. Addresses stay as long as the store lives.

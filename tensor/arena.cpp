@@ -28,6 +28,7 @@ struct Arena::State {
   std::vector<Segment> segments;  // stretch by stretch, in order of address within one
   std::size_t live = 0;
   std::size_t high_water = 0;
+  std::size_t extent = 0;
   std::uint64_t generation = 0;
   bool is_poisoned = false;
 
@@ -120,7 +121,9 @@ Block Arena::allocate(std::size_t bytes) {
     segment->is_free = false;
   }
   state.live += size;
-  state.high_water = std::max(state.high_water, state.end_of(begin + size));
+  const std::size_t end = state.end_of(begin + size);
+  state.high_water = std::max(state.high_water, end);
+  state.extent = std::max(state.extent, end);
   if (state.is_poisoned) poison(begin, size);
   return Block(begin, [owner = state_](std::byte* p) { owner->release(p); });
 }
@@ -156,6 +159,16 @@ std::size_t Arena::live_bytes() const {
 }
 std::size_t Arena::high_water() const {
   return state_->high_water;
+}
+bool Arena::begin_extent() {
+  state_->extent = 0;
+  return state_->live == 0 && state_->stretches.size() == 1;
+}
+std::size_t Arena::extent() const {
+  return state_->extent;
+}
+std::byte* Arena::begin() const {
+  return state_->stretches.front().get();
 }
 std::uint64_t Arena::generation() const {
   return state_->generation;

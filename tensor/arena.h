@@ -25,6 +25,12 @@ class Arena : public Allocator {
   /// Bytes in live blocks, and the highest end that a block ever had.
   std::size_t live_bytes() const;
   std::size_t high_water() const;
+  /// The highest end of a block since begin_extent, which an empty arena of one stretch may begin:
+  /// a block of so many bytes, taken when it is empty again, covers all blocks since.
+  bool begin_extent();
+  std::size_t extent() const;
+  /// Where the first stretch begins.
+  std::byte* begin() const;
   /// Moves on whenever blocks may stand at other addresses than before.
   std::uint64_t generation() const;
   /// Throws InternalError when a block is still alive: a step must leave nothing behind.

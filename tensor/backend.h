@@ -83,6 +83,14 @@ struct SgdConstants {
   bool is_nesterov = false;
 };
 
+/// A copy to the host that has been queued.
+class HostCopy {
+ public:
+  virtual ~HostCopy() = default;
+  /// The bytes, once they are there. They live as long as this does.
+  virtual const std::byte* wait() = 0;
+};
+
 /// What a device computes, on plain views. Kernels neither allocate nor check shapes: the operation
 /// above a kernel checks, allocates, calls and records, once for all devices; scratch comes from
 /// the step's workspace, whose size the `..._workspace` twin tells. Calls run in order on the
@@ -117,9 +125,15 @@ class Backend {
   /// Memory from the system, aligned to 64 bytes (2 MiB, huge pages advised, when large). On the
   /// CPU pages cost nothing until touched. Throws Error when there is none.
   virtual Block reserve(std::size_t bytes) = 0;
+  /// `host` may be overwritten as soon as this returns.
   virtual void copy_to_device(const void* host, void* device, std::size_t bytes) = 0;
   /// Waits for all earlier calls.
   virtual void copy_to_host(const void* device, void* host, std::size_t bytes) = 0;
+  /// A copy of what stands there when earlier calls have run; later ones need not wait for it. Few
+  /// bytes: at most 4096.
+  virtual std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes);
+  /// Whether calls return before they have run.
+  virtual bool runs_ahead() const { return false; }
 
   // ---- Recording --------------------------------------------------------------------------------
   /// Whether work can be recorded once and queued again (a CUDA graph): the same kernels on the

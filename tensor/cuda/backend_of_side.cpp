@@ -53,6 +53,10 @@ class CudaBackend final : public Backend {
     runtime_.copy_to_host(device, host, bytes);
   }
 
+  std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes) override {
+    return runtime_.begin_copy_to_host(device, bytes);
+  }
+  bool runs_ahead() const override { return true; }
   bool can_record() const override { return true; }
   void begin_recording() override { runtime_.begin_recording(); }
   std::shared_ptr<void> end_recording() override { return runtime_.end_recording(); }

@@ -98,6 +98,45 @@ class Staging {
   bool is_recorded_[parts_] = {};
 };
 
+/// A pinned page and the event that says when a copy into it has arrived. Pages are used again:
+/// taking one from the system would wait for the device.
+struct PinnedPage {
+  static constexpr std::size_t bytes = 4096;
+
+  PinnedPage() {
+    expect_success(cudaMallocHost(&memory, bytes), "pinned memory for copies");
+    expect_success(cudaEventCreateWithFlags(&arrived, cudaEventDisableTiming), "event");
+  }
+  ~PinnedPage() {
+    cudaEventDestroy(arrived);
+    cudaFreeHost(memory);
+  }
+  PinnedPage(const PinnedPage&) = delete;
+  PinnedPage& operator=(const PinnedPage&) = delete;
+
+  void* memory = nullptr;
+  cudaEvent_t arrived = nullptr;
+};
+using Pages = std::vector<std::unique_ptr<PinnedPage>>;
+
+class QueuedCopy final : public HostCopy {
+ public:
+  QueuedCopy(std::unique_ptr<PinnedPage> page, std::shared_ptr<Pages> idle)
+      : page_(std::move(page)), idle_(std::move(idle)) {}
+  ~QueuedCopy() override {
+    cudaEventSynchronize(page_->arrived);  // the device may still write into it
+    idle_->push_back(std::move(page_));
+  }
+  const std::byte* wait() override {
+    expect_success(cudaEventSynchronize(page_->arrived), "copy to the host");
+    return static_cast<const std::byte*>(page_->memory);
+  }
+
+ private:
+  std::unique_ptr<PinnedPage> page_;
+  std::shared_ptr<Pages> idle_;
+};
+
 }  // namespace
 
 void expect_success(int status, const char* what) {
@@ -112,9 +151,11 @@ struct Runtime::State {
   cudaDeviceProp properties = {};
   cudaStream_t stream = nullptr;
   std::unique_ptr<Staging> staging;
+  std::shared_ptr<Pages> idle_pages = std::make_shared<Pages>();
 
   ~State() {
     staging.reset();
+    idle_pages->clear();
     if (stream != nullptr) cudaStreamDestroy(stream);
   }
 };
@@ -199,6 +240,18 @@ void Runtime::copy_to_host(const void* device, void* host, std::size_t bytes) {
         "copy to the host");
   }
   expect_success(cudaStreamSynchronize(handle_of(stream())), "copy to the host");
+}
+
+std::unique_ptr<HostCopy> Runtime::begin_copy_to_host(const void* device, std::size_t bytes) {
+  ensure(bytes <= PinnedPage::bytes, "a copy that is waited for later is small");
+  if (state_->idle_pages->empty()) state_->idle_pages->push_back(std::make_unique<PinnedPage>());
+  std::unique_ptr<PinnedPage> page = std::move(state_->idle_pages->back());
+  state_->idle_pages->pop_back();
+  expect_success(
+      cudaMemcpyAsync(page->memory, device, bytes, cudaMemcpyDeviceToHost, handle_of(stream())),
+      "copy to the host");
+  expect_success(cudaEventRecord(page->arrived, handle_of(stream())), "event");
+  return std::make_unique<QueuedCopy>(std::move(page), state_->idle_pages);
 }
 
 void Runtime::begin_recording() {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "tensor/allocator.h"
+#include "tensor/backend.h"
 #include "tensor/cuda/stream.h"
 
 namespace basis::cuda::BASIS_CUDA_SIDE {
@@ -37,6 +37,9 @@ class Runtime {
   void copy_to_device(const void* host, void* device, std::size_t bytes);
   /// Waits for all that was queued.
   void copy_to_host(const void* device, void* host, std::size_t bytes);
+
+  /// Queued; at most 4096 bytes.
+  std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes);
 
   /// From here to end_recording launches are not run but recorded, and nothing is copied.
   void begin_recording();

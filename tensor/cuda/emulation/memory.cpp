@@ -1,6 +1,7 @@
 #include "tensor/cuda/emulation/memory.h"
 
 #include <map>
+#include <mutex>
 #include <vector>
 
 #include <sys/mman.h>
@@ -21,6 +22,7 @@ class Pool {
   }
 
   std::byte* take(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
     const std::size_t size = (bytes + unit - 1) / unit * unit;
     if (std::vector<std::byte*>& kept = kept_[size]; !kept.empty()) {
       std::byte* block = kept.back();
@@ -34,13 +36,17 @@ class Pool {
     return block;
   }
   void give(std::byte* block, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
     kept_[(bytes + unit - 1) / unit * unit].push_back(block);
   }
 
+  // Several threads may copy to the host at once.
   void open() {
+    const std::lock_guard lock(mutex_);
     if (accesses_++ == 0) protect(PROT_READ | PROT_WRITE);
   }
   void close() {
+    const std::lock_guard lock(mutex_);
     if (--accesses_ == 0) protect(PROT_NONE);
   }
 
@@ -58,6 +64,7 @@ class Pool {
     if (used_ > 0) ensure(mprotect(begin_, used_, rights) == 0, "memory can be protected");
   }
 
+  std::mutex mutex_;
   std::byte* begin_ = nullptr;
   std::size_t used_ = 0;
   int accesses_ = 0;
