@@ -112,14 +112,16 @@ class Gradients : public ::testing::TestWithParam<Check> {
     return tensor;
   }
 
+  GradcheckReport report_of(const Function& function, const std::vector<Tensor>& inputs,
+                            GradcheckOptions options) {
+    if (cuda_ == nullptr) return gradcheck(*backend_, function, inputs, options);
+    options.tolerance = f32_tolerance(inputs);
+    return compare_gradients(*cuda_, *backend_, function, inputs, options);
+  }
   void expect_gradients(const Function& function, const std::vector<Tensor>& inputs,
-                        GradcheckOptions options = {}) {
-    if (cuda_ != nullptr) options.tolerance = f32_tolerance(inputs);
-    const GradcheckReport report =
-        cuda_ == nullptr ? gradcheck(*backend_, function, inputs, options)
-                         : compare_gradients(*cuda_, *backend_, function, inputs, options);
+                        const GradcheckOptions& options = {}) {
+    const GradcheckReport report = report_of(function, inputs, options);
     EXPECT_TRUE(report.passes) << report.message;
-    EXPECT_LE(report.worst_error, options.tolerance);
   }
 
   /// On the longest ways some 64 roundings, forward and back: a random walk, of which three
@@ -144,6 +146,23 @@ class Gradients : public ::testing::TestWithParam<Check> {
 };
 INSTANTIATE_TEST_SUITE_P(On, Gradients, testing::ValuesIn(checks()),
                          testing::PrintToStringParamName());
+
+TEST_P(Gradients, ThatAreWrongAreFound) {
+  const std::vector<Tensor> inputs = {normal({3, 5}), normal({64, 2})};
+  for (const std::size_t wrong : {0, 1}) {
+    const GradcheckReport report = report_of(
+        [&](Context& c, Inputs v) {
+          // Of no function: other with a tape than without, and in f32 than in f64.
+          const double factor =
+              c.tape != nullptr && (cuda_ == nullptr || c.dtype == DType::F32) ? 2.001 : 2;
+          return scale(c, factor, v[wrong]);
+        },
+        inputs, {});
+    EXPECT_FALSE(report.passes);
+    EXPECT_NE(report.message.find("input " + std::to_string(wrong)), std::string::npos)
+        << report.message;
+  }
+}
 
 TEST_P(Gradients, OfLinearWithBias) {
   expect_gradients([](Context& c, Inputs v) { return linear(c, v[0], v[1], v[2]); },
