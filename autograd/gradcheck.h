@@ -20,7 +20,7 @@ struct GradcheckOptions {
 struct GradcheckReport {
   bool passes = true;
   double worst_error = 0;
-  std::string message;  // the first wrong element: input, index, analytic and numeric value
+  std::string message;  // the first wrong element: input, index, gradient found and wanted
 };
 
 /// Compares an operation's gradients with central differences, in f64. `function` maps inputs that
@@ -32,5 +32,16 @@ struct GradcheckReport {
 GradcheckReport gradcheck(
     Backend& backend, const std::function<Variable(Context&, std::span<const Variable>)>& function,
     const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
+
+/// Compares the gradients that an operation gives on `device` in f32 with those of the CPU in f64,
+/// for the same inputs and cotangent, with all that gradcheck does to memory and gradients.
+/// options.tolerance is of the largest element of a gradient, or of one where that is larger.
+///   function: called for both backends; what else it needs it makes where the Context computes
+///   inputs: f64 tensors in the memory of `cpu`, rounded to f32 for both. Those whose rows are a
+///     multiple of its row bucket get rows of zeros up to a multiple of the device's.
+GradcheckReport compare_gradients(
+    Backend& device, Backend& cpu,
+    const std::function<Variable(Context&, std::span<const Variable>)>& function,
+    const std::vector<Tensor>& inputs, const GradcheckOptions& options);
 
 }  // namespace basis

@@ -43,8 +43,9 @@ EncodedDataset make_rows() {
 
 }  // namespace
 
-Machine::Machine(int threads)
-    : backend(make_cpu_backend(threads)), memory(*backend), arena(*backend, arena_bytes) {}
+Machine::Machine(int threads) : Machine(make_cpu_backend(threads)) {}
+Machine::Machine(std::unique_ptr<Backend> one)
+    : backend(std::move(one)), memory(*backend), arena(*backend, arena_bytes) {}
 
 const EncodedDataset& tiny_rows() {
   static const EncodedDataset rows = make_rows();

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "spectral/adapter_method.h"
+#include "tests/oracle/precision.h"
 #include "tests/oracle/ten_steps.h"
 
 namespace basis::oracle {
@@ -91,12 +92,16 @@ void fill_factor(Machine& machine, const Case& oracle, Parameter& parameter) {
     }
   }
   parameter.set_value(
-      to_device<double>(*machine.backend, *machine.memory, elements, parameter.shape()));
+      from_doubles(*machine.backend, *machine.memory, elements, parameter.shape(), oracle.dtype()));
 }
 
-class Adapters : public ::testing::TestWithParam<std::tuple<AdapterCase, AdapterMethod::Apply>> {
+class Adapters
+    : public ::testing::TestWithParam<std::tuple<AdapterCase, AdapterMethod::Apply, Precision>> {
  protected:
-  Adapters() : oracle_(std::string("adapters/") + std::get<0>(GetParam()).file, DType::F64) {
+  Adapters()
+      : precision_(std::get<2>(GetParam())),
+        machine_(precision_.make_backend()),
+        oracle_(std::string("adapters/") + std::get<0>(GetParam()).file, precision_.dtype) {
     model_ = oracle_.classifier(machine_);
     attach(*machine_.backend, *machine_.memory, *model_,
            method_of(oracle_, std::get<0>(GetParam()), std::get<1>(GetParam())),
@@ -122,6 +127,7 @@ class Adapters : public ::testing::TestWithParam<std::tuple<AdapterCase, Adapter
     EXPECT_EQ(compared, stored) << prefix;
   }
 
+  Precision precision_;
   Machine machine_;
   Case oracle_;
   std::unique_ptr<SequenceClassifier> model_;
@@ -130,18 +136,23 @@ class Adapters : public ::testing::TestWithParam<std::tuple<AdapterCase, Adapter
 TEST_P(Adapters, AgreeInLogitsAndEveryGradient) {
   const OracleBatch batch = oracle_.batch(machine_);
   Tape tape;
-  Context context{*machine_.backend, *machine_.arena, &tape, true, nullptr, DType::F64};
+  Context context{*machine_.backend, *machine_.arena, &tape, true, nullptr, precision_.dtype};
   Variable logits;
   const Variable loss = loss_of(context, *model_, batch, &logits);
-  expect_near(as_doubles(*machine_.backend, logits.value), oracle_.numbers("logits"), 1e-9,
-              "logits");
+  expect_near(as_doubles(*machine_.backend, logits.value), oracle_.numbers("logits"),
+              precision_.outputs, "logits");
   tape.backward(context, loss);
-  expect_all("grad.", 1e-9, [](const Parameter& parameter) { return parameter.gradient().tensor; });
+  expect_all("grad.", precision_.gradients,
+             [](const Parameter& parameter) { return parameter.gradient().tensor; });
 }
 
-TEST_P(Adapters, AgreeAfterTenStepsInEveryParameter) {
+using AdapterSteps = Adapters;
+
+TEST_P(AdapterSteps, AgreeInLossesAndEveryParameter) {
   const Steps steps = ten_steps(machine_, oracle_, *model_, false);
-  expect_near(steps.losses, oracle_.numbers("losses"), 1e-9, "losses");
+  expect_near(steps.losses, oracle_.numbers("losses"), precision_.outputs, "losses");
+  // Adam in f32 turns the rounding of a zero gradient into a step of any sign (README.md).
+  if (precision_.dtype == DType::F32) return;
   expect_all("after.", 1e-9, [](const Parameter& parameter) { return parameter.value(); });
 }
 
@@ -150,12 +161,13 @@ TEST_P(Adapters, GiveTheSameLogitsMergedAndTheOriginalWeightsBack) {
   const Parameter& weight = model_->parameters().at("encoder.layer.1.attention.self.key.weight");
   const std::vector<double> before = as_doubles(*machine_.backend, weight.value());
   auto logits = [&] {
-    Context context{*machine_.backend, *machine_.arena, nullptr, false, nullptr, DType::F64};
+    Context context{*machine_.backend, *machine_.arena, nullptr, false, nullptr, precision_.dtype};
     return as_doubles(*machine_.backend, model_->logits(context, batch.inputs()).value);
   };
   const std::vector<double> unmerged = logits();
   MergedAdapters merged(*machine_.backend, *machine_.memory, *model_);
-  expect_near(logits(), unmerged, 1e-12, "merged logits");
+  // Roundings of W + F1 ... Fn through two layers, in logits below 10.
+  expect_near(logits(), unmerged, precision_.dtype == DType::F64 ? 1e-12 : 1e-5, "merged logits");
   merged.unmerge();
   EXPECT_EQ(as_doubles(*machine_.backend, weight.value()), before);
   EXPECT_EQ(logits(), unmerged);
@@ -165,22 +177,38 @@ using Kind = AdapterMethod::Kind;
 using Form = AdapterMethod::Form;
 using Apply = AdapterMethod::Apply;
 
+std::string name_of_case(const ::testing::TestParamInfo<Adapters::ParamType>& info) {
+  const auto& [test, apply, precision] = info.param;
+  const std::string path = apply == Apply::Merged     ? "merged"
+                           : apply == Apply::SidePath ? "side_path"
+                                                      : "folded";
+  return std::string(test.file) + "_" + path + "_" + precision.name();
+}
+
+const auto all_cases =
+    ::testing::Values(AdapterCase{"lora", Kind::Lora},
+                      AdapterCase{"spectral_diagonal", Kind::Spectral, Form::Diagonal},
+                      AdapterCase{"spectral_band", Kind::Spectral, Form::Band},
+                      AdapterCase{"spectral_core", Kind::Spectral, Form::Core},
+                      AdapterCase{"spectral_full_rank", Kind::Spectral, Form::Diagonal},
+                      AdapterCase{"bitfit", Kind::BitFit});
+const auto all_paths = ::testing::Values(Apply::SidePath, Apply::Auto, Apply::Merged);
+
+INSTANTIATE_TEST_SUITE_P(Methods, Adapters,
+                         ::testing::Combine(all_cases, all_paths,
+                                            ::testing::ValuesIn(precisions({f64, f32_cuda}))),
+                         name_of_case);
+INSTANTIATE_TEST_SUITE_P(Methods, AdapterSteps,
+                         ::testing::Combine(all_cases, all_paths,
+                                            ::testing::ValuesIn(precisions({f64}))),
+                         name_of_case);
+// Of these f32 compares losses alone, so that few will do.
 INSTANTIATE_TEST_SUITE_P(
-    Methods, Adapters,
-    ::testing::Combine(
-        ::testing::Values(AdapterCase{"lora", Kind::Lora},
-                          AdapterCase{"spectral_diagonal", Kind::Spectral, Form::Diagonal},
-                          AdapterCase{"spectral_band", Kind::Spectral, Form::Band},
-                          AdapterCase{"spectral_core", Kind::Spectral, Form::Core},
-                          AdapterCase{"spectral_full_rank", Kind::Spectral, Form::Diagonal},
-                          AdapterCase{"bitfit", Kind::BitFit}),
-        ::testing::Values(Apply::SidePath, Apply::Auto, Apply::Merged)),
-    [](const auto& test) {
-      return std::string(std::get<0>(test.param).file) +
-             (std::get<1>(test.param) == Apply::Merged     ? "_merged"
-              : std::get<1>(test.param) == Apply::SidePath ? "_side_path"
-                                                           : "_folded");
-    });
+    MethodsOnCuda, AdapterSteps,
+    ::testing::Combine(::testing::Values(AdapterCase{"lora", Kind::Lora},
+                                         AdapterCase{"spectral_band", Kind::Spectral, Form::Band}),
+                       ::testing::Values(Apply::Auto), ::testing::ValuesIn(precisions({f32_cuda}))),
+    name_of_case);
 
 }  // namespace
 }  // namespace basis::oracle

@@ -1,19 +1,13 @@
 // Net 3: one pass of small BERTs against PyTorch, weight for weight and gradient for gradient.
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "tests/oracle/oracle_case.h"
+#include "tests/oracle/precision.h"
 
 namespace basis::oracle {
 namespace {
-
-struct Precision {
-  DType dtype;
-  double logits;     // absolute
-  double gradients;  // of the tensor's largest entry
-};
-// README.md beside this file: f64 agrees to rounding, f32 to what its sums over H and F allow.
-constexpr Precision f64{DType::F64, 1e-9, 1e-9};
-constexpr Precision f32{DType::F32, 1e-4, 1e-4};
 
 void expect_gradient(Machine& machine, const Case& oracle, const Parameter& parameter,
                      const std::string& stored_name, double tolerance) {
@@ -59,7 +53,7 @@ class Forward : public ::testing::TestWithParam<std::tuple<const char*, Precisio
 TEST_P(Forward, AgreesWithPyTorchInLogitsLossAndEveryGradient) {
   const auto [name, precision] = GetParam();
   const Case oracle(std::string("forward/") + name, precision.dtype);
-  Machine machine;
+  Machine machine(precision.make_backend());
   const auto model = oracle.classifier(machine);
   const OracleBatch batch = oracle.batch(machine);
   Tape tape;
@@ -67,16 +61,16 @@ TEST_P(Forward, AgreesWithPyTorchInLogitsLossAndEveryGradient) {
   Variable logits;
   const Variable loss = loss_of(context, *model, batch, &logits);
   expect_near(as_doubles(*machine.backend, logits.value), oracle.numbers("logits"),
-              precision.logits, "logits");
+              precision.outputs, "logits");
   const double mean = to_host<double>(*machine.backend, loss.value).front() /
                       static_cast<double>(batch.layout.sequences());
-  EXPECT_NEAR(mean, oracle.numbers("loss").front(), precision.logits);
+  EXPECT_NEAR(mean, oracle.numbers("loss").front(), precision.outputs);
   tape.backward(context, loss);
   expect_gradients(machine, oracle, *model, precision.gradients);
 }
 
 std::string name_of_case(const ::testing::TestParamInfo<Forward::ParamType>& info) {
-  return std::string(std::get<0>(info.param)) + "_" + basis::name_of(std::get<1>(info.param).dtype);
+  return std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param).name();
 }
 
 INSTANTIATE_TEST_SUITE_P(Classifiers, Forward,
@@ -84,7 +78,57 @@ INSTANTIATE_TEST_SUITE_P(Classifiers, Forward,
                                                               "gelu_new_mean", "gelu_new_pooler",
                                                               "gelu_new_regression", "relu_mean",
                                                               "relu_pooler"),
-                                            ::testing::Values(f64, f32)),
+                                            ::testing::ValuesIn(precisions({f64, f32, f32_cuda}))),
+                         name_of_case);
+
+double norm_of(const std::vector<double>& values) {
+  double squares = 0;
+  for (const double value : values) squares += value * value;
+  return std::sqrt(squares);
+}
+
+std::vector<double> difference(std::vector<double> a, const std::vector<double>& b) {
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] -= b.at(i);
+  return a;
+}
+
+class ForwardInBf16 : public ::testing::TestWithParam<std::tuple<const char*, Precision>> {};
+
+// Activations are rounded; parameters and the head are f32.
+TEST_P(ForwardInBf16, AgreesWithPyTorchUpToItsRounding) {
+  const auto [name, precision] = GetParam();
+  const Case oracle(std::string("forward/") + name, DType::F32);
+  Machine machine(precision.make_backend());
+  const auto model = oracle.classifier(machine);
+  const OracleBatch batch = oracle.batch(machine);
+  Tape tape;
+  Context context{*machine.backend, *machine.arena, &tape, true, nullptr, DType::BF16};
+  Variable logits;
+  const Variable loss = loss_of(context, *model, batch, &logits);
+  tape.backward(context, loss);
+  // A value passes some 12 roundings a layer forward and as many back, each of 2^-9: a random walk.
+  // Three standard deviations.
+  const double steps = 24.0 * static_cast<double>(model->config().num_hidden_layers);
+  const double tolerance = 3 * std::sqrt(steps) * std::ldexp(1, -9);
+  const std::vector<double> wanted_logits = oracle.numbers("logits");
+  expect_near(as_doubles(*machine.backend, logits.value), wanted_logits,
+              tolerance * std::max(1.0, largest_magnitude(wanted_logits)), "logits");
+  double whole = 0;
+  for (const std::string& stored : oracle.names()) {
+    if (stored.starts_with("grad.")) whole = std::hypot(whole, norm_of(oracle.numbers(stored)));
+  }
+  for (Parameter* parameter : model->parameters().trainable()) {
+    if (!parameter->gradient().is_written) continue;
+    const std::vector<double> found = as_doubles(*machine.backend, parameter->gradient().tensor);
+    const std::string stored = stored_gradient(oracle, *parameter);
+    EXPECT_LE(norm_of(difference(found, oracle.numbers(stored))), tolerance * whole) << stored;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Classifiers, ForwardInBf16,
+                         ::testing::Combine(::testing::Values("gelu_mean", "gelu_new_pooler",
+                                                              "gelu_new_regression", "relu_mean"),
+                                            ::testing::ValuesIn(precisions({bf16, bf16_cuda}))),
                          name_of_case);
 
 class MaskedForward : public ::testing::TestWithParam<std::tuple<const char*, Precision>> {};
@@ -92,7 +136,7 @@ class MaskedForward : public ::testing::TestWithParam<std::tuple<const char*, Pr
 TEST_P(MaskedForward, AgreesWithPyTorchInLogitsLossAndEveryGradient) {
   const auto [name, precision] = GetParam();
   const Case oracle(std::string("forward/") + name, precision.dtype);
-  Machine machine;
+  Machine machine(precision.make_backend());
   const auto model = oracle.language_model(machine);
   const OracleBatch batch = oracle.batch(machine);
   Tape tape;
@@ -101,9 +145,9 @@ TEST_P(MaskedForward, AgreesWithPyTorchInLogitsLossAndEveryGradient) {
   const auto count = static_cast<double>(batch.masked_rows.element_count());
   const Variable loss = cross_entropy(context, logits, batch.labels, 1 / count);
   expect_near(as_doubles(*machine.backend, logits.value), oracle.numbers("logits"),
-              precision.logits, "logits");
+              precision.outputs, "logits");
   EXPECT_NEAR(to_host<double>(*machine.backend, loss.value).front() / count,
-              oracle.numbers("loss").front(), precision.logits);
+              oracle.numbers("loss").front(), precision.outputs);
   tape.backward(context, loss);
   expect_gradients(machine, oracle, *model, precision.gradients);
 }
@@ -111,7 +155,7 @@ TEST_P(MaskedForward, AgreesWithPyTorchInLogitsLossAndEveryGradient) {
 INSTANTIATE_TEST_SUITE_P(LanguageModels, MaskedForward,
                          ::testing::Combine(::testing::Values("gelu_mlm", "gelu_new_mlm",
                                                               "relu_mlm"),
-                                            ::testing::Values(f64, f32)),
+                                            ::testing::ValuesIn(precisions({f64, f32, f32_cuda}))),
                          name_of_case);
 
 }  // namespace

@@ -13,8 +13,8 @@ std::filesystem::path folder() {
   return BASIS_ORACLE_FOLDER;
 }
 
-Machine::Machine()
-    : backend(make_cpu_backend()),
+Machine::Machine(std::unique_ptr<Backend> on)
+    : backend(on == nullptr ? make_cpu_backend() : std::move(on)),
       memory(std::make_unique<CachingAllocator>(*backend)),
       arena(std::make_unique<Arena>(*backend, std::size_t{1} << 30)) {
   arena->set_poison(true);
@@ -54,7 +54,8 @@ void Case::fill(Machine& machine, Parameter& parameter, const std::string& name)
   if (stored.element_count() != parameter.count()) {
     throw Error(name + " " + stored.to_string() + " is not " + parameter.value().to_string());
   }
-  Tensor value = Tensor::allocate(*machine.memory, parameter.shape(), dtype_);
+  Tensor value =
+      Tensor::allocate(*machine.memory, parameter.shape(), dtype_, machine.backend->device());
   machine.backend->copy_to_device(stored.bytes_begin(), value.bytes_begin(), value.bytes());
   parameter.set_value(value);
 }
@@ -126,7 +127,8 @@ OracleBatch Case::batch(Machine& machine, const std::string& prefix) const {
     batch.labels = integers(machine, read("labels"), 0);
   } else {
     const Tensor stored = file_.tensor(prefix + "targets", dtype_);
-    batch.targets = Tensor::allocate(*machine.memory, {stored.element_count(), 1}, dtype_);
+    batch.targets = Tensor::allocate(*machine.memory, {stored.element_count(), 1}, dtype_,
+                                     machine.backend->device());
     machine.backend->copy_to_device(stored.bytes_begin(), batch.targets.bytes_begin(),
                                     stored.bytes());
   }

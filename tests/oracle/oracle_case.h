@@ -26,7 +26,8 @@ struct Machine {
   std::unique_ptr<CachingAllocator> memory;
   std::unique_ptr<Arena> arena;
 
-  Machine();
+  /// On the CPU unless told otherwise.
+  explicit Machine(std::unique_ptr<Backend> on = nullptr);
 };
 
 /// A packed batch of a file; `prefix` is "step.3." in training files.

@@ -35,7 +35,10 @@ Steps ten_steps(Machine& machine, const Case& oracle, SequenceClassifier& model,
       static_cast<std::int64_t>(std::lround(settings.at("warmup_share").get<double>() * 10));
   const Schedule schedule{Schedule::Kind::Linear, 10, warmup};
   Steps result;
+  Backend& backend = *machine.backend;
   StepState state;
+  const Block device_state = machine.memory->allocate(sizeof state);
+  auto* state_there = reinterpret_cast<StepState*>(device_state.get());
   for (std::int64_t step = 0; step < 10; ++step) {
     const OracleBatch batch = oracle.batch(machine, "step." + std::to_string(step) + ".");
     state.step = static_cast<std::uint64_t>(step);
@@ -43,14 +46,16 @@ Steps ten_steps(Machine& machine, const Case& oracle, SequenceClassifier& model,
     state.learning_rate[1] =
         settings.at("head_learning_rate").get<double>() * schedule.factor(step);
     optimizer.set_bias_corrections(state);
+    backend.copy_to_device(&state, state_there, sizeof state);
     Tape tape;
-    Context context{*machine.backend, *machine.arena, &tape, true, &state, oracle.dtype()};
+    Context context{backend, *machine.arena, &tape, true, state_there, oracle.dtype()};
     const Variable loss = loss_of(context, model, batch);
-    result.losses.push_back(to_host<double>(*machine.backend, loss.value).front() /
+    result.losses.push_back(to_host<double>(backend, loss.value).front() /
                             static_cast<double>(batch.layout.sequences()));
     tape.backward(context, loss);
-    optimizer.step(&state);
+    optimizer.step(state_there);
     optimizer.forget_gradients();
+    backend.copy_to_host(state_there, &state, sizeof state);
     result.norms.push_back(state.gradient_norm);
     EXPECT_NEAR(state.learning_rate[0],
                 oracle.numbers("learning_rates")[static_cast<std::size_t>(step)], 1e-15);

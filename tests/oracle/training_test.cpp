@@ -1,15 +1,19 @@
 // Net 3: ten optimiser steps against PyTorch.
 #include <gtest/gtest.h>
 
+#include "tests/oracle/precision.h"
 #include "tests/oracle/ten_steps.h"
 
 namespace basis::oracle {
 namespace {
 
-class TenSteps : public ::testing::TestWithParam<const char*> {};
+using TenSteps = ::testing::TestWithParam<std::tuple<const char*, Precision>>;
+using TenStepsInF64 = TenSteps;
 
-TEST_P(TenSteps, InF64AgreeInEveryParameter) {
-  const std::string name = GetParam();
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(TenStepsInF64);  // in gpu_tests
+
+TEST_P(TenStepsInF64, AgreeInEveryParameter) {
+  const std::string name = std::get<0>(GetParam());
   const Case oracle("training/" + name, DType::F64);
   Machine machine;
   const auto model = oracle.classifier(machine);
@@ -33,17 +37,30 @@ TEST_P(TenSteps, InF64AgreeInEveryParameter) {
 }
 
 TEST_P(TenSteps, InF32AgreeInLossesAndFinalLogits) {
-  const std::string name = GetParam();
-  const Case oracle("training/" + name, DType::F32);
-  Machine machine;
+  const std::string name = std::get<0>(GetParam());
+  const Precision precision = std::get<1>(GetParam());
+  const Case oracle("training/" + name, precision.dtype);
+  Machine machine(precision.make_backend());
   const auto model = oracle.classifier(machine);
   const Steps steps = ten_steps(machine, oracle, *model, name.ends_with("sgd"));
-  expect_near(steps.losses, oracle.numbers("f32.losses"), 1e-4, "losses");
-  expect_near(steps.final_logits, oracle.numbers("f32.final_logits"), 1e-4, "final logits");
+  expect_near(steps.losses, oracle.numbers("f32.losses"), precision.outputs, "losses");
+  expect_near(steps.final_logits, oracle.numbers("f32.final_logits"), precision.outputs,
+              "final logits");
 }
 
+const auto cases = ::testing::Values("gelu_new_adamw", "gelu_new_sgd", "relu_adamw");
+
+std::string name_of_case(const ::testing::TestParamInfo<TenSteps::ParamType>& info) {
+  return std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param).name();
+}
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, TenStepsInF64,
+                         ::testing::Combine(cases, ::testing::ValuesIn(precisions({f64}))),
+                         name_of_case);
 INSTANTIATE_TEST_SUITE_P(Optimizers, TenSteps,
-                         ::testing::Values("gelu_new_adamw", "gelu_new_sgd", "relu_adamw"));
+                         ::testing::Combine(cases,
+                                            ::testing::ValuesIn(precisions({f32, f32_cuda}))),
+                         name_of_case);
 
 }  // namespace
 }  // namespace basis::oracle

@@ -13,4 +13,12 @@ inline std::vector<double> as_doubles(Backend& backend, const Tensor& tensor) {
   return {narrow.begin(), narrow.end()};
 }
 
+/// A tensor of `dtype`, f32 or f64, in the backend's memory.
+inline Tensor from_doubles(Backend& backend, Allocator& memory, const std::vector<double>& values,
+                           const Shape& shape, DType dtype) {
+  if (dtype == DType::F64) return to_device<double>(backend, memory, values, shape);
+  const std::vector<float> narrow(values.begin(), values.end());
+  return to_device<float>(backend, memory, narrow, shape);
+}
+
 }  // namespace basis

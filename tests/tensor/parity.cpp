@@ -5,8 +5,6 @@
 #include <cstring>
 #include <limits>
 
-#define BASIS_CUDA_SIDE emulated
-#include "tensor/cuda/backend_of_side.h"
 #include "tests/tensor/reference_backend.h"
 
 namespace basis {
@@ -48,26 +46,9 @@ void expect_close(const Matrix& actual, const Matrix& expected, double units) {
 
 }  // namespace
 
-std::vector<KernelVariant> kernel_variants() {
-  return {{DType::F32, Isa::Baseline, 1},    {DType::F32, Isa::Baseline, 3},
-          {DType::F32, Isa::Avx2, 1},        {DType::F32, Isa::Avx2, 3},
-          {DType::F32, Isa::Avx512, 1},      {DType::F32, Isa::Avx512, 3},
-          {DType::F32, Isa::Amx, 1},         {DType::F32, Isa::Amx, 3},
-          {DType::BF16, Isa::Baseline, 1},   {DType::BF16, Isa::Baseline, 3},
-          {DType::BF16, Isa::Avx2, 1},       {DType::BF16, Isa::Avx2, 3},
-          {DType::BF16, Isa::Avx512, 1},     {DType::BF16, Isa::Avx512, 3},
-          {DType::BF16, Isa::Avx512Bf16, 1}, {DType::BF16, Isa::Avx512Bf16, 3},
-          {DType::BF16, Isa::Amx, 1},        {DType::BF16, Isa::Amx, 3},
-          {DType::F64, Isa::Baseline, 1},    {DType::F64, Isa::Baseline, 3}};
-}
-
-std::vector<KernelVariant> emulated_variants() {
-  constexpr auto where = KernelVariant::Where::CudaEmulated;
-  return {{DType::F32, Isa::Baseline, 1, where}, {DType::BF16, Isa::Baseline, 1, where}};
-}
-
 std::string KernelVariant::name() const {
   if (where == Where::CudaEmulated) return std::string(name_of(dtype)) + "_cuda_emulated";
+  if (where == Where::Cuda) return std::string(name_of(dtype)) + "_cuda";
   return std::string(name_of(dtype)) + "_" + name_of(isa) + "_" + std::to_string(threads) +
          "threads";
 }
@@ -151,8 +132,7 @@ void Parity::SetUp() {
   if (GetParam().isa > supported_isa()) {
     GTEST_SKIP() << "this processor has no " << name_of(GetParam().isa);
   }
-  backend_ = GetParam().is_cpu() ? make_cpu_backend(GetParam().threads, GetParam().isa)
-                                 : cuda::emulated::make_backend({});
+  backend_ = make_backend_of(GetParam());
   reference_ = make_reference_backend();
 }
 

@@ -14,7 +14,7 @@ namespace basis {
 
 /// What a parity test runs on: one dtype, one set of kernels, on the CPU a thread count.
 struct KernelVariant {
-  enum class Where : std::uint8_t { Cpu, CudaEmulated };
+  enum class Where : std::uint8_t { Cpu, CudaEmulated, Cuda };
 
   DType dtype;
   Isa isa = Isa::Baseline;
@@ -22,15 +22,20 @@ struct KernelVariant {
   Where where = Where::Cpu;
 
   bool is_cpu() const { return where == Where::Cpu; }
-  /// "bf16_avx2_3threads", "bf16_cuda_emulated".
+  /// "bf16_avx2_3threads", "bf16_cuda_emulated", "bf16_cuda".
   std::string name() const;
   friend void PrintTo(const KernelVariant& variant, std::ostream* out) { *out << variant.name(); }
 };
 
-/// Every variant that this processor can run, and those that it cannot (they are skipped by name).
+// These three differ from program to program (parity_variants.cpp).
+/// On the CPU: every variant that this processor can run, and those that it cannot (they are
+/// skipped by name).
 std::vector<KernelVariant> kernel_variants();
-/// The CUDA kernels as tests/cuda compiles them for a host thread.
-std::vector<KernelVariant> emulated_variants();
+/// On the CUDA kernels.
+std::vector<KernelVariant> cuda_variants();
+/// Kernels of the variant on memory of the host.
+std::unique_ptr<Backend> make_backend_of(const KernelVariant& variant);
+
 std::string variant_name(const testing::TestParamInfo<KernelVariant>& info);
 
 /// A matrix with its storage. Elements between the columns and the row stride hold a sentinel.

@@ -6,7 +6,7 @@ namespace basis {
 namespace {
 
 INSTANTIATE_TEST_SUITE_P(Cpu, Parity, testing::ValuesIn(kernel_variants()), variant_name);
-INSTANTIATE_TEST_SUITE_P(Cuda, Parity, testing::ValuesIn(emulated_variants()), variant_name);
+INSTANTIATE_TEST_SUITE_P(Cuda, Parity, testing::ValuesIn(cuda_variants()), variant_name);
 
 // Calls body(rows, columns, gap, text) for every size, contiguous and as a column slice.
 template <class Body>

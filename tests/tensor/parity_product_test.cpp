@@ -7,8 +7,7 @@ namespace {
 
 using ParityOfProducts = Parity;
 INSTANTIATE_TEST_SUITE_P(Cpu, ParityOfProducts, testing::ValuesIn(kernel_variants()), variant_name);
-INSTANTIATE_TEST_SUITE_P(Cuda, ParityOfProducts, testing::ValuesIn(emulated_variants()),
-                         variant_name);
+INSTANTIATE_TEST_SUITE_P(Cuda, ParityOfProducts, testing::ValuesIn(cuda_variants()), variant_name);
 
 // A dot product of n pairs of normal numbers: n roundings of partial sums below 5 sqrt(n).
 double product_units(std::int64_t n) {

@@ -9,8 +9,7 @@ namespace {
 
 using ParityOfRanges = Parity;
 INSTANTIATE_TEST_SUITE_P(Cpu, ParityOfRanges, testing::ValuesIn(kernel_variants()), variant_name);
-INSTANTIATE_TEST_SUITE_P(Cuda, ParityOfRanges, testing::ValuesIn(emulated_variants()),
-                         variant_name);
+INSTANTIATE_TEST_SUITE_P(Cuda, ParityOfRanges, testing::ValuesIn(cuda_variants()), variant_name);
 
 /// Ends of stretches in a row of all their elements: whole packs, as the optimiser makes them, or
 /// odd ones. 70 of them, more than one launch takes.

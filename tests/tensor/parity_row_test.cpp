@@ -9,7 +9,7 @@ namespace {
 
 using ParityOfRows = Parity;
 INSTANTIATE_TEST_SUITE_P(Cpu, ParityOfRows, testing::ValuesIn(kernel_variants()), variant_name);
-INSTANTIATE_TEST_SUITE_P(Cuda, ParityOfRows, testing::ValuesIn(emulated_variants()), variant_name);
+INSTANTIATE_TEST_SUITE_P(Cuda, ParityOfRows, testing::ValuesIn(cuda_variants()), variant_name);
 
 template <class Body>
 void for_sizes(Body body) {
