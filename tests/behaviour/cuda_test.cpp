@@ -2,6 +2,7 @@
 #include "tensor/cpu/cpu_backend.h"
 #include "tests/behaviour/tiny.h"
 #include "tests/cuda/under_test.h"
+#include "tests/experiments/fixture.h"
 
 namespace basis::behaviour {
 namespace {
@@ -22,25 +23,33 @@ Bytes bytes_of(Machine& machine, const SequenceClassifier& model) {
   return all;
 }
 
-/// A model that is trained on one device.
-class TinyRun {
+/// A model that is trained on one device, from the start or from a checkpoint.
+class Piece {
  public:
-  TinyRun(std::unique_ptr<Backend> on, const AdapterMethod& method, DType dtype)
+  Piece(std::unique_ptr<Backend> on, const AdapterMethod& method, DType dtype,
+        const std::filesystem::path& folder)
       : machine_(std::move(on)), model_(tiny_model(machine_)) {
     attach(*machine_.backend, machine_.memory, *model_, method);
     TinyTrainingOptions options;
     options.dtype = dtype;
     options.steps = steps;
     options.learning_rate = 1e-3;
+    options.folder = folder;
     training_ = std::make_unique<TinyTraining>(machine_, *model_, options);
   }
 
-  /// Losses by step.
-  std::map<std::int64_t, double> train() {
+  /// Up to step `last`, where a checkpoint is left unless that is the end. Losses by step.
+  std::map<std::int64_t, double> train_until(std::int64_t last) {
     std::map<std::int64_t, double> losses;
-    training_->trainer().run([&](const StepReport& report) { losses[report.step] = report.loss; });
+    try {
+      trainer().run([&](const StepReport& report) { losses[report.step] = report.loss; },
+                    [&] { return losses.contains(last); });
+    } catch (const Cancelled&) {
+      EXPECT_LT(last, steps);
+    }
     return losses;
   }
+  Trainer& trainer() { return training_->trainer(); }
   Bytes values() { return bytes_of(machine_, *model_); }
 
  private:
@@ -58,18 +67,22 @@ std::vector<NamedMethod> some_methods() {
   return some;
 }
 
-class TrainingOnCuda : public testing::TestWithParam<NamedMethod> {
+class TrainingOnCuda : public FolderTest, public testing::WithParamInterface<NamedMethod> {
  protected:
-  TinyRun on_cpu() { return {make_cpu_backend(1), GetParam().method, DType::F32}; }
-  TinyRun on_cuda(DType dtype) { return {make_cuda_under_test(), GetParam().method, dtype}; }
+  Piece on_cpu(const std::string& folder) {
+    return {make_cpu_backend(1), GetParam().method, DType::F32, folder_ / folder};
+  }
+  Piece on_cuda(const std::string& folder, DType dtype = DType::F32) {
+    return {make_cuda_under_test(), GetParam().method, dtype, folder_ / folder};
+  }
 };
 
 TEST_P(TrainingOnCuda, GivesTheSameBitsTwice) {
   for (const DType dtype : {DType::F32, DType::BF16}) {
-    TinyRun one = on_cuda(dtype), other = on_cuda(dtype);
-    const auto losses = one.train();
+    Piece one = on_cuda("one", dtype), other = on_cuda("other", dtype);
+    const auto losses = one.train_until(steps);
     EXPECT_EQ(losses.size(), steps);
-    EXPECT_EQ(losses, other.train()) << name_of(dtype);
+    EXPECT_EQ(losses, other.train_until(steps)) << name_of(dtype);
     EXPECT_TRUE(one.values() == other.values()) << name_of(dtype);
   }
 }
@@ -77,13 +90,42 @@ TEST_P(TrainingOnCuda, GivesTheSameBitsTwice) {
 // The same masks, the same batches: losses differ by rounding, in f32 as the oracle's do from
 // f64's.
 TEST_P(TrainingOnCuda, LearnsAsTheCpuDoes) {
-  const auto wanted = on_cpu().train();
-  const auto exact = on_cuda(DType::F32).train();
-  const auto rounded = on_cuda(DType::BF16).train();
+  const auto wanted = on_cpu("cpu").train_until(steps);
+  const auto exact = on_cuda("f32").train_until(steps);
+  const auto rounded = on_cuda("bf16", DType::BF16).train_until(steps);
   ASSERT_EQ(wanted.size(), steps);
   for (const auto& [step, loss] : wanted) {
     EXPECT_NEAR(exact.at(step), loss, 1e-4) << "step " << step;
     EXPECT_NEAR(rounded.at(step), loss, 0.02 * loss) << "step " << step << " in bf16";
+  }
+}
+
+TEST_P(TrainingOnCuda, GoesOnFromACheckpointAsIfItHadNotStopped) {
+  Piece whole = on_cuda("whole"), first = on_cuda("parts"), second = on_cuda("parts");
+  whole.train_until(steps);
+  first.train_until(4);
+  EXPECT_EQ(second.trainer().resume(), 4);
+  EXPECT_EQ(second.trainer().resume_remark(), "");
+  second.train_until(steps);
+  EXPECT_TRUE(second.values() == whole.values());
+}
+
+// Values cross bit for bit; the losses of the other device's steps differ by rounding, as f32's do
+// from f64's in the oracle (1e-4).
+TEST_P(TrainingOnCuda, CrossesBetweenDevicesInACheckpoint) {
+  Piece cpu_alone = on_cpu("alone");
+  const auto wanted = cpu_alone.train_until(steps);
+  for (const bool begins_on_cpu : {true, false}) {
+    const std::string folder = begins_on_cpu ? "from cpu" : "from cuda";
+    Piece first = begins_on_cpu ? on_cpu(folder) : on_cuda(folder);
+    Piece second = begins_on_cpu ? on_cuda(folder) : on_cpu(folder);
+    auto losses = first.train_until(3);
+    EXPECT_EQ(second.trainer().resume(), 3);
+    EXPECT_NE(second.trainer().resume_remark(), "");
+    EXPECT_TRUE(first.values() == second.values()) << folder;
+    losses.merge(second.train_until(steps));
+    ASSERT_EQ(losses.size(), wanted.size());
+    for (const auto& [step, loss] : wanted) EXPECT_NEAR(losses.at(step), loss, 1e-4) << step;
   }
 }
 
