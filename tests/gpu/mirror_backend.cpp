@@ -27,4 +27,13 @@ PreparedWeight MirrorBackend::prepare_weight(ConstMatrixView source, DType compu
   return prepared;
 }
 
+void MirrorBackend::refresh_weight(const PreparedWeight& weight) {
+  mirrored(
+      *inner_, memory_,
+      [&](ConstMatrixView mapped) {
+        inner_->refresh_weight({mapped, weight.copy});
+      },
+      weight.source);
+}
+
 }  // namespace basis

@@ -29,6 +29,7 @@ class MirrorBackend final : public Backend {
   void copy_to_host(const void* device, void* host, std::size_t bytes) override;
 
   PreparedWeight prepare_weight(ConstMatrixView source, DType compute) override;
+  void refresh_weight(const PreparedWeight& weight) override;
   void fill(double value, MatrixView out) override { on_device(&Backend::fill, value, out); }
   void convert(ConstMatrixView x, MatrixView out) override { on_device(&Backend::convert, x, out); }
   void add_scaled(double alpha, ConstMatrixView x, double beta, MatrixView out) override {

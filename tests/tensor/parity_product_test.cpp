@@ -57,6 +57,14 @@ TEST_P(ParityOfProducts, Linear) {
                          out[0].matrix.view());
               });
     }
+    compare(what + " with a weight that was another",
+            {{poisoned(s.rows, s.columns), product_units(s.inner)}}, [&](Backend& b, auto& out) {
+              Matrix moving = random_wide(s.columns, s.inner);
+              const PreparedWeight weight = b.prepare_weight(moving.view(), dtype());
+              reference_->convert(w.view(), moving.view());
+              b.refresh_weight(weight);
+              b.linear(x.view(), weight, {}, out[0].matrix.view());
+            });
     for (double beta : {0.0, 1.0}) {
       const Matrix before_x = beta == 0 ? poisoned(s.rows, s.inner, 2) : random(s.rows, s.inner, 2);
       const Matrix before_w =
