@@ -101,6 +101,11 @@ HostBatch gather_batch(const EncodedDataset& dataset, std::span<const std::int32
   return batch;
 }
 
+std::string BatchShape::to_string() const {
+  return std::to_string(rows) + " rows, " + std::to_string(sequences) + " sequences of up to " +
+         std::to_string(longest);
+}
+
 BatchShape shape_of(const Backend& backend, const HostBatch& batch) {
   const std::int64_t bucket = backend.row_bucket();
   return {(std::ssize(batch.ids) + bucket - 1) / bucket * bucket,
@@ -133,6 +138,18 @@ void overwrite(Backend& backend, const HostBatch& host, Batch& batch) {
   batch.segments.set_ids(arrays.sorted.ids);
   if (!host.targets.empty()) write_targets(backend, host.targets, batch.targets);
   set_host_fields(host, batch);
+}
+
+const Batch* FixedBatches::place(const HostBatch& host) {
+  const BatchShape shape = shape_of(backend_, host);
+  if (const auto found = batches_.find(shape); found != batches_.end()) {
+    overwrite(backend_, host, found->second);
+    return &found->second;
+  }
+  if (batches_.size() == most_shapes) return nullptr;
+  const auto added =
+      batches_.emplace(shape, to_device(backend_, allocator_, host, compute_, BatchForm::Fixed));
+  return &added.first->second;
 }
 
 Batch make_batch(Backend& backend, Allocator& allocator, const EncodedDataset& dataset,

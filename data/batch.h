@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct BatchShape {
   std::int64_t longest = 0;    // of 64, 128, 256, 512: the class of the longest sequence
   std::int64_t sequences = 0;  // B
 
+  /// "384 rows, 32 sequences of up to 64".
+  std::string to_string() const;
   auto operator<=>(const BatchShape&) const = default;
 };
 BatchShape shape_of(const Backend& backend, const HostBatch& batch);
@@ -64,6 +67,24 @@ Batch to_device(Backend& backend, Allocator& allocator, const HostBatch& batch,
 /// Puts another batch of the same BatchShape where a Fixed one stands. Queued: what was queued
 /// before still reads the old one.
 void overwrite(Backend& backend, const HostBatch& host, Batch& batch);
+
+/// Fixed batches, one for each BatchShape that has come, for a bounded number of shapes.
+class FixedBatches {
+ public:
+  FixedBatches(Backend& backend, Allocator& allocator, DType compute)
+      : backend_(backend), allocator_(allocator), compute_(compute) {}
+
+  /// Puts a batch in the place of its shape; null where there are too many shapes. Valid until the
+  /// next batch of its shape.
+  const Batch* place(const HostBatch& host);
+
+ private:
+  static constexpr std::size_t most_shapes = 64;
+  Backend& backend_;
+  Allocator& allocator_;
+  DType compute_;
+  std::map<BatchShape, Batch> batches_;
+};
 
 /// Both in one.
 Batch make_batch(Backend& backend, Allocator& allocator, const EncodedDataset& dataset,

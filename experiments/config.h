@@ -156,6 +156,7 @@ struct Config {
   std::string question;
   std::vector<std::int64_t> seeds = {0};
   std::string device = "cpu";  // or "cuda"
+  bool cuda_graphs = true;     // on a GPU: passes of one shape are recorded once
   bool tf32 = false;           // on a GPU: f32 products on tensor cores, with 10 bits of mantissa
   std::string dtype = "f32";
   std::int64_t threads = 0;

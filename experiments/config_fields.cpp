@@ -114,6 +114,7 @@ const std::vector<Field<Config>>& fields<Config>() {
       {"question", &C::question, anything(), "what the experiment asks, in a paragraph, for the report", Counts::No},
       {"seeds", &C::seeds, at_least(0), "one fine-tuning each for every task and method"},
       {"device", &C::device, one_of({"cpu", "cuda"}), "where it is computed: cuda is an NVIDIA GPU"},
+      {"cuda_graphs", &C::cuda_graphs, anything(), "on a GPU: record the kernels of a pass once for each shape of batch, the same bits with fewer calls", Counts::No},
       {"tf32", &C::tf32, anything(), "on a GPU: products of f32 on tensor cores, which round operands to 10 bits of mantissa; several times as fast"},
       {"dtype", &C::dtype, one_of({"f32", "bf16", "f64"}), "of activations and products (bf16: where the processor has it; f64: for checks)"},
       {"threads", &C::threads, between(0, 4096), "0: every core", Counts::No},

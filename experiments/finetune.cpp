@@ -46,7 +46,8 @@ class Finetune {
         train_set_(tokenize(data_.train)),
         epochs_(train_set_, batch_options(train_), static_cast<std::uint64_t>(stage.stage.seed)),
         compute_(compute_options(config_)),
-        dtype_(compute_dtype(compute_.backend(), config_.dtype)) {
+        dtype_(compute_dtype(compute_.backend(), config_.dtype)),
+        fixed_(compute_.backend(), compute_.memory(), dtype_.activations) {
     stage_.remark(dtype_.remark);
     make_model();
   }
@@ -104,6 +105,7 @@ class Finetune {
     task.loss = [this](Context& context, std::int64_t i, double scale) {
       return loss(context, i, scale);
     };
+    task.name_of_pass = [this] { return name_of_pass_; };
     return task;
   }
 
@@ -113,15 +115,34 @@ class Finetune {
 
   TrainingTask::Step begin_step(std::int64_t step) {
     batches_.clear();
+    name_of_pass_.clear();
+    const std::vector<MicroBatch> micro_batches = epochs_.micro_batches(step);
+    if (uses_graphs() && micro_batches.size() == 1) place_fixed(micro_batches.front());
     TrainingTask::Step result;
-    for (const MicroBatch& micro : epochs_.micro_batches(step)) {
-      batches_.push_back(make_batch(compute_.backend(), compute_.memory(), train_set_,
-                                    micro.examples, micro.first_example, dtype_.activations));
-      result.loss_count += batches_.back().loss_count;
-      result.tokens += batches_.back().layout.tokens();
+    if (name_of_pass_.empty()) {
+      for (const MicroBatch& micro : micro_batches) {
+        batches_.push_back(make_batch(compute_.backend(), compute_.memory(), train_set_,
+                                      micro.examples, micro.first_example, dtype_.activations));
+      }
+    }
+    for (const Batch& batch : batches_) {
+      result.loss_count += batch.loss_count;
+      result.tokens += batch.layout.tokens();
     }
     result.micro_batches = std::ssize(batches_);
     return result;
+  }
+
+  bool uses_graphs() { return config_.cuda_graphs && compute_.backend().can_record(); }
+
+  /// A batch where a recorded pass finds it. The divisor of the loss is a number of the pass.
+  void place_fixed(const MicroBatch& micro) {
+    const HostBatch host = gather_batch(train_set_, micro.examples, micro.first_example);
+    const Batch* batch = fixed_.place(host);
+    if (batch == nullptr) return;
+    batches_.push_back(*batch);
+    name_of_pass_ = fmt::format("{}, {} labels", shape_of(compute_.backend(), host).to_string(),
+                                batch->loss_count);
   }
 
   Variable loss(Context& context, std::int64_t i, double scale) {
@@ -141,6 +162,7 @@ class Finetune {
         train_.head_learning_rate > 0 ? train_.head_learning_rate : train_.learning_rate;
     options.learning_rates = {train_.learning_rate, head_rate};
     options.checkpoint_every = train_.checkpoint_every;
+    options.has_graphs = config_.cuda_graphs;
     return options;
   }
 
@@ -209,7 +231,9 @@ class Finetune {
   ComputeDType dtype_;
   std::unique_ptr<SequenceClassifier> model_;
   AdapterMethod adapter_;
-  std::vector<Batch> batches_;                          // of the current step
+  std::vector<Batch> batches_;  // of the current step
+  FixedBatches fixed_;
+  std::string name_of_pass_;                            // of the current step; TrainingTask
   std::vector<float> logits_;                           // of dev, after training
   std::vector<std::pair<std::string, double>> scores_;  // from the same
 };

@@ -119,12 +119,12 @@ EncoderLayer Bert::make_layer(ModelBuilder& builder, std::int64_t index) const {
 }
 
 Variable Bert::embedded(Context& context, const BertInputs& inputs) const {
-  const SequenceView& sequences = inputs.layout.view();
-  if (sequences.longest > config_.max_position_embeddings) {
-    throw Error(fmt::format(
-        "a sequence of {} tokens is longer than the model's {} positions; "
-        "set max_length to at most {}",
-        sequences.longest, config_.max_position_embeddings, config_.max_position_embeddings));
+  const std::int64_t longest = inputs.layout.longest();
+  if (longest > config_.max_position_embeddings) {
+    throw Error(
+        fmt::format("a sequence of {} tokens is longer than the model's {} positions; "
+                    "set max_length to at most {}",
+                    longest, config_.max_position_embeddings, config_.max_position_embeddings));
   }
   check_ids(config_, inputs);
   const Embeddings embeddings{word_->variable(context),

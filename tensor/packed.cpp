@@ -36,6 +36,7 @@ PackedLayout::PackedLayout(const PackedArrays& arrays, const Tensor& offsets,
                            const Tensor& sequence_of_row, std::int64_t longest,
                            std::int64_t first_example)
     : tokens_(arrays.offsets.back()),
+      longest_(arrays.longest),
       host_offsets_(arrays.offsets),
       offsets_(offsets),
       sequence_of_row_(sequence_of_row),

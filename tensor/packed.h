@@ -38,7 +38,7 @@ class PackedLayout {
   std::int64_t tokens() const { return tokens_; }             // T
   std::int64_t rows() const { return view_.rows; }            // T rounded up to the bucket
   std::int64_t sequences() const { return view_.sequences; }  // B
-  std::int64_t longest() const { return view_.longest; }
+  std::int64_t longest() const { return longest_; }
   /// First row of each sequence, on the host: (B + 1).
   std::span<const std::int32_t> host_offsets() const { return host_offsets_; }
   /// (B) i32 on the device: the first row of each sequence, where `[CLS]` stands.
@@ -48,7 +48,7 @@ class PackedLayout {
   SequenceView pooled_view() const;
 
  private:
-  std::int64_t tokens_ = 0;
+  std::int64_t tokens_ = 0, longest_ = 0;
   std::vector<std::int32_t> host_offsets_;
   Tensor offsets_;
   Tensor sequence_of_row_;

@@ -28,13 +28,14 @@ namespace {
 class EmulatedProgram : public FolderTest {
  protected:
   /// What the stages say of themselves, by stage.
-  std::map<std::string, StageResult> results(const std::string& device) {
-    const std::string text = "device = \"" + device + "\"\n" + tiny_run;
+  std::map<std::string, StageResult> results(const std::string& device, const std::string& folder,
+                                             const std::string& more = "") {
+    const std::string text = "device = \"" + device + "\"\n" + more + tiny_run;
     const Plan plan = make_plan(
         parse_config(text, "tiny.toml",
                      {"pretrain.steps=12", "train.epochs=2", "data.synthetic_dev_rows=10"}),
         named_inputs());
-    const StageStore store(folder_ / device);
+    const StageStore store(folder_ / folder);
     const DataRoot data(folder_ / "data");
     RunServices services;
     services.data = &data;
@@ -50,7 +51,7 @@ class EmulatedProgram : public FolderTest {
 };
 
 TEST_F(EmulatedProgram, DoesWhatTheCpuDoes) {
-  const auto cpu = results("cpu"), cuda = results("cuda");
+  const auto cpu = results("cpu", "cpu"), cuda = results("cuda", "cuda");
   ASSERT_EQ(cpu.size(), cuda.size());
   EXPECT_GE(cpu.size(), 9u);
   for (const auto& [name, wanted] : cpu) {
@@ -66,6 +67,15 @@ TEST_F(EmulatedProgram, DoesWhatTheCpuDoes) {
           << name << " " << wanted.metrics[i].first;
     }
   }
+}
+
+// Recorded passes are the same kernels on the same numbers.
+TEST_F(EmulatedProgram, HasTheSameBitsWithAndWithoutGraphs) {
+  results("cuda", "with");
+  results("cuda", "without", "cuda_graphs = false\n");
+  const auto with = stage_files(folder_ / "with"), without = stage_files(folder_ / "without");
+  EXPECT_GE(with.size(), 20u);
+  expect_same_files(with, without);
 }
 
 }  // namespace
