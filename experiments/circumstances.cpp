@@ -7,6 +7,7 @@ namespace {
 
 /// A value of Backend::description() in words; empty for what no bit hangs on.
 std::string in_words(const std::string& name, const std::string& value) {
+  if (name == "device") return value == "cpu" ? "the CPU" : "a GPU";
   if (name == "threads") return fmt::format("{} thread{}", value, value == "1" ? "" : "s");
   if (name == "kernels") return fmt::format("{} kernels", value);
   if (name == "openblas core") return fmt::format("OpenBLAS for {}", value);

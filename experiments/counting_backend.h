@@ -48,6 +48,15 @@ class CountingBackend final : public Backend {
   void copy_to_host(const void* device, void* host, std::size_t bytes) override {
     inner_.copy_to_host(device, host, bytes);
   }
+  std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes) override {
+    return inner_.begin_copy_to_host(device, bytes);
+  }
+  bool runs_ahead() const override { return inner_.runs_ahead(); }
+  /// Not: what is replayed would not be counted.
+  bool can_record() const override { return false; }
+  void begin_recording() override { inner_.begin_recording(); }
+  std::shared_ptr<void> end_recording() override { return inner_.end_recording(); }
+  void replay(const std::shared_ptr<void>& recording) override { inner_.replay(recording); }
 
   void fill(double value, MatrixView out) override;
   void convert(ConstMatrixView x, MatrixView out) override;

@@ -137,7 +137,7 @@ Variable Bert::embedded(Context& context, const BertInputs& inputs) const {
   const Variable normed =
       embedding_layer_norm(context, embeddings, embedding_norm_.gamma->variable(context),
                            embedding_norm_.beta->variable(context), embedding_norm_.epsilon);
-  return dropout(context, normed, embedding_dropout_, sequences);
+  return dropout(context, normed, embedding_dropout_, inputs.layout.view());
 }
 
 Variable Bert::hidden(Context& context, const BertInputs& inputs) const {

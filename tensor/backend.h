@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tensor/allocator.h"
+#include "tensor/host_copy.h"
 #include "tensor/philox.h"
 #include "tensor/step_state.h"
 #include "tensor/tensor.h"
@@ -81,14 +82,6 @@ struct AdamWConstants {
 struct SgdConstants {
   double momentum = 0;
   bool is_nesterov = false;
-};
-
-/// A copy to the host that has been queued.
-class HostCopy {
- public:
-  virtual ~HostCopy() = default;
-  /// The bytes, once they are there. They live as long as this does.
-  virtual const std::byte* wait() = 0;
 };
 
 /// What a device computes, on plain views. Kernels neither allocate nor check shapes: the operation

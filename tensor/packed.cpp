@@ -15,6 +15,7 @@ PackedArrays::PackedArrays(std::span<const std::int32_t> lengths, std::int64_t b
                            static_cast<std::int32_t>(offsets.size()) - 1);
     offsets.push_back(offsets.back() + length);
     longest = std::max<std::int64_t>(longest, length);
+    pairs += std::int64_t{length} * length;
   }
   const std::int64_t rows = (offsets.back() + bucket - 1) / bucket * bucket;
   sequence_of_row.resize(static_cast<std::size_t>(rows),
@@ -45,7 +46,9 @@ PackedLayout::PackedLayout(const PackedArrays& arrays, const Tensor& offsets,
             std::ssize(arrays.sequence_of_row),
             std::ssize(arrays.offsets) - 1,
             longest,
-            first_example} {}
+            first_example,
+            arrays.pairs,
+            arrays.offsets.back()} {}
 
 SequenceView PackedLayout::pooled_view() const {
   return {nullptr, nullptr, sequences(), sequences(), 1, view_.first_example};

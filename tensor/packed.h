@@ -17,6 +17,7 @@ struct PackedArrays {
   std::vector<std::int32_t> offsets;          // (B + 1)
   std::vector<std::int32_t> sequence_of_row;  // (rows)
   std::int64_t longest = 0;
+  std::int64_t pairs = 0;  // SequenceView's
 };
 
 /// The packed layout of a batch: `T` tokens in a row, sequence b in rows [offsets[b],

@@ -53,6 +53,8 @@ struct SequenceView {
   std::int64_t sequences = 0;                     // B
   std::int64_t longest = 0;                       // rows of the longest sequence
   std::int64_t first_example = 0;                 // place of sequence 0 in the step's global batch
+  std::int64_t pairs = 0;   // of rows within a sequence: the sum of squared lengths, for counting
+  std::int64_t tokens = 0;  // T, on the host, for counting
 };
 
 /// Rows of a table that no gradient has reached yet owe weight decay: such a row is worth `owed`

@@ -4,6 +4,7 @@ set(BASIS_CUDA_KERNELS
   activation.cu
   attention.cu
   attention_plain.cu
+  attention_short.cu
   elementwise.cu
   layer_norm.cu
   layer_norm_gradient.cu
