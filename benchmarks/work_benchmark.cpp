@@ -52,7 +52,8 @@ void decompose(benchmark::State& state) {
   ParameterStore store;
   ModelBuilder builder(*backend, memory, store, nullptr, ModelOptions{}, 0.02);
   const Shape shape{state.range(0), state.range(1)};
-  const Parameter& weight = builder.weight("weight", shape, ParameterRole::Encoder);
+  const HostWeight weight{"weight",
+                          builder.weight("weight", shape, ParameterRole::Encoder).value()};
   const std::int64_t full = std::min(shape[0], shape[1]);
   const std::int64_t k = state.range(2) == 0 ? full : state.range(2);
   for (auto _ : state) {

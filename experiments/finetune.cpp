@@ -183,7 +183,8 @@ class Finetune {
     const Tensor logits =
         to_device<float>(compute_.backend(), compute_.memory(), logits_,
                          {std::ssize(logits_) / model_->outputs(), model_->outputs()});
-    write_safetensors(stage_.folder / "predictions.safetensors", {{"logits", logits}}, {});
+    write_safetensors(stage_.folder / "predictions.safetensors", compute_.backend(),
+                      {{"logits", logits}}, {});
     const bool has_adapter = adapter_.kind == AdapterMethod::Kind::Lora ||
                              adapter_.kind == AdapterMethod::Kind::Spectral ||
                              adapter_.kind == AdapterMethod::Kind::Head;

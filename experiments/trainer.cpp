@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "tensor/packed.h"
 #include "tensor/safetensors.h"
+#include "tensor/transfer.h"
 
 namespace basis {
 
@@ -35,6 +35,7 @@ Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const Tra
       optimizer_(optimizer),
       task_(task),
       options_(options),
+      device_state_(backend.reserve(sizeof(StepState))),
       circumstances_(circumstances_of(backend, options.dtype)) {
   state_.seed = options.seed;
 }
@@ -46,6 +47,8 @@ void Trainer::prepare_state(std::int64_t step) {
     state_.learning_rate[group] = options_.learning_rates[group] * factor;
   }
   optimizer_.set_bias_corrections(state_);
+  state_.skip_update = 0;
+  backend_.copy_to_device(&state_, device_state(), sizeof(StepState));
 }
 
 double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& plan) {
@@ -54,7 +57,7 @@ double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& p
   for (std::int64_t i = 0; i < plan.micro_batches; ++i) {
     Tape tape;
     Context context{
-        backend_, arena_, &tape, true, &state_, options_.dtype, options_.recomputes_layers};
+        backend_, arena_, &tape, true, device_state(), options_.dtype, options_.recomputes_layers};
     const Variable loss = task_.loss(context, i, scale);
     const double value = to_host<double>(backend_, loss.value).front();
     if (!std::isfinite(value)) stop_loss_not_finite(step, "the loss");
@@ -68,7 +71,8 @@ double Trainer::compute_and_update(std::int64_t step, const TrainingTask::Step& 
   const StepGradients gradients(optimizer_);
   const double loss = run_micro_batches(step, plan);
   if (options_.before_update) options_.before_update();
-  optimizer_.step(&state_);
+  optimizer_.step(device_state());
+  backend_.copy_to_host(device_state(), &state_, sizeof(StepState));
   if (state_.skip_update != 0) {
     stop(step, "the gradient of " + optimizer_.parameter_not_finite() + " is not finite");
   }
@@ -91,7 +95,7 @@ void Trainer::check_last_step() {
   if (!unchecked_) return;
   const auto step = static_cast<std::int64_t>(state_.step);
   for (std::int64_t i = 0; i < unchecked_->micro_batches; ++i) {
-    Context context{backend_, arena_, nullptr, true, &state_, options_.dtype};
+    Context context{backend_, arena_, nullptr, true, device_state(), options_.dtype};
     const Variable loss = task_.loss(context, i, 1);
     if (!std::isfinite(to_host<double>(backend_, loss.value).front())) {
       stop_loss_not_finite(step, "the loss after its update");
@@ -145,7 +149,7 @@ void Trainer::save(std::int64_t steps_done) {
   const std::vector<std::int64_t> older = checkpoints();
   std::map<std::string, std::string> metadata = circumstances_;
   metadata["steps_done"] = std::to_string(steps_done);
-  write_safetensors(checkpoint_path(steps_done), optimizer_.state(), metadata);
+  write_safetensors(checkpoint_path(steps_done), backend_, optimizer_.state(), metadata);
   for (const std::int64_t step : older) {
     if (step != steps_done) std::filesystem::remove(checkpoint_path(step));
   }

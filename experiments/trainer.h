@@ -86,6 +86,7 @@ class Trainer {
   std::vector<std::int64_t> checkpoints() const;
   void save(std::int64_t steps_done);
   void prepare_state(std::int64_t step);
+  StepState* device_state() const { return reinterpret_cast<StepState*>(device_state_.get()); }
   double run_micro_batches(std::int64_t step, const TrainingTask::Step& plan);
   double compute_and_update(std::int64_t step, const TrainingTask::Step& plan);
   [[noreturn]] void stop_loss_not_finite(std::int64_t step, const std::string& which) const;
@@ -96,7 +97,8 @@ class Trainer {
   Optimizer& optimizer_;
   const TrainingTask& task_;
   TrainerOptions options_;
-  StepState state_;
+  StepState state_;     // the host's copy, which kernels do not see
+  Block device_state_;  // a StepState in the backend's memory
   std::int64_t steps_done_ = 0;
   /// Of the last step, whose batches the task still has; empty once check_last_step has passed.
   std::optional<TrainingTask::Step> unchecked_;

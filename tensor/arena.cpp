@@ -1,7 +1,6 @@
 #include "tensor/arena.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@ struct Arena::State {
     std::size_t begin, end;
     bool is_free;
   };
+  Backend* backend = nullptr;
   Block memory;
   std::size_t capacity = 0;
   std::vector<Segment> segments;  // in order of address, covering all of the memory
@@ -40,6 +40,7 @@ struct Arena::State {
 };
 
 Arena::Arena(Backend& backend, std::size_t capacity) : state_(std::make_shared<State>()) {
+  state_->backend = &backend;
   state_->capacity = capacity / alignment * alignment;
   state_->memory = backend.reserve(state_->capacity);
   state_->segments.reserve(4096);
@@ -70,7 +71,10 @@ Block Arena::allocate(std::size_t bytes) {
   state.live += size;
   state.high_water = std::max(state.high_water, begin + size);
   std::byte* data = state.memory.get() + begin;
-  if (state.is_poisoned) std::memset(data, 0xFF, size);
+  if (state.is_poisoned) {
+    const std::vector<std::byte> poison(size, std::byte{0xFF});
+    state.backend->copy_to_device(poison.data(), data, size);
+  }
   return Block(data, [owner = state_, begin](std::byte*) { owner->release(begin); });
 }
 

@@ -5,6 +5,7 @@
 
 #include "tensor/backend.h"
 #include "tensor/tensor.h"
+#include "tensor/transfer.h"
 
 namespace basis {
 
@@ -39,24 +40,5 @@ class PackedLayout {
   Tensor sequence_of_row_;
   SequenceView view_;
 };
-
-/// A host array as a tensor in the backend's memory.
-template <class T>
-Tensor to_device(Backend& backend, Allocator& allocator, std::span<const T> values,
-                 const Shape& shape) {
-  Tensor tensor = Tensor::allocate(allocator, shape, DTypeOf<T>::value, backend.device());
-  ensure(static_cast<std::size_t>(tensor.element_count()) == values.size(),
-         "to_device: as many values as the shape holds");
-  backend.copy_to_device(values.data(), tensor.bytes_begin(), tensor.bytes());
-  return tensor;
-}
-
-/// A device tensor's elements on the host. Waits for the device.
-template <class T>
-std::vector<T> to_host(Backend& backend, const Tensor& tensor) {
-  std::vector<T> values(static_cast<std::size_t>(tensor.element_count()));
-  backend.copy_to_host(tensor.data<T>(), values.data(), tensor.bytes());
-  return values;
-}
 
 }  // namespace basis

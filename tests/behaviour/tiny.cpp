@@ -43,8 +43,9 @@ EncodedDataset make_rows() {
 
 }  // namespace
 
-Machine::Machine(int threads)
-    : backend(make_cpu_backend(threads)), memory(*backend), arena(*backend, arena_bytes) {}
+Machine::Machine(int threads) : Machine(make_cpu_backend(threads)) {}
+Machine::Machine(std::unique_ptr<Backend> one)
+    : backend(std::move(one)), memory(*backend), arena(*backend, arena_bytes) {}
 
 const EncodedDataset& tiny_rows() {
   static const EncodedDataset rows = make_rows();
@@ -194,7 +195,7 @@ StepOutcome outcome_of_step(const AdapterMethod& method, const TinyModelOptions&
 std::map<std::string, std::string> values_of(const SequenceClassifier& model) {
   std::map<std::string, std::string> values;
   for (const auto& parameter : model.parameters().all()) {
-    const Tensor& value = parameter->value();
+    const Tensor value = to_host(model.backend(), parameter->value());
     values[parameter->name()].assign(reinterpret_cast<const char*>(value.bytes_begin()),
                                      value.bytes());
   }

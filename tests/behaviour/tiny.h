@@ -21,6 +21,7 @@ namespace basis::behaviour {
 /// A processor, one thread of it or more, whose memory can be counted.
 struct Machine {
   explicit Machine(int threads = 1);
+  explicit Machine(std::unique_ptr<Backend> backend);
 
   std::unique_ptr<Backend> backend;
   CachingAllocator memory;
