@@ -43,9 +43,18 @@ EncodedDataset make_rows() {
 
 }  // namespace
 
+namespace {
+
+Arena arena_on(Backend& backend) {
+  if (backend.device() == DeviceKind::Cpu) return Arena(backend, arena_bytes);
+  return Arena(backend);
+}
+
+}  // namespace
+
 Machine::Machine(int threads) : Machine(make_cpu_backend(threads)) {}
 Machine::Machine(std::unique_ptr<Backend> one)
-    : backend(std::move(one)), memory(*backend), arena(*backend, arena_bytes) {}
+    : backend(std::move(one)), memory(*backend), arena(arena_on(*backend)) {}
 
 const EncodedDataset& tiny_rows() {
   static const EncodedDataset rows = make_rows();
