@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tensor/cpu/cpu_backend.h"
+#include "tensor/cuda/cuda_backend.h"
 
 namespace basis {
 
@@ -22,16 +23,41 @@ std::size_t physical_memory() {
 
 }  // namespace
 
-Compute::Compute(const std::string& device, std::int64_t threads) {
-  if (device != "cpu") throw Error("device = \"" + device + "\": this build computes on \"cpu\"");
-  backend_ = make_cpu_backend(static_cast<int>(threads));
-  memory_ = std::make_unique<CachingAllocator>(*backend_);
-  arena_ = std::make_unique<Arena>(*backend_, physical_memory());
+std::unique_ptr<Backend> make_backend(const std::string& device, std::int64_t threads,
+                                      bool is_tf32) {
+  if (device == "cpu") return make_cpu_backend(static_cast<int>(threads));
+  if (device != "cuda") {
+    throw Error("device = \"" + device + "\": choose \"cpu\" or \"cuda\"");
+  }
+  CudaOptions options;
+  options.is_tf32 = is_tf32;
+  return make_cuda_backend(options);
+}
+
+Compute::Compute(const std::string& device, std::int64_t threads, bool is_tf32)
+    : Compute(make_backend(device, threads, is_tf32)) {}
+
+Compute::Compute(std::unique_ptr<Backend> backend)
+    : backend_(std::move(backend)), memory_(std::make_unique<CachingAllocator>(*backend_)) {
+  const bool is_cpu = backend_->device() == DeviceKind::Cpu;
+  arena_ = is_cpu ? std::make_unique<Arena>(*backend_, physical_memory())
+                  : std::make_unique<Arena>(*backend_);
+}
+
+double Compute::peak_memory_mib() const {
+  if (backend_->device() == DeviceKind::Cpu) return basis::peak_memory_mib();
+  constexpr double mib = 1 << 20;
+  return static_cast<double>(arena_->high_water() + memory_->reserved_bytes()) / mib;
 }
 
 ComputeDType compute_dtype(const Backend& backend, const std::string& name) {
   for (const DType dtype : {DType::F32, DType::BF16, DType::F64}) {
     if (name != name_of(dtype)) continue;
+    if (dtype == DType::F64 && backend.device() != DeviceKind::Cpu) {
+      throw Error(
+          "dtype = \"f64\" is for checks on the CPU: choose device = \"cpu\", or \"f32\" or "
+          "\"bf16\"");
+    }
     if (backend.is_native(dtype)) return {dtype, ""};
     return {DType::F32, fmt::format("this processor has no {} instructions: computes in f32 (see "
                                     "`basis info`)",

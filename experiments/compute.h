@@ -14,12 +14,19 @@ namespace basis {
 /// (`arena`). Everything made from it must be gone before it.
 class Compute {
  public:
-  /// `threads` 0: all. Throws Error for a device that this build does not have.
-  explicit Compute(const std::string& device = "cpu", std::int64_t threads = 0);
+  /// `device` "cpu" or "cuda". `threads` 0: all; of the CPU. `is_tf32`: see CudaOptions. Throws
+  /// Error for a device that this build or machine does not have.
+  explicit Compute(const std::string& device = "cpu", std::int64_t threads = 0,
+                   bool is_tf32 = false);
+  explicit Compute(std::unique_ptr<Backend> backend);
 
   Backend& backend() { return *backend_; }
   Allocator& memory() { return *memory_; }
   Arena& arena() { return *arena_; }
+
+  /// The most memory that the work has taken of its device. On the CPU the process's, since
+  /// reset_peak_memory().
+  double peak_memory_mib() const;
 
  private:
   std::unique_ptr<Backend> backend_;
@@ -37,7 +44,11 @@ struct ComputeDType {
   DType master() const { return accumulation_dtype(activations); }
 };
 
-/// Throws Error for another name.
+/// The backend of a Compute.
+std::unique_ptr<Backend> make_backend(const std::string& device, std::int64_t threads,
+                                      bool is_tf32);
+
+/// Throws Error for another name, and for "f64" on another device than the CPU.
 ComputeDType compute_dtype(const Backend& backend, const std::string& name);
 
 /// Throws Error, beginning with `source`, where the values, gradients and moments of a model with

@@ -157,6 +157,8 @@ struct Config {
   std::vector<std::int64_t> seeds = {0};
   std::string device = "cpu";
   std::string dtype = "f32";
+  bool tf32 = false;
+  bool cuda_graphs = true;
   std::int64_t threads = 0;
   bool recompute = false;
   std::vector<std::string> tasks;

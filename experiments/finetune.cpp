@@ -45,7 +45,7 @@ class Finetune {
         data_(load_task(config_, stage.stage.task, train_, *stage.data)),
         train_set_(tokenize(data_.train)),
         epochs_(train_set_, batch_options(train_), static_cast<std::uint64_t>(stage.stage.seed)),
-        compute_(config_.device, config_.threads),
+        compute_(config_.device, config_.threads, config_.tf32),
         dtype_(compute_dtype(compute_.backend(), config_.dtype)) {
     stage_.remark(dtype_.remark);
     make_model();
@@ -175,7 +175,7 @@ class Finetune {
     result.adapted_share = count.adapted_share();
     result.head_parameters = count.head;
     result.tokens_per_s = tokens_per_s;
-    result.peak_mib = peak_memory_mib();
+    result.peak_mib = compute_.peak_memory_mib();
     return result;
   }
 

@@ -65,7 +65,7 @@ class Pretrain {
   explicit Pretrain(StageContext& stage)
       : stage_(stage),
         settings_(stage.plan.config.pretrain),
-        compute_(stage.plan.config.device, stage.plan.config.threads),
+        compute_(stage.plan.config.device, stage.plan.config.threads, stage.plan.config.tf32),
         dtype_(compute_dtype(compute_.backend(), stage.plan.config.dtype)) {
     stage_.remark(dtype_.remark);
     make_corpus();
@@ -89,7 +89,7 @@ class Pretrain {
     StageResult result;
     result.metrics = scores_;
     result.tokens_per_s = tokens_per_s;
-    result.peak_mib = peak_memory_mib();
+    result.peak_mib = compute_.peak_memory_mib();
     for (const Parameter* parameter : model_->parameters().trainable()) {
       result.trainable += parameter->count();
     }

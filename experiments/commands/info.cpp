@@ -5,6 +5,7 @@
 #include "experiments/data_root.h"
 #include "experiments/recorder.h"
 #include "tensor/cpu/cpu_backend.h"
+#include "tensor/cuda/cuda_backend.h"
 
 namespace basis {
 
@@ -15,6 +16,7 @@ int info_command() {
   const std::vector<std::string> fused = backend->own_fused_kernels();
   description.emplace_back("own fused kernels",
                            fused.empty() ? "none" : fmt::format("{}", fmt::join(fused, ", ")));
+  description.emplace_back("cuda", describe_cuda());
   description.emplace_back("data root", DataRoot::find(std::nullopt).folder().string());
   const Cache cache(Cache::default_folder());
   description.emplace_back(

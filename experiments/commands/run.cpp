@@ -5,6 +5,7 @@
 
 #include "experiments/cache.h"
 #include "experiments/commands/commands.h"
+#include "experiments/compute.h"
 #include "experiments/data_root.h"
 #include "experiments/interrupt.h"
 #include "experiments/plan_inputs.h"
@@ -13,7 +14,6 @@
 #include "experiments/stage_functions.h"
 #include "experiments/table.h"
 #include "experiments/work.h"
-#include "tensor/cpu/cpu_backend.h"
 #include "tensor/error.h"
 
 namespace basis {
@@ -133,8 +133,7 @@ int run_command(const RunOptions& options) {
 
   const StageFunctions functions = stage_functions();
   check_functions(plan, selected, functions);
-  const auto threads = static_cast<int>(config.threads);
-  record_run(store, plan, make_cpu_backend(threads)->description());
+  record_run(store, plan, make_backend(config.device, config.threads, config.tf32)->description());
   Cache cache(Cache::default_folder());
   ProgressPrinter printer(print, isatty(STDOUT_FILENO) != 0);
   const InterruptHandler interrupt;
