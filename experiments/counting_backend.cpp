@@ -49,8 +49,11 @@ void CountingBackend::read_rows(ConstMatrixView table, ConstMatrixView ids) {
 
 /// Of the real rows: the offsets are the sequences' own.
 double CountingBackend::attended_pairs(const SequenceView& sequences, const AttentionShape& shape) {
-  std::vector<std::int32_t> offsets(static_cast<std::size_t>(sequences.sequences) + 1);
-  inner_.copy_to_host(sequences.offsets, offsets.data(), offsets.size() * sizeof(std::int32_t));
+  std::vector<std::int32_t>& offsets = offsets_[sequences.offsets];
+  if (offsets.empty()) {
+    offsets.resize(static_cast<std::size_t>(sequences.sequences) + 1);
+    inner_.copy_to_host(sequences.offsets, offsets.data(), offsets.size() * sizeof(std::int32_t));
+  }
   double pairs = 0;
   for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
     const double keys = offsets[b + 1] - offsets[b];

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <array>
+#include <cstdint>
+#include <map>
+#include <vector>
 
 #include "tensor/backend.h"
 
@@ -31,7 +33,11 @@ class CountingBackend final : public Backend {
   explicit CountingBackend(Backend& inner) : inner_(inner) {}
 
   const WorkCount& count() const { return count_; }
-  void reset() { count_ = {}; }
+  /// Also before the layouts of packed batches change: their offsets are read once.
+  void reset() {
+    count_ = {};
+    offsets_.clear();
+  }
 
   DeviceKind device() const override { return inner_.device(); }
   std::vector<std::pair<std::string, std::string>> description() const override {
@@ -41,12 +47,17 @@ class CountingBackend final : public Backend {
   std::int64_t row_bucket() const override { return inner_.row_bucket(); }
   std::vector<std::string> own_fused_kernels() const override { return inner_.own_fused_kernels(); }
 
+  bool is_asynchronous() const override { return inner_.is_asynchronous(); }
+
   Block reserve(std::size_t bytes) override { return inner_.reserve(bytes); }
   void copy_to_device(const void* host, void* device, std::size_t bytes) override {
     inner_.copy_to_device(host, device, bytes);
   }
   void copy_to_host(const void* device, void* host, std::size_t bytes) override {
     inner_.copy_to_host(device, host, bytes);
+  }
+  std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes) override {
+    return inner_.begin_copy_to_host(device, bytes);
   }
 
   void fill(double value, MatrixView out) override;
@@ -171,6 +182,7 @@ class CountingBackend final : public Backend {
 
   Backend& inner_;
   WorkCount count_;
+  std::map<const std::int32_t*, std::vector<std::int32_t>> offsets_;  // by where they are
 };
 
 }  // namespace basis

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -26,6 +28,11 @@ class StepGradients {
   Optimizer& optimizer_;
 };
 
+/// Of a micro-batch's summed loss in the mean over the step.
+double scale_of(const TrainingTask::Step& plan) {
+  return 1.0 / static_cast<double>(std::max<std::int64_t>(1, plan.loss_count));
+}
+
 }  // namespace
 
 Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const TrainingTask& task,
@@ -40,55 +47,112 @@ Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const Tra
   state_.seed = options.seed;
 }
 
-void Trainer::prepare_state(std::int64_t step) {
+TrainingTask::Step Trainer::begin(std::int64_t step) {
+  const TrainingTask::Step plan = task_.begin_step(step);
+  unchecked_ = plan;
   state_.step = static_cast<std::uint64_t>(step);
+  state_.skip_update = 0;
   const double factor = options_.schedule.factor(step);
   for (std::size_t group = 0; group < options_.learning_rates.size(); ++group) {
     state_.learning_rate[group] = options_.learning_rates[group] * factor;
   }
   optimizer_.set_bias_corrections(state_);
-  state_.skip_update = 0;
-  backend_.copy_to_device(&state_, device_state(), sizeof(StepState));
+  return plan;
 }
 
-double Trainer::run_micro_batches(std::int64_t step, const TrainingTask::Step& plan) {
-  const double scale = 1.0 / static_cast<double>(std::max<std::int64_t>(1, plan.loss_count));
-  double loss_sum = 0;
+void Trainer::run_micro_batches(const TrainingTask::Step& plan,
+                                const std::function<void(const Tensor& loss)>& see_loss) {
   for (std::int64_t i = 0; i < plan.micro_batches; ++i) {
     Tape tape;
     Context context{
         backend_, arena_, &tape, true, device_state(), options_.dtype, options_.recomputes_layers};
-    const Variable loss = task_.loss(context, i, scale);
-    const double value = to_host<double>(backend_, loss.value).front();
-    if (!std::isfinite(value)) stop_loss_not_finite(step, "the loss");
-    loss_sum += value;
+    const Variable loss = task_.loss(context, i, scale_of(plan));
+    see_loss(loss.value);
     tape.backward(context, loss);
   }
-  return loss_sum * scale;
+  if (options_.before_update) options_.before_update();
 }
 
-double Trainer::compute_and_update(std::int64_t step, const TrainingTask::Step& plan) {
-  const StepGradients gradients(optimizer_);
-  const double loss = run_micro_batches(step, plan);
-  if (options_.before_update) options_.before_update();
-  optimizer_.step(device_state());
-  backend_.copy_to_host(device_state(), &state_, sizeof(StepState));
-  if (state_.skip_update != 0) {
-    stop(step, "the gradient of " + optimizer_.parameter_not_finite() + " is not finite");
+/// A step whose numbers are read where they arise.
+StepReport Trainer::watched_step(std::int64_t step) {
+  QueuedStep running;
+  running.step = step;
+  running.start = std::chrono::steady_clock::now();
+  running.plan = begin(step);
+  running.learning_rate = state_.learning_rate[0];
+  backend_.copy_to_device(&state_, device_state(), sizeof(StepState));
+  double loss_sum = 0;
+  {
+    const StepGradients gradients(optimizer_);
+    run_micro_batches(running.plan, [&](const Tensor& loss) {
+      const double value = to_host<double>(backend_, loss).front();
+      if (!std::isfinite(value)) stop_loss_not_finite(step, "the loss");
+      loss_sum += value;
+    });
+    optimizer_.step(device_state());
+    backend_.copy_to_host(device_state(), &state_, sizeof(StepState));
+    if (state_.skip_update != 0) {
+      stop(step, "the gradient of " + optimizer_.parameter_not_finite() + " is not finite");
+    }
   }
-  return loss;
+  arena_.expect_empty();
+  return report_of(running, loss_sum);
+}
+
+/// Gives the device a step. Where one before it has not been reported yet, its skip_update stands.
+Trainer::QueuedStep Trainer::queue(std::int64_t step, bool follows_queued) {
+  QueuedStep queued;
+  queued.step = step;
+  queued.start = std::chrono::steady_clock::now();
+  queued.plan = begin(step);
+  queued.learning_rate = state_.learning_rate[0];
+  backend_.copy_to_device(&state_, device_state(),
+                          follows_queued ? offsetof(StepState, gradient_norm) : sizeof(StepState));
+  {
+    const StepGradients gradients(optimizer_);
+    std::vector<Tensor> losses;
+    run_micro_batches(queued.plan, [&](const Tensor& loss) { losses.push_back(loss); });
+    optimizer_.step(device_state());
+    for (const Tensor& loss : losses) {
+      queued.losses.push_back(backend_.begin_copy_to_host(loss.data<double>(), sizeof(double)));
+    }
+    queued.state = backend_.begin_copy_to_host(device_state(), sizeof(StepState));
+  }
+  arena_.expect_empty();
+  return queued;
+}
+
+/// Waits for a queued step.
+StepReport Trainer::collect(const QueuedStep& queued) {
+  double loss_sum = 0;
+  for (const auto& copy : queued.losses) {
+    double loss = 0;
+    std::memcpy(&loss, copy->wait(), sizeof(loss));
+    loss_sum += loss;
+  }
+  StepState seen;
+  std::memcpy(&seen, queued.state->wait(), sizeof(seen));
+  if (!std::isfinite(loss_sum) || seen.skip_update != 0) {
+    watched_step(queued.step);  // on the values that it saw: nothing has been updated since
+    stop(queued.step, "a loss or a gradient is not finite");
+  }
+  state_.gradient_norm = seen.gradient_norm;
+  const StepReport report = report_of(queued, loss_sum);
+  last_collected_ = std::chrono::steady_clock::now();
+  return report;
+}
+
+/// Of a step that ends now. A queued one did not begin before the last was collected.
+StepReport Trainer::report_of(const QueuedStep& step, double loss_sum) const {
+  const std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - std::max(step.start, last_collected_);
+  return {step.step + 1,      task_.steps,          loss_sum * scale_of(step.plan),
+          step.learning_rate, state_.gradient_norm, step.plan.tokens,
+          seconds.count()};
 }
 
 StepReport Trainer::train_step(std::int64_t step) {
-  const auto start = std::chrono::steady_clock::now();
-  const TrainingTask::Step plan = task_.begin_step(step);
-  unchecked_ = plan;
-  prepare_state(step);
-  const double loss = compute_and_update(step, plan);
-  arena_.expect_empty();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  return {step + 1,    task_.steps,    loss, state_.learning_rate[0], state_.gradient_norm,
-          plan.tokens, seconds.count()};
+  return backend_.is_asynchronous() ? collect(queue(step, false)) : watched_step(step);
 }
 
 void Trainer::check_last_step() {
@@ -106,14 +170,25 @@ void Trainer::check_last_step() {
 
 void Trainer::run(const std::function<void(const StepReport&)>& on_step,
                   const std::function<bool()>& is_cancelled) {
+  const auto falls_on = [&](std::int64_t every) { return every > 0 && steps_done_ % every == 0; };
+  const auto report = [&](const StepReport& step) {
+    if (on_step) on_step(step);
+  };
+  std::optional<QueuedStep> queued;  // given to an asynchronous device and not reported yet
   while (steps_done_ < task_.steps) {
-    const StepReport report = train_step(steps_done_);
-    ++steps_done_;
-    if (on_step) on_step(report);
-    const bool is_due =
-        options_.checkpoint_every > 0 && steps_done_ % options_.checkpoint_every == 0;
+    if (backend_.is_asynchronous()) {
+      QueuedStep next = queue(steps_done_++, queued.has_value());
+      if (queued) report(collect(*queued));
+      queued = std::move(next);
+    } else {
+      const StepReport step = watched_step(steps_done_++);
+      report(step);
+    }
+    const bool is_due = falls_on(options_.checkpoint_every);
     const bool is_last = steps_done_ == task_.steps;
     const bool stops = !is_last && is_cancelled && is_cancelled();
+    const bool reads_values = is_last || is_due || stops || falls_on(options_.evaluate_every);
+    if (queued && reads_values) report(collect(*std::exchange(queued, std::nullopt)));
     if (is_last || is_due || stops) check_last_step();
     if (!is_last && (is_due || stops)) save(steps_done_);
     if (stops)

@@ -14,6 +14,7 @@ namespace basis::behaviour {
 /// same numbers, bit for bit. From one thread.
 class FarBackend final : public Backend {
  public:
+  /// `is_asynchronous`: what it says of itself; kernels run at once all the same.
   explicit FarBackend(int threads = 1, bool is_asynchronous = false);
   ~FarBackend() override;
 
@@ -29,6 +30,7 @@ class FarBackend final : public Backend {
   std::vector<std::string> own_fused_kernels() const override {
     return inner_->own_fused_kernels();
   }
+  bool is_asynchronous() const override { return is_asynchronous_; }
 
   Block reserve(std::size_t bytes) override;
   void copy_to_device(const void* host, void* device, std::size_t bytes) override;
