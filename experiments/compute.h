@@ -52,7 +52,7 @@ std::unique_ptr<Backend> make_backend(const std::string& device, std::int64_t th
 ComputeDType compute_dtype(const Backend& backend, const std::string& name);
 
 /// Throws Error, beginning with `source`, where the values, gradients and moments of a model with
-/// so many parameters are more than this machine's memory.
+/// so many parameters are more than this machine's memory. For the CPU: a GPU has its own.
 void expect_memory_to_train(std::int64_t parameters, DType dtype, const std::string& source);
 
 /// The process's largest resident set since the last reset, in MiB.

@@ -83,7 +83,7 @@ class Finetune {
     std::optional<Checkpoint> checkpoint;
     if (method_.start == "pretrained") {
       checkpoint.emplace(folder_);
-    } else {
+    } else if (compute_.backend().device() == DeviceKind::Cpu) {
       expect_memory_to_train(bert.parameter_count(), dtype_.master(),
                              (folder_ / "config.json").string());
     }

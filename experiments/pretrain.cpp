@@ -176,7 +176,9 @@ class Pretrain {
     config.initializer_range = settings_.initializer_range;
     config.pad_token_id = tokenizer_->pad_id();
     config.validate("[pretrain]");
-    expect_memory_to_train(config.parameter_count(), dtype_.master(), "[pretrain]");
+    if (compute_.backend().device() == DeviceKind::Cpu) {
+      expect_memory_to_train(config.parameter_count(), dtype_.master(), "[pretrain]");
+    }
     model_ = std::make_unique<MaskedLanguageModel>(
         compute_.backend(), compute_.memory(), config, nullptr,
         ModelOptions{static_cast<std::uint64_t>(settings_.seed), dtype_.master()});
