@@ -16,6 +16,7 @@
 #include "tensor/row_segments.h"
 #include "tensor/safetensors.h"
 #include "tensor/tensor.h"
+#include "tensor/transfer.h"
 
 // autograd: differentiable operations
 #include "autograd/attention.h"

@@ -49,10 +49,11 @@ void tokenize(benchmark::State& state) {
 void decompose(benchmark::State& state) {
   const std::unique_ptr<Backend> backend = make_cpu_backend(1);
   CachingAllocator memory(*backend);
-  ParameterStore store(*backend);
+  ParameterStore store;
   ModelBuilder builder(*backend, memory, store, nullptr, ModelOptions{}, 0.02);
   const Shape shape{state.range(0), state.range(1)};
-  const Parameter& weight = builder.weight("weight", shape, ParameterRole::Encoder);
+  const HostWeight weight{"weight",
+                          builder.weight("weight", shape, ParameterRole::Encoder).value()};
   const std::int64_t full = std::min(shape[0], shape[1]);
   const std::int64_t k = state.range(2) == 0 ? full : state.range(2);
   for (auto _ : state) {

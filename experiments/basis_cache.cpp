@@ -8,11 +8,11 @@ namespace basis {
 
 namespace {
 
-std::string key_of(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
+std::string key_of(const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
   Hasher hasher;
   hasher.add("basis 3").add(name_of(kind)).add(k);
-  if (kind == BasisKind::Random) hasher.add(seed).add(weight.name());
-  return hasher.add(weight.host_value()).hex();
+  if (kind == BasisKind::Random) hasher.add(seed).add(weight.name);
+  return hasher.add(weight.value).hex();
 }
 
 /// U (out x k), V (in x k), σ (k) one behind the other, f64.
@@ -39,10 +39,10 @@ std::optional<Basis> unflatten(std::span<const std::byte> bytes, std::int64_t ou
 
 BasisSource cached_basis(Cache* cache) {
   if (cache == nullptr) return basis_of_weight;
-  return [cache](const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
+  return [cache](const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
     const std::string key = key_of(weight, kind, k, seed);
     if (const auto entry = cache->find(key)) {
-      const Shape& shape = weight.shape();
+      const Shape& shape = weight.value.shape();
       if (auto basis = unflatten(entry->bytes, shape[0], shape[1], k)) return *basis;
     }
     Basis basis = basis_of_weight(weight, kind, k, seed);

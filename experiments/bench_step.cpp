@@ -45,7 +45,7 @@ class StepBench {
  public:
   explicit StepBench(const BenchStepOptions& options)
       : options_(options),
-        compute_({options.device, options.threads, options.is_tf32}),
+        compute_(options.device, options.threads),
         backend_(compute_.backend()),
         dtype_(compute_dtype(backend_, options.dtype)) {
     describe();
@@ -178,11 +178,10 @@ class StepBench {
     trainer_options.learning_rates = {options_.train.learning_rate, options_.train.learning_rate};
     Trainer trainer(backend_, compute_.arena(), optimizer, task, trainer_options);
     backend_.reset();
-    for (std::int64_t step = 0; step < task.steps; ++step) {
-      const StepReport report = trainer.train_step(step);
+    trainer.run([&](const StepReport& report) {
       result_.losses.push_back(report.loss);
-      count(step, report.seconds, static_cast<double>(report.tokens));
-    }
+      count(report.step - 1, report.seconds, static_cast<double>(report.tokens));
+    });
   }
 
   void evaluate() {
@@ -192,7 +191,7 @@ class StepBench {
       const Batch batch =
           to_device(backend_, compute_.memory(), options_.batches[step], dtype_.activations);
       Context context{backend_, compute_.arena(), nullptr, false, nullptr, dtype_.activations};
-      model_->logits(context, inputs_of(batch));
+      host_floats(backend_, model_->logits(context, inputs_of(batch)).value);
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
       count(static_cast<std::int64_t>(step), seconds.count(),
             static_cast<double>(batch.layout.tokens()));

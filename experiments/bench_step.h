@@ -23,9 +23,8 @@ struct BenchStepOptions {
   MethodSettings method;
   TrainSettings train;  // rates, decay, clipping; its schedule runs over all batches
   std::string dtype = "f32";
-  std::string head;            // "mean", "pooler"; empty: as the folder says
-  std::string device = "cpu";  // or "cuda"
-  bool is_tf32 = false;        // of a GPU
+  std::string head;  // "mean", "pooler"; empty: as the folder says
+  std::string device = "cpu";
   std::int64_t threads = 0;
   std::int64_t seed = 0;
   std::int64_t warmup_steps = 3;  // not counted

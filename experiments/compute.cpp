@@ -23,38 +23,42 @@ std::size_t physical_memory() {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_backend(const Compute::Options& options) {
-  if (options.device == "cpu") return make_cpu_backend(static_cast<int>(options.threads));
-  if (options.device == "cuda") return make_cuda_backend({0, options.is_tf32});
-  throw Error("device = \"" + options.device + "\": choose \"cpu\" or \"cuda\"");
+std::unique_ptr<Backend> make_backend(const std::string& device, std::int64_t threads,
+                                      bool is_tf32) {
+  if (device == "cpu") return make_cpu_backend(static_cast<int>(threads));
+  if (device != "cuda") {
+    throw Error("device = \"" + device + "\": choose \"cpu\" or \"cuda\"");
+  }
+  CudaOptions options;
+  options.is_tf32 = is_tf32;
+  return make_cuda_backend(options);
 }
 
-Compute::Options compute_options(const Config& config) {
-  return {config.device, config.threads, config.tf32};
-}
+Compute::Compute(const std::string& device, std::int64_t threads, bool is_tf32)
+    : Compute(make_backend(device, threads, is_tf32)) {}
 
-Compute::Compute(const Options& options)
-    : backend_(make_backend(options)), memory_(std::make_unique<CachingAllocator>(*backend_)) {
-  constexpr std::size_t first_stretch = std::size_t{64} << 20;  // a GPU's arena grows
+Compute::Compute(std::unique_ptr<Backend> backend)
+    : backend_(std::move(backend)), memory_(std::make_unique<CachingAllocator>(*backend_)) {
   const bool is_cpu = backend_->device() == DeviceKind::Cpu;
-  arena_ = std::make_unique<Arena>(*backend_, is_cpu ? physical_memory() : first_stretch);
+  arena_ = is_cpu ? std::make_unique<Arena>(*backend_, physical_memory())
+                  : std::make_unique<Arena>(*backend_);
 }
 
 double Compute::peak_memory_mib() const {
-  if (backend_->device() == DeviceKind::Cpu) return peak_resident_mib();
-  const std::size_t bytes = arena_->high_water() + memory_->live_bytes();
-  return static_cast<double>(bytes) / (1 << 20);
+  if (backend_->device() == DeviceKind::Cpu) return basis::peak_memory_mib();
+  constexpr double mib = 1 << 20;
+  return static_cast<double>(arena_->high_water() + memory_->reserved_bytes()) / mib;
 }
 
 ComputeDType compute_dtype(const Backend& backend, const std::string& name) {
   for (const DType dtype : {DType::F32, DType::BF16, DType::F64}) {
     if (name != name_of(dtype)) continue;
-    if (backend.is_native(dtype)) return {dtype, ""};
-    if (backend.device() == DeviceKind::Cuda) {
+    if (dtype == DType::F64 && backend.device() != DeviceKind::Cpu) {
       throw Error(
-          "dtype = \"f64\" with device = \"cuda\": f64 is for checks on the CPU; choose "
-          "\"f32\" or \"bf16\", or device = \"cpu\"");
+          "dtype = \"f64\" is for checks on the CPU: choose device = \"cpu\", or \"f32\" or "
+          "\"bf16\"");
     }
+    if (backend.is_native(dtype)) return {dtype, ""};
     return {DType::F32, fmt::format("this processor has no {} instructions: computes in f32 (see "
                                     "`basis info`)",
                                     name)};
@@ -75,7 +79,7 @@ void expect_memory_to_train(std::int64_t parameters, DType dtype, const std::str
                   source, parameters, needed / gib, there / gib));
 }
 
-double peak_resident_mib() {
+double peak_memory_mib() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {
     if (word != "VmHWM:") continue;

@@ -155,10 +155,10 @@ struct Config {
   std::string name;
   std::string question;
   std::vector<std::int64_t> seeds = {0};
-  std::string device = "cpu";  // or "cuda"
-  bool cuda_graphs = true;     // on a GPU: passes of one shape are recorded once
-  bool tf32 = false;           // on a GPU: f32 products on tensor cores, with 10 bits of mantissa
+  std::string device = "cpu";
   std::string dtype = "f32";
+  bool tf32 = false;
+  bool cuda_graphs = true;
   std::int64_t threads = 0;
   bool recompute = false;
   std::vector<std::string> tasks;

@@ -96,6 +96,10 @@ void ConfigReader::read_top() {
   if (config_.seeds.empty()) {
     tree_.fail(source_of(root, "seeds"), "\"seeds\" must name at least one seed");
   }
+  if (config_.device == "cuda" && config_.dtype == "f64") {
+    tree_.fail(source_of(root, "dtype"),
+               "\"dtype\" f64 is for checks on the CPU: choose device = \"cpu\", or f32 or bf16");
+  }
   if (config_.tasks.empty() != config_.methods.empty()) {
     const bool lacks_tasks = config_.tasks.empty();
     tree_.fail(root.source(),

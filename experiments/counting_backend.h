@@ -51,7 +51,7 @@ class CountingBackend final : public Backend {
   std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes) override {
     return inner_.begin_copy_to_host(device, bytes);
   }
-  bool runs_ahead() const override { return inner_.runs_ahead(); }
+  bool is_asynchronous() const override { return inner_.is_asynchronous(); }
   /// Not: what is replayed would not be counted.
   bool can_record() const override { return false; }
   void begin_recording() override { inner_.begin_recording(); }

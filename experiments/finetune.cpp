@@ -45,7 +45,7 @@ class Finetune {
         data_(load_task(config_, stage.stage.task, train_, *stage.data)),
         train_set_(tokenize(data_.train)),
         epochs_(train_set_, batch_options(train_), static_cast<std::uint64_t>(stage.stage.seed)),
-        compute_(compute_options(config_)),
+        compute_(config_.device, config_.threads, config_.tf32),
         dtype_(compute_dtype(compute_.backend(), config_.dtype)),
         fixed_(compute_.backend(), compute_.memory(), dtype_.activations) {
     stage_.remark(dtype_.remark);
@@ -84,7 +84,7 @@ class Finetune {
     std::optional<Checkpoint> checkpoint;
     if (method_.start == "pretrained") {
       checkpoint.emplace(folder_);
-    } else {
+    } else if (compute_.backend().device() == DeviceKind::Cpu) {
       expect_memory_to_train(bert.parameter_count(), dtype_.master(),
                              (folder_ / "config.json").string());
     }
@@ -203,8 +203,10 @@ class Finetune {
 
   void save() {
     const Tensor logits =
-        host_tensor<float>(logits_, {std::ssize(logits_) / model_->outputs(), model_->outputs()});
-    write_safetensors(stage_.folder / "predictions.safetensors", {{"logits", logits}}, {});
+        to_device<float>(compute_.backend(), compute_.memory(), logits_,
+                         {std::ssize(logits_) / model_->outputs(), model_->outputs()});
+    write_safetensors(stage_.folder / "predictions.safetensors", compute_.backend(),
+                      {{"logits", logits}}, {});
     const bool has_adapter = adapter_.kind == AdapterMethod::Kind::Lora ||
                              adapter_.kind == AdapterMethod::Kind::Spectral ||
                              adapter_.kind == AdapterMethod::Kind::Head;

@@ -78,7 +78,7 @@ std::vector<EncoderMatrix> encoder_matrices(const std::filesystem::path& folder,
   for (EncoderLayer& layer : model->bert().encoder().layers) {
     for (const MatrixKind kind : all_matrix_kinds) {
       const Parameter& weight = layer.matrix(kind).weight();
-      matrices.push_back({weight.name(), weight.host_value()});
+      matrices.push_back({weight.name(), weight.value()});
     }
   }
   return matrices;

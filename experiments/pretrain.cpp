@@ -65,7 +65,7 @@ class Pretrain {
   explicit Pretrain(StageContext& stage)
       : stage_(stage),
         settings_(stage.plan.config.pretrain),
-        compute_(compute_options(stage.plan.config)),
+        compute_(stage.plan.config.device, stage.plan.config.threads, stage.plan.config.tf32),
         dtype_(compute_dtype(compute_.backend(), stage.plan.config.dtype)) {
     stage_.remark(dtype_.remark);
     make_corpus();
@@ -176,7 +176,9 @@ class Pretrain {
     config.initializer_range = settings_.initializer_range;
     config.pad_token_id = tokenizer_->pad_id();
     config.validate("[pretrain]");
-    expect_memory_to_train(config.parameter_count(), dtype_.master(), "[pretrain]");
+    if (compute_.backend().device() == DeviceKind::Cpu) {
+      expect_memory_to_train(config.parameter_count(), dtype_.master(), "[pretrain]");
+    }
     model_ = std::make_unique<MaskedLanguageModel>(
         compute_.backend(), compute_.memory(), config, nullptr,
         ModelOptions{static_cast<std::uint64_t>(settings_.seed), dtype_.master()});

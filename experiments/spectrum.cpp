@@ -117,7 +117,7 @@ StageResult run_spectrum(StageContext& stage) {
                  });
   StageResult result;
   result.metrics = summary.metrics();
-  result.peak_mib = peak_resident_mib();
+  result.peak_mib = peak_memory_mib();
   return result;
 }
 

@@ -95,7 +95,7 @@ class Planner {
     Hasher hasher;
     hasher.add(results_version).add(name_of(kind));
     hasher.add(plan_.config.dtype).add(plan_.config.device);
-    if (plan_.config.tf32) hasher.add("tf32");
+    if (plan_.config.tf32) hasher.add("tf32");  // only then: older results keep their names
     return hasher;
   }
   std::size_t add(Stage stage, const Hasher& hasher, const std::string& readable);

@@ -21,7 +21,8 @@ const char* name_of(StageKind kind);
 
 /// A part of an experiment that is computed once. Its identity is a hash of the settings that
 /// matter to its numbers, the content of its input files, the identities of its input stages and
-/// results_version. Seed, dtype and device count; threads, names and paths of files do not.
+/// results_version. Seed, dtype (tf32 with it) and device count; threads, names and paths of files
+/// do not.
 struct Stage {
   StageKind kind = StageKind::Report;
   std::string label;                // "finetune mrpc lora seed 0"

@@ -9,7 +9,7 @@ double train_in_stage(StageContext& stage, Compute& compute, const StageTraining
                       training.optimizer);
   TrainerOptions options = training.trainer;
   options.folder = stage.checkpoint_folder();
-  options.look_every = training.evaluate_every;
+  options.evaluate_every = training.evaluate_every;
   Trainer trainer(compute.backend(), compute.arena(), optimizer, training.task, options);
   const std::int64_t resumed_at = trainer.resume();
   MetricsLog log(stage.folder, resumed_at);

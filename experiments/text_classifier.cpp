@@ -48,9 +48,7 @@ struct TextClassifier::State {
 
   State(const std::filesystem::path& folder, std::vector<std::string> labels,
         const TextClassifierOptions& chosen)
-      : options(chosen),
-        tokenizer(load_tokenizer(folder)),
-        compute({chosen.device, chosen.threads}) {
+      : options(chosen), tokenizer(load_tokenizer(folder)), compute(chosen.device, chosen.threads) {
     const BertConfig config = config_with(folder, std::move(labels));
     options.max_length = std::min(options.max_length, config.max_position_embeddings);
     Checkpoint checkpoint(folder);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -28,11 +28,9 @@ class StepGradients {
   Optimizer& optimizer_;
 };
 
-template <class T>
-T read(HostCopy& copy) {
-  T value;
-  std::memcpy(&value, copy.wait(), sizeof(T));
-  return value;
+/// Of a micro-batch's summed loss in the mean over the step.
+double scale_of(const TrainingTask::Step& plan) {
+  return 1.0 / static_cast<double>(std::max<std::int64_t>(1, plan.loss_count));
 }
 
 }  // namespace
@@ -52,93 +50,125 @@ Trainer::Trainer(Backend& backend, Arena& arena, Optimizer& optimizer, const Tra
   }
 }
 
-void Trainer::prepare_state(std::int64_t step) {
+TrainingTask::Step Trainer::begin(std::int64_t step) {
+  const TrainingTask::Step plan = task_.begin_step(step);
+  unchecked_ = plan;
   state_.step = static_cast<std::uint64_t>(step);
+  state_.skip_update = 0;
   const double factor = options_.schedule.factor(step);
   for (std::size_t group = 0; group < options_.learning_rates.size(); ++group) {
     state_.learning_rate[group] = options_.learning_rates[group] * factor;
   }
   optimizer_.set_bias_corrections(state_);
-  backend_.copy_to_device(&state_, device_state(), sizeof(StepState));
+  return plan;
 }
 
-/// Forward and backward; the summed loss, (1, 1) f64.
-Tensor Trainer::pass(std::int64_t micro_batch, double scale) {
+/// Forward and backward of a micro-batch; its summed loss, which see_loss sees between the two.
+Tensor Trainer::pass(std::int64_t micro_batch, double scale, const SeeLoss& see_loss) {
   Tape tape;
   Context context{
       backend_, arena_, &tape, true, device_state(), options_.dtype, options_.recomputes_layers};
   const Variable loss = task_.loss(context, micro_batch, scale);
-  // Before backward, where that is known by then.
-  if (!backend_.runs_ahead()) {
-    const auto copy = backend_.begin_copy_to_host(loss.value.bytes_begin(), sizeof(double));
-    expect_finite_loss(static_cast<std::int64_t>(state_.step), *copy);
-  }
+  if (see_loss) see_loss(loss.value);
   tape.backward(context, loss);
   return loss.value;
 }
 
-void Trainer::run_micro_batches(const TrainingTask::Step& plan, Queued& queued) {
-  for (std::int64_t i = 0; i < plan.micro_batches; ++i) {
-    const auto run = [&] { return pass(i, queued.scale); };
-    const bool may_record =
-        graphs_ != nullptr && plan.micro_batches == 1 && task_.name_of_pass != nullptr;
-    const std::string name = may_record ? task_.name_of_pass() : "";
-    const Tensor loss = name.empty() ? run() : graphs_->run(name, run);
-    queued.losses.push_back(backend_.begin_copy_to_host(loss.bytes_begin(), sizeof(double)));
-  }
+void Trainer::run_micro_batches(const TrainingTask::Step& plan, const SeeLoss& see_loss) {
+  for (std::int64_t i = 0; i < plan.micro_batches; ++i) pass(i, scale_of(plan), see_loss);
+  if (options_.before_update) options_.before_update();
 }
 
-Trainer::Queued Trainer::queue_step(std::int64_t step) {
-  const TrainingTask::Step plan = task_.begin_step(step);
-  unchecked_ = plan;
-  prepare_state(step);
-  Queued queued;
-  queued.step = step;
-  queued.scale = 1.0 / static_cast<double>(std::max<std::int64_t>(1, plan.loss_count));
-  queued.tokens = plan.tokens;
-  queued.learning_rate = state_.learning_rate[0];
+/// The same, recorded where the pass has a name. see_loss comes behind it.
+void Trainer::run_recorded(const TrainingTask::Step& plan, const SeeLoss& see_loss) {
+  const bool may_record =
+      graphs_ != nullptr && plan.micro_batches == 1 && task_.name_of_pass != nullptr;
+  const std::string name = may_record ? task_.name_of_pass() : "";
+  if (name.empty()) return run_micro_batches(plan, see_loss);
+  see_loss(graphs_->run(name, [&] { return pass(0, scale_of(plan), nullptr); }));
+  if (options_.before_update) options_.before_update();
+}
+
+/// A step whose numbers are read where they arise.
+StepReport Trainer::watched_step(std::int64_t step) {
+  QueuedStep running;
+  running.step = step;
+  running.start = std::chrono::steady_clock::now();
+  running.plan = begin(step);
+  running.learning_rate = state_.learning_rate[0];
+  backend_.copy_to_device(&state_, device_state(), sizeof(StepState));
+  double loss_sum = 0;
   {
     const StepGradients gradients(optimizer_);
-    run_micro_batches(plan, queued);
-    if (options_.before_update) options_.before_update();
+    run_micro_batches(running.plan, [&](const Tensor& loss) {
+      const double value = to_host<double>(backend_, loss).front();
+      if (!std::isfinite(value)) stop_loss_not_finite(step, "the loss");
+      loss_sum += value;
+    });
     optimizer_.step(device_state());
+    backend_.copy_to_host(device_state(), &state_, sizeof(StepState));
+    if (state_.skip_update != 0) {
+      stop(step, "the gradient of " + optimizer_.parameter_not_finite() + " is not finite");
+    }
+  }
+  arena_.expect_empty();
+  return report_of(running, loss_sum);
+}
+
+/// Gives the device a step. Where one before it has not been reported yet, its skip_update stands.
+Trainer::QueuedStep Trainer::queue(std::int64_t step, bool follows_queued) {
+  QueuedStep queued;
+  queued.step = step;
+  queued.start = std::chrono::steady_clock::now();
+  queued.plan = begin(step);
+  queued.learning_rate = state_.learning_rate[0];
+  backend_.copy_to_device(&state_, device_state(),
+                          follows_queued ? offsetof(StepState, gradient_norm) : sizeof(StepState));
+  {
+    const StepGradients gradients(optimizer_);
+    std::vector<Tensor> losses;
+    run_recorded(queued.plan, [&](const Tensor& loss) { losses.push_back(loss); });
+    optimizer_.step(device_state());
+    for (const Tensor& loss : losses) {
+      queued.losses.push_back(backend_.begin_copy_to_host(loss.data<double>(), sizeof(double)));
+    }
     queued.state = backend_.begin_copy_to_host(device_state(), sizeof(StepState));
-    if (!backend_.runs_ahead()) expect_update(queued);
   }
   arena_.expect_empty();
   return queued;
 }
 
-void Trainer::expect_finite_loss(std::int64_t step, HostCopy& loss) const {
-  if (!std::isfinite(read<double>(loss))) stop_loss_not_finite(step, "the loss");
-}
-
-/// Gradients are there to be asked only where nothing runs ahead.
-void Trainer::expect_update(const Queued& queued) const {
-  if (read<StepState>(*queued.state).skip_update == 0) return;
-  stop(queued.step, backend_.runs_ahead() ? "a gradient is not finite"
-                                          : "the gradient of " + optimizer_.parameter_not_finite() +
-                                                " is not finite");
-}
-
-StepReport Trainer::report_of(const Queued& queued) {
+/// Waits for a queued step.
+StepReport Trainer::collect(const QueuedStep& queued) {
   double loss_sum = 0;
-  for (const auto& loss : queued.losses) {
-    expect_finite_loss(queued.step, *loss);
-    loss_sum += read<double>(*loss);
+  for (const auto& copy : queued.losses) {
+    double loss = 0;
+    std::memcpy(&loss, copy->wait(), sizeof(loss));
+    loss_sum += loss;
   }
-  expect_update(queued);
-  const double norm = read<StepState>(*queued.state).gradient_norm;
-  const auto now = std::chrono::steady_clock::now();
-  const std::chrono::duration<double> seconds = now - last_report_;
-  last_report_ = now;
-  return {queued.step + 1, task_.steps,    loss_sum * queued.scale, queued.learning_rate, norm,
-          queued.tokens,   seconds.count()};
+  StepState seen;
+  std::memcpy(&seen, queued.state->wait(), sizeof(seen));
+  if (!std::isfinite(loss_sum) || seen.skip_update != 0) {
+    watched_step(queued.step);  // on the values that it saw: nothing has been updated since
+    stop(queued.step, "a loss or a gradient is not finite");
+  }
+  state_.gradient_norm = seen.gradient_norm;
+  const StepReport report = report_of(queued, loss_sum);
+  last_collected_ = std::chrono::steady_clock::now();
+  return report;
+}
+
+/// Of a step that ends now. A queued one did not begin before the last was collected.
+StepReport Trainer::report_of(const QueuedStep& step, double loss_sum) const {
+  const std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - std::max(step.start, last_collected_);
+  return {step.step + 1,      task_.steps,          loss_sum * scale_of(step.plan),
+          step.learning_rate, state_.gradient_norm, step.plan.tokens,
+          seconds.count()};
 }
 
 StepReport Trainer::train_step(std::int64_t step) {
-  last_report_ = std::chrono::steady_clock::now();
-  return report_of(queue_step(step));
+  return backend_.is_asynchronous() ? collect(queue(step, false)) : watched_step(step);
 }
 
 void Trainer::check_last_step() {
@@ -156,30 +186,27 @@ void Trainer::check_last_step() {
 
 void Trainer::run(const std::function<void(const StepReport&)>& on_step,
                   const std::function<bool()>& is_cancelled) {
-  const auto report = [&](const Queued& queued) {
-    const StepReport of_step = report_of(queued);
-    if (on_step) on_step(of_step);
-    last_report_ = std::chrono::steady_clock::now();
+  const auto falls_on = [&](std::int64_t every) { return every > 0 && steps_done_ % every == 0; };
+  const auto report = [&](const StepReport& step) {
+    if (on_step) on_step(step);
   };
-  const auto is_due = [&](std::int64_t every) { return every > 0 && steps_done_ % every == 0; };
-  last_report_ = std::chrono::steady_clock::now();
-  std::optional<Queued> last;  // not yet reported: the device may be at work on it
+  std::optional<QueuedStep> queued;  // given to an asynchronous device and not reported yet
   while (steps_done_ < task_.steps) {
-    Queued queued = queue_step(steps_done_);
-    ++steps_done_;
-    if (last) report(*std::exchange(last, std::nullopt));
-    const bool is_last = steps_done_ == task_.steps;
-    const bool saves = is_due(options_.checkpoint_every);
-    const bool stops = !is_last && is_cancelled && is_cancelled();
-    const bool must_know =
-        !backend_.runs_ahead() || is_last || saves || stops || is_due(options_.look_every);
-    if (!must_know) {
-      last = std::move(queued);
-      continue;
+    if (backend_.is_asynchronous()) {
+      QueuedStep next = queue(steps_done_++, queued.has_value());
+      if (queued) report(collect(*queued));
+      queued = std::move(next);
+    } else {
+      const StepReport step = watched_step(steps_done_++);
+      report(step);
     }
-    report(queued);
-    if (is_last || saves || stops) check_last_step();
-    if (!is_last && (saves || stops)) save(steps_done_);
+    const bool is_due = falls_on(options_.checkpoint_every);
+    const bool is_last = steps_done_ == task_.steps;
+    const bool stops = !is_last && is_cancelled && is_cancelled();
+    const bool reads_values = is_last || is_due || stops || falls_on(options_.evaluate_every);
+    if (queued && reads_values) report(collect(*std::exchange(queued, std::nullopt)));
+    if (is_last || is_due || stops) check_last_step();
+    if (!is_last && (is_due || stops)) save(steps_done_);
     if (stops)
       throw Cancelled(fmt::format("stopped after step {} of {}", steps_done_, task_.steps));
   }
@@ -213,7 +240,7 @@ void Trainer::save(std::int64_t steps_done) {
   const std::vector<std::int64_t> older = checkpoints();
   std::map<std::string, std::string> metadata = circumstances_;
   metadata["steps_done"] = std::to_string(steps_done);
-  write_safetensors(checkpoint_path(steps_done), on_host(backend_, optimizer_.state()), metadata);
+  write_safetensors(checkpoint_path(steps_done), backend_, optimizer_.state(), metadata);
   for (const std::int64_t step : older) {
     if (step != steps_done) std::filesystem::remove(checkpoint_path(step));
   }

@@ -3,7 +3,9 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "autograd/context.h"
 #include "experiments/circumstances.h"
@@ -38,8 +40,8 @@ struct TrainerOptions {
   Schedule schedule;
   std::vector<double> learning_rates;   // by group, before the schedule
   std::int64_t checkpoint_every = 0;    // steps; 0: only when cancelled
-  std::int64_t look_every = 0;          // steps after which `on_step` looks at the parameters
-  bool has_graphs = true;               // where the backend can record
+  std::int64_t evaluate_every = 0;      // steps after which on_step reads values; 0: it never does
+  bool has_graphs = true;               // passes are recorded where the backend can
   std::filesystem::path folder;         // of checkpoints; empty: none are written
   std::function<void()> before_update;  // sees a step's gradients, which are gone after it
 };
@@ -63,6 +65,11 @@ class Cancelled : public Error {
 
 /// The loop: micro-batches, backward, update, log, checkpoint. Everything random is a function of
 /// (seed, step), so that a resumed run has the same bits as one that was never interrupted.
+///
+/// An asynchronous device is given a step whole and reports it when it has been given the next, or
+/// at once where values are read: before an evaluation, a checkpoint and the end. What is not
+/// finite is then found a step late; the device has skipped both updates (StepState::skip_update),
+/// and the step runs again, watched, so that the message is the same.
 class Trainer {
  public:
   Trainer(Backend&, Arena&, Optimizer&, const TrainingTask&, const TrainerOptions&);
@@ -73,8 +80,9 @@ class Trainer {
   /// line for the user; empty where none do.
   const std::string& resume_remark() const { return resume_remark_; }
 
-  /// Runs all remaining steps. `on_step` sees every step and may evaluate between steps, after
-  /// check_last_step(); `is_cancelled` is asked after each. Throws Error when a loss or a gradient
+  /// Runs all remaining steps. `on_step` sees every step and may evaluate after those that
+  /// TrainerOptions::evaluate_every names, after check_last_step(); `is_cancelled` is asked after
+  /// each. Throws Error when a loss or a gradient
   /// is not finite, the loss after the last step included, with the step, the parameter and the
   /// last good checkpoint; Cancelled after saving when asked to stop.
   void run(const std::function<void(const StepReport&)>& on_step,
@@ -92,25 +100,25 @@ class Trainer {
   std::filesystem::path checkpoint_path(std::int64_t steps_done) const;
   std::vector<std::int64_t> checkpoints() const;
   void save(std::int64_t steps_done);
-  /// A step that has been queued, and what its report will be made of.
-  struct Queued {
+  /// A step that the device has been given.
+  struct QueuedStep {
     std::int64_t step = 0;
-    double scale = 1;  // of the summed loss
-    std::int64_t tokens = 0;
+    TrainingTask::Step plan;
     double learning_rate = 0;
-    std::vector<std::unique_ptr<HostCopy>> losses;
+    std::chrono::steady_clock::time_point start;
+    std::vector<std::unique_ptr<HostCopy>> losses;  // of micro-batches
     std::unique_ptr<HostCopy> state;
   };
-  Queued queue_step(std::int64_t step);
-  /// Waits for it. Throws Error where it came to nothing.
-  StepReport report_of(const Queued& queued);
-
-  void prepare_state(std::int64_t step);
   StepState* device_state() const { return reinterpret_cast<StepState*>(device_state_.get()); }
-  Tensor pass(std::int64_t micro_batch, double scale);
-  void run_micro_batches(const TrainingTask::Step& plan, Queued& queued);
-  void expect_update(const Queued& queued) const;
-  void expect_finite_loss(std::int64_t step, HostCopy& loss) const;
+  TrainingTask::Step begin(std::int64_t step);
+  using SeeLoss = std::function<void(const Tensor& loss)>;
+  Tensor pass(std::int64_t micro_batch, double scale, const SeeLoss& see_loss);
+  void run_micro_batches(const TrainingTask::Step& plan, const SeeLoss& see_loss);
+  void run_recorded(const TrainingTask::Step& plan, const SeeLoss& see_loss);
+  StepReport report_of(const QueuedStep& step, double loss_sum) const;
+  StepReport watched_step(std::int64_t step);
+  QueuedStep queue(std::int64_t step, bool follows_queued);
+  StepReport collect(const QueuedStep& queued);
   [[noreturn]] void stop_loss_not_finite(std::int64_t step, const std::string& which) const;
   [[noreturn]] void stop(std::int64_t step, const std::string& reason) const;
 
@@ -119,13 +127,13 @@ class Trainer {
   Optimizer& optimizer_;
   const TrainingTask& task_;
   TrainerOptions options_;
-  StepState state_;     // on the host
-  Block device_state_;  // the same in the backend's memory, which kernels read
+  StepState state_;     // of the last step, as the host knows it
+  Block device_state_;  // a StepState in the backend's memory: what kernels read and write
+  std::unique_ptr<StepGraphs> graphs_;  // null where nothing is recorded
+  std::chrono::steady_clock::time_point last_collected_;
   std::int64_t steps_done_ = 0;
   /// Of the last step, whose batches the task still has; empty once check_last_step has passed.
   std::optional<TrainingTask::Step> unchecked_;
-  std::unique_ptr<StepGraphs> graphs_;  // null where there are none
-  std::chrono::steady_clock::time_point last_report_;
   Circumstances circumstances_;  // of all that has been computed so far
   std::string resume_remark_;
 };

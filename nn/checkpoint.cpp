@@ -104,12 +104,13 @@ std::vector<std::string> Checkpoint::unused() const {
 }
 
 void write_checkpoint(const std::filesystem::path& folder, const BertConfig& config,
+                      Backend& backend,
                       const std::vector<std::pair<std::string, Tensor>>& tensors) {
   // A model that stood here must not lend its config to our tensors.
   std::error_code failure;
   std::filesystem::remove(folder / "config.json", failure);
   if (failure) throw Error(fmt::format("{}: {}", folder.string(), failure.message()));
-  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  write_safetensors(folder / "model.safetensors", backend, tensors, {{"format", "pt"}});
   write_file_atomically(folder / "config.json", config.to_json());
 }
 

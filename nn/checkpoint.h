@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "nn/bert_config.h"
-#include "tensor/tensor.h"
+#include "tensor/backend.h"
 
 namespace basis {
 
@@ -28,8 +28,9 @@ class Checkpoint {
   ~Checkpoint();
   Checkpoint(Checkpoint&&) noexcept;
 
-  /// The tensor in `dtype`, mapped without a copy where it is stored so; nothing when the file
-  /// lacks it. Throws Error when its shape is another or it holds whole numbers.
+  /// The tensor in `dtype` in the host's memory, mapped without a copy where it is stored so;
+  /// nothing when the file lacks it. Throws Error when its shape is another or it holds whole
+  /// numbers.
   std::optional<Tensor> take(const std::string& name, const Shape& shape, DType dtype);
   /// The same of what must be there. Throws Error also when the file lacks it.
   Tensor require(const std::string& name, const Shape& shape, DType dtype);
@@ -44,9 +45,9 @@ class Checkpoint {
   std::unique_ptr<State> state_;
 };
 
-/// Writes model.safetensors, then config.json, last, so that a folder with one is whole.
-/// Throws Error.
-void write_checkpoint(const std::filesystem::path& folder, const BertConfig& config,
+/// Writes model.safetensors of tensors in the backend's memory, then config.json, last, so that a
+/// folder with one is whole. Throws Error.
+void write_checkpoint(const std::filesystem::path& folder, const BertConfig& config, Backend&,
                       const std::vector<std::pair<std::string, Tensor>>& tensors);
 
 }  // namespace basis

@@ -9,7 +9,7 @@ namespace basis {
 MaskedLanguageModel::MaskedLanguageModel(Backend& backend, Allocator& allocator,
                                          const BertConfig& config, Checkpoint* checkpoint,
                                          const ModelOptions& options)
-    : store_(std::make_unique<ParameterStore>(backend)) {
+    : backend_(backend), store_(std::make_unique<ParameterStore>()) {
   ModelBuilder builder(backend, allocator, *store_, checkpoint, options, config.initializer_range);
   bert_ = std::make_unique<Bert>(builder, *store_, config, false, ParameterRole::Head);
   bert_->word_embeddings().set_read_by_rows(false);  // the decoder's product reads all of it
@@ -44,9 +44,9 @@ void save_model(const std::filesystem::path& folder, const MaskedLanguageModel& 
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& parameter : model.parameters().all()) {
     const bool is_head = parameter->name().starts_with("cls.");
-    tensors.emplace_back((is_head ? "" : "bert.") + parameter->name(), parameter->host_value());
+    tensors.emplace_back((is_head ? "" : "bert.") + parameter->name(), parameter->value());
   }
-  write_checkpoint(folder, config, tensors);
+  write_checkpoint(folder, config, model.backend(), tensors);
 }
 
 }  // namespace basis

@@ -18,6 +18,8 @@ class MaskedLanguageModel {
   /// rows: (M) i32, the masked rows of the packed batch   returns (M, V)
   Variable logits(Context&, const BertInputs&, const Tensor& rows) const;
 
+  /// Where the parameters are.
+  Backend& backend() const { return backend_; }
   Bert& bert() { return *bert_; }
   const BertConfig& config() const { return bert_->config(); }
   ParameterStore& parameters() { return *store_; }
@@ -25,6 +27,7 @@ class MaskedLanguageModel {
   const LoadReport& load_report() const { return report_; }
 
  private:
+  Backend& backend_;
   std::unique_ptr<ParameterStore> store_;
   std::unique_ptr<Bert> bert_;
   Linear transform_;

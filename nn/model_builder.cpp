@@ -40,10 +40,10 @@ Parameter& ModelBuilder::create(const std::string& name, const Shape& shape, Par
   Tensor value;
   if (checkpoint_ != nullptr && role == ParameterRole::Encoder) {
     // Half of it from the file and half from the initialiser would train, and predict, badly.
-    value = on_backend(backend_, allocator_, checkpoint_->require(name, shape, options_.dtype));
+    value = to_device(backend_, allocator_, checkpoint_->require(name, shape, options_.dtype));
   } else if (checkpoint_ != nullptr) {
     if (auto stored = checkpoint_->take(name, shape, options_.dtype)) {
-      value = on_backend(backend_, allocator_, *stored);
+      value = to_device(backend_, allocator_, *stored);
     } else {
       fresh_.push_back(name);
     }

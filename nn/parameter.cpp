@@ -6,13 +6,8 @@
 
 namespace basis {
 
-Parameter::Parameter(Backend& backend, std::string name, Tensor value, ParameterRole role,
-                     bool decays)
-    : backend_(backend),
-      name_(std::move(name)),
-      value_(std::move(value)),
-      role_(role),
-      decays_(decays) {}
+Parameter::Parameter(std::string name, Tensor value, ParameterRole role, bool decays)
+    : name_(std::move(name)), value_(std::move(value)), role_(role), decays_(decays) {}
 
 void Parameter::set_value(Tensor value) {
   if (value.shape() != value_.shape()) {
@@ -50,7 +45,7 @@ Variable Parameter::weight(const Context& context) {
 
 Parameter& ParameterStore::create(std::string name, Tensor value, ParameterRole role, bool decays) {
   if (by_name_.contains(name)) throw Error("two parameters are called " + name);
-  auto parameter = std::make_unique<Parameter>(backend_, name, std::move(value), role, decays);
+  auto parameter = std::make_unique<Parameter>(name, std::move(value), role, decays);
   parameters_.push_back(std::move(parameter));
   by_name_[std::move(name)] = parameters_.back().get();
   return *parameters_.back();

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "autograd/context.h"
-#include "tensor/transfer.h"
 
 namespace basis {
 
@@ -24,8 +23,7 @@ enum class ParameterRole : std::uint8_t {
 /// keeps prepared copies, remade when `version` moves.
 class Parameter {
  public:
-  /// `value` lies in the memory of `backend`.
-  Parameter(Backend& backend, std::string name, Tensor value, ParameterRole role, bool decays);
+  Parameter(std::string name, Tensor value, ParameterRole role, bool decays);
   Parameter(const Parameter&) = delete;
   Parameter& operator=(const Parameter&) = delete;
 
@@ -35,8 +33,6 @@ class Parameter {
     if (pay_) pay_();
     return value_;
   }
-  /// The value where the host may read it: a copy where the backend computes elsewhere.
-  Tensor host_value() const { return on_host(backend_, value()); }
   const Shape& shape() const { return value_.shape(); }
   std::int64_t count() const { return value_.element_count(); }
   ParameterRole role() const { return role_; }
@@ -75,7 +71,6 @@ class Parameter {
   Variable weight(const Context& context);
 
  private:
-  Backend& backend_;
   std::string name_;
   Tensor value_;
   Gradient gradient_;
@@ -97,8 +92,6 @@ class Parameter {
 /// All parameters of a model, in order of creation. Addresses stay as long as the store lives.
 class ParameterStore {
  public:
-  /// Of a model that computes on `backend`.
-  explicit ParameterStore(Backend& backend) : backend_(backend) {}
   /// Throws Error when the name is taken.
   Parameter& create(std::string name, Tensor value, ParameterRole role, bool decays);
   /// Null when there is none of that name.
@@ -112,7 +105,6 @@ class ParameterStore {
   std::vector<Parameter*> trainable() const;
 
  private:
-  Backend& backend_;
   std::vector<std::unique_ptr<Parameter>> parameters_;
   std::unordered_map<std::string, Parameter*> by_name_;
 };

@@ -9,7 +9,7 @@ namespace basis {
 SequenceClassifier::SequenceClassifier(Backend& backend, Allocator& allocator,
                                        const BertConfig& config, std::int64_t outputs,
                                        Checkpoint* checkpoint, const ModelOptions& options)
-    : store_(std::make_unique<ParameterStore>(backend)) {
+    : backend_(backend), store_(std::make_unique<ParameterStore>()) {
   ModelBuilder builder(backend, allocator, *store_, checkpoint, options, config.initializer_range);
   const bool uses_pooler = config.head == "pooler";
   const bool has_pooler =
@@ -42,9 +42,9 @@ void save_model(const std::filesystem::path& folder, const SequenceClassifier& m
   for (const auto& parameter : model.parameters().all()) {
     if (parameter->role() == ParameterRole::Adapter) continue;
     const bool is_head = parameter->name().starts_with("classifier.");
-    tensors.emplace_back((is_head ? "" : "bert.") + parameter->name(), parameter->host_value());
+    tensors.emplace_back((is_head ? "" : "bert.") + parameter->name(), parameter->value());
   }
-  write_checkpoint(folder, config, tensors);
+  write_checkpoint(folder, config, model.backend(), tensors);
 }
 
 }  // namespace basis

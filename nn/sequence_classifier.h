@@ -19,6 +19,8 @@ class SequenceClassifier {
   /// returns (B, outputs)
   Variable logits(Context&, const BertInputs&) const;
 
+  /// Where the parameters are.
+  Backend& backend() const { return backend_; }
   Bert& bert() { return *bert_; }
   const Bert& bert() const { return *bert_; }
   const BertConfig& config() const { return bert_->config(); }
@@ -28,6 +30,7 @@ class SequenceClassifier {
   const LoadReport& load_report() const { return report_; }
 
  private:
+  Backend& backend_;
   std::unique_ptr<ParameterStore> store_;
   std::unique_ptr<Bert> bert_;
   Linear classifier_;

@@ -204,8 +204,7 @@ void Optimizer::load(const SafeTensors& file) {
     if (!file.contains(name) || file.shape(name) != tensor.shape()) {
       throw Error(fmt::format("\"{}\" does not fit {}", name, tensor.to_string()));
     }
-    const Tensor stored = file.tensor(name, tensor.dtype());
-    backend_.copy_to_device(stored.bytes_begin(), tensor.bytes_begin(), tensor.bytes());
+    copy_to_device(backend_, file.tensor(name, tensor.dtype()), tensor);
   }
   for (const Slice& slice : slices_) {
     if (slice.table != nullptr) slice.table->load(file);

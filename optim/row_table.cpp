@@ -12,11 +12,6 @@ Tensor integers(Backend& backend, Allocator& allocator, std::int64_t count) {
   return Tensor::allocate(allocator, {1, count}, DType::I32, backend.device());
 }
 
-template <class T>
-void overwrite(Backend& backend, const std::vector<T>& values, const Tensor& tensor) {
-  backend.copy_to_device(values.data(), tensor.bytes_begin(), values.size() * sizeof(T));
-}
-
 }  // namespace
 
 RowTable::RowTable(Backend& backend, Allocator& allocator, Parameter& parameter,
@@ -53,14 +48,14 @@ RowTable::~RowTable() {
 }
 
 void RowTable::copy_slots() {
-  overwrite(backend_, host_slot_of_row_, slot_of_row_);
-  overwrite(backend_, row_of_slot_, rows_);
+  copy_to_device<std::int32_t>(backend_, host_slot_of_row_, slot_of_row_);
+  copy_to_device<std::int32_t>(backend_, row_of_slot_, rows_);
 }
 
 void RowTable::pay() {
   if (to_host<double>(backend_, owed_).front() == 1) return;
   backend_.pay_rows(value_.view(), {}, debt());
-  overwrite(backend_, std::vector<double>{1}, owed_);
+  copy_to_device<double>(backend_, std::vector<double>{1}, owed_);
 }
 
 void RowTable::add_slots() {
@@ -72,9 +67,9 @@ void RowTable::add_slots() {
     row_of_slot_.push_back(id);
   }
   if (slots() == before) return;
-  overwrite(backend_, row_of_slot_, rows_);
+  copy_to_device<std::int32_t>(backend_, row_of_slot_, rows_);
   backend_.pay_rows(value_.view(), rows_.columns(before, slots()), debt());
-  overwrite(backend_, host_slot_of_row_, slot_of_row_);
+  copy_to_device<std::int32_t>(backend_, host_slot_of_row_, slot_of_row_);
   for (const Tensor* moment : {&moment1_, &moment2_}) {
     if (!moment->is_empty()) backend_.fill(0, moment->rows(before, slots()).view());
   }
@@ -88,7 +83,7 @@ void RowTable::step(const StepState* state) {
     const std::int32_t slot = host_slot_of_row_[static_cast<std::size_t>(id)];
     sources[static_cast<std::size_t>(slot)] = source++;
   }
-  overwrite(backend_, sources, sources_);
+  copy_to_device<std::int32_t>(backend_, sources, sources_);
   OptimizerRows rows{value_.view(),
                      rows_.columns(0, slots()),
                      sources_.columns(0, slots()),
@@ -125,8 +120,8 @@ void RowTable::load(const SafeTensors& file) {
   const Tensor rows = file.tensor(rows_name, DType::I32);
   host_slot_of_row_.assign(host_slot_of_row_.size(), -1);
   row_of_slot_.clear();
-  for (std::int64_t i = 0; i < rows.element_count(); ++i) {
-    const std::int32_t row = rows.data<std::int32_t>()[i];
+  for (const std::int32_t row :
+       std::span(rows.data<std::int32_t>(), static_cast<std::size_t>(rows.element_count()))) {
     if (row < 0 || row >= value_.shape()[0]) throw refuse(rows_name);
     std::int32_t& slot = host_slot_of_row_[static_cast<std::size_t>(row)];
     if (slot >= 0) throw refuse(rows_name);
@@ -136,8 +131,7 @@ void RowTable::load(const SafeTensors& file) {
   copy_slots();
   for (const auto& [name, tensor] : state()) {
     if (!file.contains(name) || file.shape(name) != tensor.shape()) throw refuse(name);
-    const Tensor stored = file.tensor(name, tensor.dtype());
-    backend_.copy_to_device(stored.bytes_begin(), tensor.bytes_begin(), tensor.bytes());
+    copy_to_device(backend_, file.tensor(name, tensor.dtype()), tensor);
   }
 }
 

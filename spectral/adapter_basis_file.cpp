@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tensor/hash.h"
+#include "tensor/transfer.h"
 
 namespace basis {
 namespace {
@@ -43,7 +44,7 @@ BasisFile basis_file_of(const SequenceClassifier& model, const AdapterMethod& me
   BasisFile file;
   for (const auto& [name, shape] : adapter_tensors(model, method)) {
     if (!stands_in_basis_file(method, name)) continue;
-    file.tensors.emplace_back(name, model.parameters().at(name).host_value());
+    file.tensors.emplace_back(name, to_host(model.backend(), model.parameters().at(name).value()));
   }
   if (!file.tensors.empty()) file.name = name_of_content(file.tensors);
   return file;

@@ -7,6 +7,7 @@
 
 #include "spectral/adapter_basis_file.h"
 #include "tensor/file.h"
+#include "tensor/transfer.h"
 
 namespace basis {
 namespace {
@@ -87,8 +88,8 @@ void check_stored(const std::vector<NamedShape>& wanted, const SafeTensors& file
 
 /// Factors to be filled from the file: no SVD, whose bits differ between processors.
 BasisSource blank_basis() {
-  return [](const Parameter& weight, BasisKind, std::int64_t k, std::uint64_t) {
-    return Basis{Matrix(weight.shape()[0], k), Matrix(weight.shape()[1], k), {}};
+  return [](const HostWeight& weight, BasisKind, std::int64_t k, std::uint64_t) {
+    return Basis{Matrix(weight.value.shape()[0], k), Matrix(weight.value.shape()[1], k), {}};
   };
 }
 
@@ -178,9 +179,9 @@ void write_adapter_folder(const std::filesystem::path& folder, const SequenceCla
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& [name, shape] : adapter_tensors(model, method)) {
     if (stands_in_basis_file(method, name)) continue;
-    tensors.emplace_back(name_in_file(name), model.parameters().at(name).host_value());
+    tensors.emplace_back(name_in_file(name), model.parameters().at(name).value());
   }
-  write_safetensors(folder / tensors_file, tensors, metadata);
+  write_safetensors(folder / tensors_file, model.backend(), tensors, metadata);
   write_basis_file(folder, basis);
   write_file_atomically(config_path, config_text);
 }
@@ -234,7 +235,7 @@ void attach_stored(Backend& backend, Allocator& allocator, SequenceClassifier& m
   for (const auto& [name, shape] : wanted) {
     const Tensor stored = (is_beside(name) ? *basis : file).real_tensor(name_in_file(name), dtype);
     values.push_back(Tensor::allocate(allocator, shape, dtype, backend.device()));
-    backend.copy_to_device(stored.bytes_begin(), values.back().bytes_begin(), stored.bytes());
+    copy_to_device(backend, stored, values.back());
   }
   attach(backend, allocator, model, method, blank_basis());
   for (std::size_t i = 0; i < wanted.size(); ++i) {

@@ -10,7 +10,7 @@
 #include "nn/dropout_sites.h"
 #include "spectral/leading_svd.h"
 #include "spectral/matrix_parallel.h"
-#include "tensor/packed.h"
+#include "tensor/transfer.h"
 
 namespace basis {
 
@@ -42,10 +42,11 @@ const char* name_of(AdapterMethod::Form form) {
   return "?";
 }
 
-Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
+Basis basis_of_weight(const HostWeight& weight, BasisKind kind, std::int64_t k,
+                      std::uint64_t seed) {
   // Random directions of matrices of one shape must not be the same: the name goes into the seed.
-  const std::uint64_t own_seed = hash_of_name(weight.name(), seed);
-  const Matrix matrix = to_matrix(weight.host_value().view());
+  const std::uint64_t own_seed = hash_of_name(weight.name, seed);
+  const Matrix matrix = to_matrix(weight.value.view());
   if (kind == BasisKind::Leading) return select_basis(leading_svd(matrix, k), kind, k, own_seed);
   return select_basis(svd(matrix), kind, k, own_seed);
 }
@@ -107,12 +108,16 @@ class Attacher {
  private:
   std::vector<Basis> bases_of(std::span<const Place> places) const {
     std::vector<Basis> bases(places.size());
+    std::vector<HostWeight> weights;
+    for (const Place& place : places) {
+      const Parameter& weight = place.linear->weight();
+      weights.push_back({weight.name(), to_host(backend_, weight.value())});
+    }
     std::atomic<std::size_t> next = 0;
     run_on_threads(concurrent_matrices(static_cast<int>(places.size())), [&] {
       for (std::size_t i = next++; i < places.size(); i = next++) {
-        const Parameter& weight = places[i].linear->weight();
-        const std::int64_t k = rank_on(method_, weight.name(), weight.shape());
-        bases[i] = basis_source_(weight, method_.basis, k, method_.seed);
+        const std::int64_t k = rank_on(method_, weights[i].name, weights[i].value.shape());
+        bases[i] = basis_source_(weights[i], method_.basis, k, method_.seed);
       }
     });
     return bases;
@@ -200,10 +205,9 @@ class Attacher {
     Tensor value = empty(linear, {matrix.rows(), matrix.columns()});
     const std::vector<double>& elements = matrix.elements();
     if (value.dtype() == DType::F64) {
-      backend_.copy_to_device(elements.data(), value.bytes_begin(), value.bytes());
+      copy_to_device<double>(backend_, elements, value);
     } else {
-      const std::vector<float> rounded(elements.begin(), elements.end());
-      backend_.copy_to_device(rounded.data(), value.bytes_begin(), value.bytes());
+      copy_to_device<float>(backend_, std::vector<float>(elements.begin(), elements.end()), value);
     }
     return create(linear, what, std::move(value));
   }

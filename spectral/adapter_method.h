@@ -39,13 +39,19 @@ const char* name_of(AdapterMethod::Kind kind);
 /// "diagonal", "band", "core".
 const char* name_of(AdapterMethod::Form form);
 
+/// A weight (out, in) in the host's memory, with its parameter's name.
+struct HostWeight {
+  std::string name;
+  Tensor value;
+};
+
 /// Where an adapter's basis of a weight comes from: an SVD, the cache, or an adapter file. Called
 /// by several threads at once.
-using BasisSource = std::function<Basis(const Parameter& weight, BasisKind kind, std::int64_t k,
+using BasisSource = std::function<Basis(const HostWeight& weight, BasisKind kind, std::int64_t k,
                                         std::uint64_t seed)>;
 
 /// The SVD of the weight itself, computed at once.
-Basis basis_of_weight(const Parameter& weight, BasisKind kind, std::int64_t k, std::uint64_t seed);
+Basis basis_of_weight(const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed);
 
 /// Fills the slots of `model` as `method` says and sets once what trains, the head always with it;
 /// the only place that does. Throws Error for a rank above a matrix (both are named), a model that

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tensor/hash.h"
+#include "tensor/transfer.h"
 
 namespace basis {
 namespace {
@@ -21,7 +22,7 @@ std::string fingerprint(const SequenceClassifier& model, const Counts& counts) {
             [](const Parameter* a, const Parameter* b) { return a->name() < b->name(); });
   Hasher hasher;
   for (const Parameter* parameter : parameters) {
-    hasher.add(parameter->name()).add(parameter->host_value());
+    hasher.add(parameter->name()).add(to_host(model.backend(), parameter->value()));
   }
   return hasher.hex();
 }

@@ -1,157 +1,170 @@
 #include "tensor/arena.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace basis {
 
 namespace {
+
 constexpr std::size_t alignment = 64;
-constexpr std::size_t stretch_unit = std::size_t{32} << 20;
+constexpr std::size_t mib = std::size_t{1} << 20;
+
+std::size_t rounded_up(std::size_t bytes, std::size_t granularity) {
+  return (bytes + granularity - 1) / granularity * granularity;
+}
+
 }  // namespace
 
 struct Arena::State {
   struct Segment {
-    std::byte* begin;
-    std::byte* end;
+    std::size_t begin, end;
     bool is_free;
-    bool opens_stretch;  // never merged with the one before it
-
-    std::size_t size() const { return static_cast<std::size_t>(end - begin); }
   };
-  Backend* backend = nullptr;
-  std::vector<Block> stretches;
-  std::size_t capacity = 0;
-  std::vector<Segment> segments;  // stretch by stretch, in order of address within one
+  struct Stretch {
+    Block memory;
+    std::size_t offset = 0;         // bytes of the stretches before it
+    std::vector<Segment> segments;  // in order of address, covering all of the memory
+  };
+  struct Place {
+    std::size_t stretch, segment;
+  };
+
+  explicit State(Backend& device) : backend(device) {}
+
+  Backend& backend;
+  bool grows = false;
+  std::vector<Stretch> stretches;
+  std::size_t capacity = 0;  // of all stretches
+  std::size_t generation = 0;
   std::size_t live = 0;
   std::size_t high_water = 0;
   std::size_t extent = 0;
-  std::uint64_t generation = 0;
   bool is_poisoned = false;
 
-  void add_stretch(std::size_t bytes);
-  std::vector<Segment>::iterator room_for(std::size_t size);
-  void release(std::byte* begin);
-  void unite_stretches();
-  /// Bytes of all stretches up to this address of the last block.
-  std::size_t end_of(const std::byte* end) const;
+  void add_stretch(std::size_t bytes) {
+    Stretch stretch{backend.reserve(bytes), capacity, {}};
+    stretch.segments.reserve(4096);
+    stretch.segments.push_back({0, bytes, true});
+    stretches.push_back(std::move(stretch));
+    capacity += bytes;
+    ++generation;
+  }
+
+  /// Throws Error when the device has less than `size` left.
+  void grow(std::size_t size) {
+    const std::size_t wanted = rounded_up(std::max(size, capacity / 4), 32 * mib);
+    const std::size_t least = rounded_up(size, 2 * mib);
+    try {
+      add_stretch(wanted);
+    } catch (const Error&) {
+      if (least == wanted) throw;
+      add_stretch(least);
+    }
+  }
+
+  /// Only while no block lives.
+  void join_stretches() {
+    const std::size_t all = capacity;
+    stretches.clear();  // first, so that the device has their memory again
+    capacity = 0;
+    ++generation;
+    try {
+      add_stretch(all);
+    } catch (const Error&) {
+      // Not in one piece: the next step grows again.
+    }
+  }
+
+  std::optional<Place> find(std::size_t size) const {
+    for (std::size_t i = 0; i < stretches.size(); ++i) {
+      const std::vector<Segment>& segments = stretches[i].segments;
+      const auto segment = std::find_if(segments.begin(), segments.end(), [&](const Segment& s) {
+        return s.is_free && s.end - s.begin >= size;
+      });
+      if (segment == segments.end()) continue;
+      return Place{i, static_cast<std::size_t>(segment - segments.begin())};
+    }
+    return std::nullopt;
+  }
+
+  /// Takes the first `size` bytes of a free segment; returns where they begin.
+  std::size_t take(const Place& place, std::size_t size) {
+    std::vector<Segment>& segments = stretches[place.stretch].segments;
+    const auto segment = segments.begin() + static_cast<std::ptrdiff_t>(place.segment);
+    const std::size_t begin = segment->begin;
+    if (segment->end - begin > size) {
+      const Segment rest{begin + size, segment->end, true};
+      *segment = {begin, begin + size, false};
+      segments.insert(segment + 1, rest);
+    } else {
+      segment->is_free = false;
+    }
+    live += size;
+    const std::size_t end = stretches[place.stretch].offset + begin + size;
+    high_water = std::max(high_water, end);
+    extent = std::max(extent, end);
+    return begin;
+  }
+
+  void release(std::size_t stretch, std::size_t begin) {
+    std::vector<Segment>& segments = stretches[stretch].segments;
+    auto segment = std::partition_point(segments.begin(), segments.end(),
+                                        [&](const Segment& s) { return s.begin < begin; });
+    live -= segment->end - segment->begin;
+    segment->is_free = true;
+    if (auto next = segment + 1; next != segments.end() && next->is_free) {
+      segment->end = next->end;
+      segments.erase(next);
+    }
+    if (segment != segments.begin() && (segment - 1)->is_free) {
+      (segment - 1)->end = segment->end;
+      segments.erase(segment);
+    }
+  }
+
+  [[noreturn]] void refuse(std::size_t size, const std::string& device_says) const {
+    throw Error("out of memory: a step needs " + std::to_string(size / mib) + " MiB more beside " +
+                std::to_string(live / mib) + " MiB in use of " + std::to_string(capacity / mib) +
+                " MiB; a smaller batch or micro-batch (batch_size, micro_batch) helps" +
+                device_says);
+  }
 };
 
-std::size_t Arena::State::end_of(const std::byte* end) const {
-  std::size_t before = 0;
-  for (const Segment& segment : segments) {
-    if (segment.begin < end && end <= segment.end) {
-      return before + static_cast<std::size_t>(end - segment.begin);
-    }
-    before += segment.size();
-  }
-  return before;
+Arena::Arena(Backend& backend, std::size_t capacity) : state_(std::make_shared<State>(backend)) {
+  state_->add_stretch(capacity / alignment * alignment);
 }
 
-void Arena::State::add_stretch(std::size_t bytes) {
-  stretches.push_back(backend->reserve(bytes));
-  std::byte* begin = stretches.back().get();
-  segments.push_back({begin, begin + bytes, true, true});
-  capacity += bytes;
-  ++generation;
-}
-
-std::vector<Arena::State::Segment>::iterator Arena::State::room_for(std::size_t size) {
-  return std::find_if(segments.begin(), segments.end(),
-                      [&](const Segment& s) { return s.is_free && s.size() >= size; });
-}
-
-void Arena::State::release(std::byte* begin) {
-  const auto segment = std::find_if(segments.begin(), segments.end(),
-                                    [&](const Segment& s) { return s.begin == begin; });
-  live -= segment->size();
-  segment->is_free = true;
-  if (auto next = segment + 1; next != segments.end() && next->is_free && !next->opens_stretch) {
-    segment->end = next->end;
-    segments.erase(next);
-  }
-  if (segment != segments.begin() && !segment->opens_stretch && (segment - 1)->is_free) {
-    (segment - 1)->end = segment->end;
-    segments.erase(segment);
-  }
-}
-
-void Arena::State::unite_stretches() {
-  if (stretches.size() == 1 || live > 0) return;
-  const std::size_t all = capacity;
-  segments.clear();
-  stretches.clear();  // first: the device may not have room for both
-  capacity = 0;
-  add_stretch(all);
-}
-
-Arena::Arena(Backend& backend, std::size_t capacity) : state_(std::make_shared<State>()) {
-  state_->backend = &backend;
-  state_->segments.reserve(4096);
-  state_->add_stretch(std::max(alignment, capacity / alignment * alignment));
+Arena::Arena(Backend& backend) : state_(std::make_shared<State>(backend)) {
+  state_->grows = true;
 }
 
 Arena::~Arena() = default;
 
-namespace {
-
-std::size_t round_up(std::size_t bytes, std::size_t unit) {
-  return std::max(unit, (bytes + unit - 1) / unit * unit);
-}
-
-}  // namespace
-
 Block Arena::allocate(std::size_t bytes) {
   State& state = *state_;
-  const std::size_t size = round_up(bytes, alignment);
-  auto segment = state.room_for(size);
-  if (segment == state.segments.end()) {
-    grow(size);
-    segment = state.room_for(size);
+  const std::size_t size = std::max(alignment, rounded_up(bytes, alignment));
+  std::optional<State::Place> place = state.find(size);
+  if (!place && state.grows) {
+    try {
+      state.grow(size);
+    } catch (const Error& error) {
+      state.refuse(size, std::string(" (the device: ") + error.what() + ")");
+    }
+    place = state.find(size);
   }
-  std::byte* const begin = segment->begin;
-  if (segment->size() > size) {
-    const State::Segment rest{begin + size, segment->end, true, false};
-    *segment = {begin, begin + size, false, segment->opens_stretch};
-    state.segments.insert(segment + 1, rest);
-  } else {
-    segment->is_free = false;
+  if (!place) state.refuse(size, "");
+  const std::size_t begin = state.take(*place, size);
+  std::byte* data = state.stretches[place->stretch].memory.get() + begin;
+  if (state.is_poisoned) {
+    const std::vector<std::byte> poison(size, std::byte{0xFF});
+    state.backend.copy_to_device(poison.data(), data, size);
   }
-  state.live += size;
-  const std::size_t end = state.end_of(begin + size);
-  state.high_water = std::max(state.high_water, end);
-  state.extent = std::max(state.extent, end);
-  if (state.is_poisoned) poison(begin, size);
-  return Block(begin, [owner = state_](std::byte* p) { owner->release(p); });
-}
-
-/// A quarter more than there is, or what is needed.
-void Arena::grow(std::size_t size) {
-  State& state = *state_;
-  try {
-    if (state.backend->device() == DeviceKind::Cpu) throw Error("all address space is taken");
-    state.add_stretch(round_up(std::max(size, state.capacity / 4), stretch_unit));
-  } catch (const Error& error) {
-    throw Error("out of memory: a step needs " + std::to_string(size >> 20) + " MiB more beside " +
-                std::to_string(state.live >> 20) + " MiB in use of " +
-                std::to_string(state.capacity >> 20) +
-                " MiB; a smaller batch or micro-batch (batch_size, micro_batch) helps (" +
-                error.what() + ")");
-  }
-}
-
-void Arena::poison(std::byte* begin, std::size_t size) {
-  if (state_->backend->device() == DeviceKind::Cpu) {
-    std::memset(begin, 0xFF, size);
-    return;
-  }
-  // All ones or nearly: NaN in every float type, whichever half of it is read.
-  const double nan = std::bit_cast<double>(~std::uint64_t{0});
-  const auto count = static_cast<std::int64_t>(size / sizeof(float));
-  state_->backend->fill(nan, {begin, DType::F32, 1, count, count});
+  return Block(data, [owner = state_, stretch = place->stretch, begin](std::byte*) {
+    owner->release(stretch, begin);
+  });
 }
 
 std::size_t Arena::live_bytes() const {
@@ -168,14 +181,14 @@ std::size_t Arena::extent() const {
   return state_->extent;
 }
 std::byte* Arena::begin() const {
-  return state_->stretches.front().get();
+  return state_->stretches.front().memory.get();
 }
-std::uint64_t Arena::generation() const {
+std::size_t Arena::generation() const {
   return state_->generation;
 }
 void Arena::expect_empty() {
   ensure(state_->live == 0, "a step leaves its arena empty");
-  state_->unite_stretches();
+  if (state_->stretches.size() > 1) state_->join_stretches();
 }
 void Arena::set_poison(bool is_poisoned) {
   state_->is_poisoned = is_poisoned;

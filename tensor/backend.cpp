@@ -16,26 +16,6 @@ const char* name_of(Activation activation) {
   return "?";
 }
 
-namespace {
-
-class FinishedCopy final : public HostCopy {
- public:
-  explicit FinishedCopy(std::size_t bytes) : bytes_(bytes) {}
-  const std::byte* wait() override { return bytes_.data(); }
-  std::byte* data() { return bytes_.data(); }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
-}  // namespace
-
-std::unique_ptr<HostCopy> Backend::begin_copy_to_host(const void* device, std::size_t bytes) {
-  auto copy = std::make_unique<FinishedCopy>(bytes);
-  copy_to_host(device, copy->data(), bytes);
-  return copy;
-}
-
 void Backend::begin_recording() {
   ensure(false, "this backend records no work");
 }
@@ -78,6 +58,21 @@ void Backend::residual_layer_norm(ConstMatrixView x, Dropout dropout_site, Const
   }
   if (!residual.is_absent()) add_scaled(1, residual, 1, out);
   layer_norm(out, gamma, beta, epsilon, out, normalised, rstd);
+}
+
+std::unique_ptr<HostCopy> Backend::begin_copy_to_host(const void* device, std::size_t bytes) {
+  class Done : public HostCopy {
+   public:
+    explicit Done(std::size_t count) : bytes_(count) {}
+    std::byte* begin() { return bytes_.data(); }
+    const std::byte* wait() override { return bytes_.data(); }
+
+   private:
+    std::vector<std::byte> bytes_;
+  };
+  auto copy = std::make_unique<Done>(bytes);
+  copy_to_host(device, copy->begin(), bytes);
+  return copy;
 }
 
 void Backend::residual_layer_norm_gradient(ConstMatrixView dout, ConstMatrixView normalised,

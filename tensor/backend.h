@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "tensor/allocator.h"
-#include "tensor/host_copy.h"
 #include "tensor/philox.h"
 #include "tensor/step_state.h"
 #include "tensor/tensor.h"
@@ -84,10 +83,19 @@ struct SgdConstants {
   bool is_nesterov = false;
 };
 
+/// Bytes on their way from the device.
+class HostCopy {
+ public:
+  virtual ~HostCopy() = default;
+  /// Waits for this copy and for nothing that was asked of the device after it. The bytes are there
+  /// as long as the copy is.
+  virtual const std::byte* wait() = 0;
+};
+
 /// What a device computes, on plain views. Kernels neither allocate nor check shapes: the operation
 /// above a kernel checks, allocates, calls and records, once for all devices; scratch comes from
 /// the step's workspace, whose size the `..._workspace` twin tells. Calls run in order on the
-/// backend's stream; only a copy to the host waits.
+/// backend's stream; only a copy to the host waits. They come from one thread at a time.
 ///
 /// Dtypes: activations T are f32, bf16 or f64; parameters, their gradients, statistics and
 /// optimiser state have the accumulation dtype of T; ids, labels and offsets are i32; sums of
@@ -113,20 +121,22 @@ class Backend {
   virtual std::int64_t row_bucket() const = 0;
   /// Names of the fused kernels below that this device has of its own.
   virtual std::vector<std::string> own_fused_kernels() const = 0;
+  /// Whether calls return before the device has done what they ask, so that it is worth asking for
+  /// the next step before this one's numbers are read.
+  virtual bool is_asynchronous() const { return false; }
 
   // ---- Memory -----------------------------------------------------------------------------------
   /// Memory from the system, aligned to 64 bytes (2 MiB, huge pages advised, when large). On the
   /// CPU pages cost nothing until touched. Throws Error when there is none.
   virtual Block reserve(std::size_t bytes) = 0;
-  /// `host` may be overwritten as soon as this returns.
+  /// `host` is any memory of the host; it may change or go as soon as this returns. Device memory
+  /// changes in the order of calls.
   virtual void copy_to_device(const void* host, void* device, std::size_t bytes) = 0;
   /// Waits for all earlier calls.
   virtual void copy_to_host(const void* device, void* host, std::size_t bytes) = 0;
-  /// A copy of what stands there when earlier calls have run; later ones need not wait for it. Few
-  /// bytes: at most 4096.
+  /// The bytes as they stand after all earlier calls, for who reads them later; device memory may
+  /// be used again at once. The default body copies now.
   virtual std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes);
-  /// Whether calls return before they have run.
-  virtual bool runs_ahead() const { return false; }
 
   // ---- Recording --------------------------------------------------------------------------------
   /// Whether work can be recorded once and queued again (a CUDA graph): the same kernels on the
@@ -268,7 +278,9 @@ class Backend {
   /// out = beta out + sum x^2 in f64; out: (1, 1) f64. Not finite when an element of x is not.
   virtual void squared_norm(ConstMatrixView x, double beta, MatrixView out) = 0;
   /// From the sum of squares: state.gradient_norm, .clip_factor (clip_norm 0: always 1) and
-  /// .skip_update. PyTorch's clip_grad_norm_: factor = min(1, clip_norm / (norm + 1e-6)).
+  /// .skip_update, which becomes 1 where the norm is not finite and never 0 again: the host, who
+  /// may hear of it a step late, sets it back. PyTorch's clip_grad_norm_: factor = min(1, clip_norm
+  /// / (norm + 1e-6)).
   virtual void update_clip(ConstMatrixView squared_sum, double clip_norm, StepState* state) = 0;
   /// PyTorch's AdamW (arXiv 1711.05101) with state.clip_factor on the gradient:
   /// p *= 1 - lr wd; m, v; p -= lr / bc1 * m / (sqrt(v) / sqrt(bc2) + eps).

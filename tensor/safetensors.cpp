@@ -40,7 +40,6 @@ namespace {
 
 constexpr std::size_t length_bytes = 8;
 constexpr std::uint64_t longest_header = 100'000'000;  // as the reference library
-constexpr std::size_t tensor_alignment = 64;
 
 /// For messages: quoted, escaped, not too long.
 std::string shown(const std::string& name) {
@@ -136,14 +135,6 @@ void check_places(const Entries& entries, std::size_t data_bytes, const std::str
     throw Error(fmt::format("{}: {} bytes follow the last tensor; the file is damaged", path,
                             data_bytes - reached));
   }
-}
-
-/// Memory of a tensor that no allocator manages.
-Block host_block(std::size_t bytes) {
-  const std::align_val_t alignment{tensor_alignment};
-  auto* memory =
-      static_cast<std::byte*>(::operator new(std::max<std::size_t>(bytes, 1), alignment));
-  return Block(memory, [alignment](std::byte* begin) { ::operator delete(begin, alignment); });
 }
 
 }  // namespace
@@ -272,11 +263,11 @@ Tensor SafeTensors::tensor(const std::string& name, DType wanted) const {
   }
 
   const auto count = static_cast<std::size_t>(tensor_shape.element_count());
-  const Block block = host_block(count * size_of(wanted));
-  if (const auto misfit = detail::convert(*stored, bytes, count, wanted, block.get())) {
+  Tensor converted = Tensor::on_host(tensor_shape, wanted);
+  if (const auto misfit = detail::convert(*stored, bytes, count, wanted, converted.bytes_begin())) {
     throw Error(fmt::format("{}: element {} is beyond {}", where, *misfit, name_of(wanted)));
   }
-  return Tensor(block, block.get(), tensor_shape, wanted, DeviceKind::Cpu);
+  return converted;
 }
 
 }  // namespace basis

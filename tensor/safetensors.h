@@ -12,6 +12,8 @@
 
 namespace basis {
 
+class Backend;
+
 /// A safetensors file (github.com/huggingface/safetensors): a JSON header that names each tensor's
 /// dtype, shape and place, then their bytes. Opening checks the whole header and maps the file;
 /// bytes are read when a tensor is touched. A handle: copies share the file.
@@ -63,6 +65,10 @@ class SafeTensors {
 /// Throws Error for two tensors of one name, a name that is not UTF-8 or "__metadata__", and where
 /// the file cannot be written.
 void write_safetensors(const std::filesystem::path& path,
+                       const std::vector<std::pair<std::string, Tensor>>& tensors,
+                       const std::map<std::string, std::string>& metadata);
+/// The same of tensors in `backend`'s memory, of which one at a time has a copy on the host.
+void write_safetensors(const std::filesystem::path& path, Backend& backend,
                        const std::vector<std::pair<std::string, Tensor>>& tensors,
                        const std::map<std::string, std::string>& metadata);
 

@@ -8,6 +8,7 @@
 #include "tensor/file.h"
 #include "tensor/json.h"
 #include "tensor/safetensors.h"
+#include "tensor/transfer.h"
 
 namespace basis {
 namespace {
@@ -55,17 +56,16 @@ std::string header_text(const std::filesystem::path& path, const Tensors& tensor
   return text;
 }
 
-}  // namespace
-
-void write_safetensors(const std::filesystem::path& path, const Tensors& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+/// `on_host` gives a tensor in the host's memory.
+template <class OnHost>
+void write(const std::filesystem::path& path, const Tensors& tensors,
+           const std::map<std::string, std::string>& metadata, const OnHost& on_host) {
   std::set<std::string_view> seen{"__metadata__"};
   for (const auto& [name, tensor] : tensors) {
     if (!seen.insert(name).second) {
       throw Error(fmt::format("{}: two tensors named \"{}\"", path.string(), name));
     }
     ensure(!tensor.is_empty(), "write_safetensors: tensors with elements");
-    ensure(tensor.device() == DeviceKind::Cpu, "write_safetensors: tensors in the host's memory");
   }
 
   const std::string header = header_text(path, tensors, metadata);
@@ -77,9 +77,25 @@ void write_safetensors(const std::filesystem::path& path, const Tensors& tensors
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(header);
   for (const auto& [name, tensor] : tensors) {
-    file.write(std::span<const std::byte>(tensor.bytes_begin(), tensor.bytes()));
+    const Tensor host = on_host(tensor);
+    file.write(std::span<const std::byte>(host.bytes_begin(), host.bytes()));
   }
   file.commit();
+}
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const Tensors& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  write(path, tensors, metadata, [](const Tensor& tensor) {
+    ensure(tensor.device() == DeviceKind::Cpu, "write_safetensors: tensors in the host's memory");
+    return tensor;
+  });
+}
+
+void write_safetensors(const std::filesystem::path& path, Backend& backend, const Tensors& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  write(path, tensors, metadata, [&](const Tensor& tensor) { return to_host(backend, tensor); });
 }
 
 }  // namespace basis

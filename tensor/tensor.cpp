@@ -1,5 +1,8 @@
 #include "tensor/tensor.h"
 
+#include <algorithm>
+#include <new>
+
 #include "tensor/mapped_file.h"
 
 namespace basis {
@@ -12,6 +15,15 @@ Tensor Tensor::allocate(Allocator& allocator, const Shape& shape, DType dtype, D
       allocator.allocate(static_cast<std::size_t>(shape.element_count()) * size_of(dtype));
   std::byte* data = block.get();
   return Tensor(std::move(block), data, shape, dtype, device);
+}
+
+Tensor Tensor::on_host(const Shape& shape, DType dtype) {
+  constexpr std::align_val_t alignment{64};
+  const auto bytes = static_cast<std::size_t>(shape.element_count()) * size_of(dtype);
+  auto* memory =
+      static_cast<std::byte*>(::operator new(std::max<std::size_t>(bytes, 1), alignment));
+  Block block(memory, [](std::byte* begin) { ::operator delete(begin, alignment); });
+  return Tensor(std::move(block), memory, shape, dtype, DeviceKind::Cpu);
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {

@@ -24,6 +24,9 @@ class Tensor {
   static Tensor allocate(Allocator& allocator, const Shape& shape, DType dtype,
                          DeviceKind device = DeviceKind::Cpu);
 
+  /// Uninitialised elements in the host's memory, for files and for what comes from a device.
+  static Tensor on_host(const Shape& shape, DType dtype);
+
   bool is_empty() const { return data_ == nullptr; }
   const Shape& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
@@ -31,7 +34,8 @@ class Tensor {
   std::int64_t element_count() const { return shape_.element_count(); }
   std::size_t bytes() const { return static_cast<std::size_t>(element_count()) * size_of(dtype_); }
 
-  /// The elements. Throws InternalError when T is not the dtype.
+  /// The elements, in the device's memory: for kernels and for tensor/transfer.h, which reads and
+  /// writes them. Throws InternalError when T is not the dtype.
   template <class T>
   T* data() const {
     ensure(DTypeOf<T>::value == dtype_, "Tensor::data<T> with T of the tensor's dtype");

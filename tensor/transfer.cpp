@@ -1,35 +1,28 @@
 #include "tensor/transfer.h"
 
-#include <algorithm>
-
-#include "tensor/cpu/memory.h"
-
 namespace basis {
 
-Block host_block(std::span<const std::byte> bytes) {
-  Block block = cpu::reserve(bytes.size());
-  std::copy(bytes.begin(), bytes.end(), block.get());
-  return block;
+void copy_to_device(Backend& backend, const Tensor& host, const Tensor& tensor) {
+  ensure(host.device() == DeviceKind::Cpu && tensor.device() == backend.device(),
+         "copy_to_device: from the host to the backend's device");
+  ensure(host.dtype() == tensor.dtype() && host.element_count() == tensor.element_count(),
+         "copy_to_device: tensors of one dtype and size");
+  backend.copy_to_device(host.bytes_begin(), tensor.bytes_begin(), tensor.bytes());
 }
 
-Tensor on_host(Backend& backend, const Tensor& tensor) {
+Tensor to_device(Backend& backend, Allocator& allocator, const Tensor& host) {
+  if (backend.device() == host.device()) return host;
+  Tensor tensor = Tensor::allocate(allocator, host.shape(), host.dtype(), backend.device());
+  copy_to_device(backend, host, tensor);
+  return tensor;
+}
+
+Tensor to_host(Backend& backend, const Tensor& tensor) {
   if (tensor.device() == DeviceKind::Cpu) return tensor;
-  const Block block = cpu::reserve(tensor.bytes());
-  backend.copy_to_host(tensor.bytes_begin(), block.get(), tensor.bytes());
-  return Tensor(block, block.get(), tensor.shape(), tensor.dtype(), DeviceKind::Cpu);
-}
-
-Tensor on_backend(Backend& backend, Allocator& allocator, const Tensor& tensor) {
-  if (tensor.device() == backend.device()) return tensor;
-  Tensor copy = Tensor::allocate(allocator, tensor.shape(), tensor.dtype(), backend.device());
-  backend.copy_to_device(tensor.bytes_begin(), copy.bytes_begin(), tensor.bytes());
-  return copy;
-}
-
-std::vector<std::pair<std::string, Tensor>> on_host(
-    Backend& backend, std::vector<std::pair<std::string, Tensor>> tensors) {
-  for (auto& [name, tensor] : tensors) tensor = on_host(backend, tensor);
-  return tensors;
+  ensure(tensor.device() == backend.device(), "to_host: a tensor of the backend's device");
+  Tensor host = Tensor::on_host(tensor.shape(), tensor.dtype());
+  backend.copy_to_host(tensor.bytes_begin(), host.bytes_begin(), tensor.bytes());
+  return host;
 }
 
 }  // namespace basis

@@ -6,10 +6,17 @@
 #include "tensor/backend.h"
 #include "tensor/tensor.h"
 
-// Between the host's memory and a backend's. Elements that lie in a backend's memory are its
-// kernels' to touch, and nobody else's.
+// The only way from a host's array to a device's tensor and back. Elsewhere a tensor's pointer goes
+// to kernels and is not followed: it may point into a GPU.
 
 namespace basis {
+
+/// Overwrites the first elements of `tensor`, as many as there are `values`.
+template <class T>
+void copy_to_device(Backend& backend, std::span<const T> values, const Tensor& tensor) {
+  ensure(std::ssize(values) <= tensor.element_count(), "copy_to_device: values fit the tensor");
+  backend.copy_to_device(values.data(), tensor.data<T>(), values.size_bytes());
+}
 
 /// A host array as a tensor in the backend's memory.
 template <class T>
@@ -18,12 +25,9 @@ Tensor to_device(Backend& backend, Allocator& allocator, std::span<const T> valu
   Tensor tensor = Tensor::allocate(allocator, shape, DTypeOf<T>::value, backend.device());
   ensure(static_cast<std::size_t>(tensor.element_count()) == values.size(),
          "to_device: as many values as the shape holds");
-  backend.copy_to_device(values.data(), tensor.bytes_begin(), tensor.bytes());
+  copy_to_device(backend, values, tensor);
   return tensor;
 }
-
-/// A copy in memory of the host's.
-Block host_block(std::span<const std::byte> bytes);
 
 /// A device tensor's elements on the host. Waits for the device.
 template <class T>
@@ -33,23 +37,15 @@ std::vector<T> to_host(Backend& backend, const Tensor& tensor) {
   return values;
 }
 
-/// A tensor in the host's memory.
-template <class T>
-Tensor host_tensor(std::span<const T> values, const Shape& shape) {
-  const Block block = host_block(std::as_bytes(values));
-  ensure(static_cast<std::size_t>(shape.element_count()) == values.size(),
-         "host_tensor: as many values as the shape holds");
-  return Tensor(block, block.get(), shape, DTypeOf<T>::value, DeviceKind::Cpu);
-}
+/// Overwrites `tensor` with one in the host's memory of the same dtype and as many elements.
+void copy_to_device(Backend& backend, const Tensor& host, const Tensor& tensor);
 
-/// `tensor` where the host may read it: itself where the backend computes in the host's memory,
-/// else a copy. Waits.
-Tensor on_host(Backend& backend, const Tensor& tensor);
-/// A tensor of the host's where the backend computes: itself, or a copy.
-Tensor on_backend(Backend& backend, Allocator& allocator, const Tensor& tensor);
+/// A tensor in the host's memory (a mapped file's, say) in the backend's: where that is the host's
+/// the tensor itself, without a copy.
+Tensor to_device(Backend& backend, Allocator& allocator, const Tensor& host);
 
-/// on_host of named tensors.
-std::vector<std::pair<std::string, Tensor>> on_host(
-    Backend& backend, std::vector<std::pair<std::string, Tensor>> tensors);
+/// A tensor in the host's memory: where the backend's memory is that the tensor itself, without a
+/// copy. Waits for the device.
+Tensor to_host(Backend& backend, const Tensor& tensor);
 
 }  // namespace basis

@@ -167,7 +167,6 @@ int bench_step_command(const BenchOptions& options) {
   choose_model(options, bench);
   bench.dtype = options.dtype;
   bench.device = options.device;
-  bench.is_tf32 = options.is_tf32;
   bench.head = options.head;
   bench.threads = options.threads;
   bench.warmup_steps = options.warmup;

@@ -169,8 +169,7 @@ void add_bench(CLI::App& app, BenchOptions& options, Command& command) {
       ->check(CLI::Range(0, 65536));
   step->add_option("--dtype", options.dtype, "f32, bf16 or f64");
   step->add_option("--head", options.head, "mean or pooler (default: as the folder says)");
-  step->add_option("--device", options.device, "cpu or cuda");
-  step->add_flag("--tf32", options.is_tf32, "On a GPU: products of f32 on tensor cores");
+  step->add_option("--device", options.device, "cpu or cuda (default: cpu)");
   step->add_option("--batch", options.batch, "Examples a step (default: 32)")->check(positive);
   step->add_option("--max-length", options.max_length, "Tokens of a row at most (default: 128)");
   step->add_option("--steps", options.steps, "Steps, --warmup of them not counted (default: 23)")

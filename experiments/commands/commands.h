@@ -82,7 +82,6 @@ struct BenchOptions {
   std::optional<std::int64_t> rank;  // none: the method's
   std::string dtype = "f32";
   std::string device = "cpu";
-  bool is_tf32 = false;
   std::string head;
   std::int64_t batch = 32;
   std::int64_t max_length = 128;

@@ -133,7 +133,7 @@ int run_command(const RunOptions& options) {
 
   const StageFunctions functions = stage_functions();
   check_functions(plan, selected, functions);
-  record_run(store, plan, make_backend(compute_options(config))->description());
+  record_run(store, plan, make_backend(config.device, config.threads, config.tf32)->description());
   Cache cache(Cache::default_folder());
   ProgressPrinter printer(print, isatty(STDOUT_FILENO) != 0);
   const InterruptHandler interrupt;

@@ -271,7 +271,7 @@ class CpuBackend final : public Backend {
   void update_clip(ConstMatrixView squared_sum, double clip_norm, StepState* state) override {
     const double norm = std::sqrt(*squared_sum.as<double>());
     state->gradient_norm = norm;
-    state->skip_update = std::isfinite(norm) ? 0 : 1;
+    if (!std::isfinite(norm)) state->skip_update = 1;
     state->clip_factor = clip_norm == 0 ? 1 : std::min(1.0, clip_norm / (norm + 1e-6));
   }
   void adamw(const OptimizerRange& range, const AdamWConstants& constants,

@@ -56,7 +56,7 @@ class CudaBackend final : public Backend {
   std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes) override {
     return runtime_.begin_copy_to_host(device, bytes);
   }
-  bool runs_ahead() const override { return true; }
+  bool is_asynchronous() const override { return true; }
   bool can_record() const override { return true; }
   void begin_recording() override { runtime_.begin_recording(); }
   std::shared_ptr<void> end_recording() override { return runtime_.end_recording(); }

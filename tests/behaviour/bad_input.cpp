@@ -42,7 +42,7 @@ void save_models(const fs::path& folder) {
   BertConfig config = model->config();
   config.labels.clear();
   config.problem_type.clear();
-  write_checkpoint(folder / "base", config, encoder);
+  write_checkpoint(folder / "base", config, *machine.backend, encoder);
 
   AdapterMethod lora;
   lora.kind = AdapterMethod::Kind::Lora;

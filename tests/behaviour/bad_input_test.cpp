@@ -6,6 +6,7 @@
 
 #include "nn/checkpoint.h"
 #include "tensor/safetensors.h"
+#include "tests/behaviour/tiny.h"
 #include "tests/tensor/safetensors_text.h"
 
 namespace basis::behaviour {
@@ -288,7 +289,7 @@ TEST_F(BadInput, PairsForAModelOfSingleTexts) {
   }
   BertConfig config = BertConfig::read(work() / "model");
   config.type_vocab_size = 1;
-  write_checkpoint(work() / "model", config, tensors);
+  write_checkpoint(work() / "model", config, *Machine().backend, tensors);
   expect_refusal("predict --model model --pairs", "token type 1 is beyond the model's 1", "a\tb\n");
 }
 

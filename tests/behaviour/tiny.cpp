@@ -43,9 +43,18 @@ EncodedDataset make_rows() {
 
 }  // namespace
 
+namespace {
+
+Arena arena_on(Backend& backend) {
+  if (backend.device() == DeviceKind::Cpu) return Arena(backend, arena_bytes);
+  return Arena(backend);
+}
+
+}  // namespace
+
 Machine::Machine(int threads) : Machine(make_cpu_backend(threads)) {}
 Machine::Machine(std::unique_ptr<Backend> one)
-    : backend(std::move(one)), memory(*backend), arena(*backend, arena_bytes) {}
+    : backend(std::move(one)), memory(*backend), arena(arena_on(*backend)) {}
 
 const EncodedDataset& tiny_rows() {
   static const EncodedDataset rows = make_rows();
@@ -195,7 +204,7 @@ StepOutcome outcome_of_step(const AdapterMethod& method, const TinyModelOptions&
 std::map<std::string, std::string> values_of(const SequenceClassifier& model) {
   std::map<std::string, std::string> values;
   for (const auto& parameter : model.parameters().all()) {
-    const Tensor& value = parameter->value();
+    const Tensor value = to_host(model.backend(), parameter->value());
     values[parameter->name()].assign(reinterpret_cast<const char*>(value.bytes_begin()),
                                      value.bytes());
   }

@@ -139,6 +139,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "must be linear | cosine | constant, not \"linaer\"; did you mean \"linear\"?"},
         BadConfig{"unknown dtype", with("dtype = \"f16\"\n"),
                   "must be f32 | bf16 | f64, not \"f16\""},
+        BadConfig{"f64 on a GPU", with("device = \"cuda\"\ndtype = \"f64\"\n"),
+                  "\"dtype\" f64 is for checks on the CPU"},
         BadConfig{"seed twice", with("seeds = [1, 1]\n"), "\"seeds\" names 1 twice"},
         BadConfig{"no seed", with("seeds = []\n"), "\"seeds\" must name at least one seed"},
         BadConfig{"negative seed", with("seeds = [-1]\n"), "\"seeds\" must be at least 0"},

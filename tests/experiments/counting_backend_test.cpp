@@ -136,7 +136,9 @@ TEST(CountingBackend, OverridesEveryKernelOfBackend) {
   // A fused kernel that is not forwarded would fall back to its plain twin without a word.
   const std::filesystem::path source = BASIS_SOURCE;
   const std::string counting = read_file(source / "experiments/counting_backend.h");
-  const std::vector<std::string> names = virtual_functions(read_file(source / "tensor/backend.h"));
+  const std::string header = read_file(source / "tensor/backend.h");
+  const std::vector<std::string> names =
+      virtual_functions(header.substr(header.find("class Backend {")));
   for (const std::string& name : names) EXPECT_TRUE(overrides(counting, name)) << name;
   EXPECT_GT(names.size(), 40U);
   EXPECT_FALSE(overrides(counting, "reset"));

@@ -166,6 +166,8 @@ INSTANTIATE_TEST_SUITE_P(
                false,
                false},
         Change{"dtype", {"dtype=f64"}, true, true, true, true},
+        Change{"TF32", {"tf32=true"}, true, true, true, true},
+        Change{"CUDA graphs", {"cuda_graphs=false"}, false, false, false, false},
         Change{"pretraining", {"pretrain.learning_rate=2e-3"}, true, true, true, true},
         Change{"pretraining's seed, which is in the label too",
                {"data.language_seed=1"},

@@ -59,7 +59,7 @@ class Resumable {
         memory_(*backend_),
         arena_(*backend_, std::size_t{1} << 20),
         folder_({"step-5.safetensors"}),
-        weight_(*backend_, "w", to_device<float>(*backend_, memory_, std::vector<float>{1, 2, 3, 4}, {2, 2}),
+        weight_("w", to_device<float>(*backend_, memory_, std::vector<float>{1, 2, 3, 4}, {2, 2}),
                 ParameterRole::Encoder, true),
         optimizer_(*backend_, memory_, {&weight_}, [](const Parameter&) { return 0; }, {}) {}
 

@@ -125,7 +125,7 @@ class Training {
 
   Machine& machine_;
   DType dtype_;
-  ParameterStore store_{*machine_.backend};
+  ParameterStore store_;
   std::unique_ptr<Optimizer> optimizer_;
   StepState state_;
   std::string broken_;
@@ -357,7 +357,7 @@ TEST_F(RowTables, ATiedDecoderKeepsTheGradientDense) {
   config.intermediate_size = 8;
   MaskedLanguageModel language(*machine_.backend, machine_.memory, config, nullptr, {});
   EXPECT_FALSE(language.bert().word_embeddings().is_read_by_rows());
-  ParameterStore store(*machine_.backend);
+  ParameterStore store;
   ModelBuilder builder(*machine_.backend, machine_.memory, store, nullptr, {}, 0.02);
   const Bert alone(builder, store, config, false, ParameterRole::Head);
   EXPECT_TRUE(alone.word_embeddings().is_read_by_rows());

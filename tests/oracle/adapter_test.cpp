@@ -41,8 +41,8 @@ AdapterMethod method_of(const Case& oracle, const AdapterCase& test, AdapterMeth
 
 /// The file's basis of a weight in place of an SVD of our own.
 BasisSource stored_basis(const Case& oracle) {
-  return [&oracle](const Parameter& weight, BasisKind, std::int64_t, std::uint64_t) {
-    std::string module = "bert." + weight.name();
+  return [&oracle](const HostWeight& weight, BasisKind, std::int64_t, std::uint64_t) {
+    std::string module = "bert." + weight.name;
     module.erase(module.size() - std::string("weight").size());
     auto read = [&](const std::string& name) {
       const Shape shape = oracle.shape(module + name);

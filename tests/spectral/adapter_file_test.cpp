@@ -119,14 +119,15 @@ TEST_F(AdapterFolder, IsLoadedWithoutAnSvd) {
   const AdapterMethod method = method_of(Kind::Spectral);
   const Model saved = broken_base();
   ASSERT_NE(error_of([&] {
-              basis_of_weight(saved->parameters().at("encoder.layer.0.attention.self.query.weight"),
-                              BasisKind::Leading, 3, 0);
+              const Parameter& broken =
+                  saved->parameters().at("encoder.layer.0.attention.self.query.weight");
+              basis_of_weight({broken.name(), broken.value()}, BasisKind::Leading, 3, 0);
             }),
             "");
   attach(backend(), memory(), *saved, method,
-         [](const Parameter& weight, BasisKind, std::int64_t k, std::uint64_t seed) {
-           return Basis{random_orthonormal(weight.shape()[0], k, seed),
-                        random_orthonormal(weight.shape()[1], k, seed),
+         [](const HostWeight& weight, BasisKind, std::int64_t k, std::uint64_t seed) {
+           return Basis{random_orthonormal(weight.value.shape()[0], k, seed),
+                        random_orthonormal(weight.value.shape()[1], k, seed),
                         {}};
          });
   save_adapter(folder(), *saved, method);

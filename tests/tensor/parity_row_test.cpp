@@ -357,6 +357,18 @@ TEST_P(ParityOfRows, SquaredErrorAndNorm) {
   });
 }
 
+// The host may read it a step late: until then no update passes.
+TEST_P(ParityOfRows, AClipThatSkipsStaysUntilTheHostSetsItBack) {
+  Matrix sum(DType::F64, 1, 1);
+  StepState state;
+  sum.set(0, 0, NAN);
+  backend_->update_clip(sum.view(), 1, &state);
+  sum.set(0, 0, 4);
+  backend_->update_clip(sum.view(), 1, &state);
+  EXPECT_EQ(state.skip_update, 1);
+  EXPECT_EQ(state.gradient_norm, 2);
+}
+
 TEST_P(ParityOfRows, SquaredNormIsNotFiniteWhereAnElementIsNot) {
   for (double bad : {static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
     for (std::int64_t at : {0, 1000, 76799}) {

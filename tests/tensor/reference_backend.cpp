@@ -383,7 +383,7 @@ class ReferenceBackend final : public Backend {
   }
   void update_clip(ConstMatrixView squared_sum, double clip_norm, StepState* state) override {
     state->gradient_norm = std::sqrt(element(squared_sum, 0, 0));
-    state->skip_update = std::isfinite(state->gradient_norm) ? 0 : 1;
+    if (!std::isfinite(state->gradient_norm)) state->skip_update = 1;
     const double factor = clip_norm / (state->gradient_norm + 1e-6);
     state->clip_factor = clip_norm == 0 || factor > 1 ? 1 : factor;
   }

@@ -82,7 +82,8 @@ void plain_matmul(Stream stream, double alpha, ConstMatrixView a, bool transpose
       using Out = typename decltype(to)::type;
       launch(stream, (out.columns + tile - 1) / tile, (out.rows + tile - 1) / tile, matmul_threads,
              0, matmul_kernel<T, Out>, static_cast<float>(alpha), operand_of<T>(a, transpose_a),
-             operand_of<T>(b, transpose_b), static_cast<float>(beta), bias.as<float>(), rows_of<Out>(out));
+             operand_of<T>(b, transpose_b), static_cast<float>(beta), bias.as<float>(),
+             rows_of<Out>(out));
     });
   });
 }

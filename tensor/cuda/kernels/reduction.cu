@@ -105,7 +105,7 @@ __global__ void update_clip_kernel(const double* squared_sum, double clip_norm, 
   const double norm = square_root(*squared_sum);
   const double factor = clip_norm / (norm + 1e-6);
   state->gradient_norm = norm;
-  state->skip_update = norm - norm == 0 ? 0 : 1;  // neither NaN nor infinite
+  if (norm - norm != 0) state->skip_update = 1;  // NaN or infinite; the host sets it back
   state->clip_factor = clip_norm == 0 || factor > 1 ? 1 : factor;
 }
 
