@@ -75,7 +75,7 @@ TEST_F(Program, SaysWhatIsWrongAndGivesTwo) {
        "basis: typo.toml:5: unknown key \"learning_rat\" in [train]; did you mean "
        "\"learning_rate\"?"},
       {"run synthetic.toml --set train.epochs=0", "--set train.epochs=0: \"epochs\" in [train]"},
-      {"run synthetic.toml --set device=gpu", "\"device\" must be cpu or cuda, not \"gpu\""},
+      {"run synthetic.toml --set device=gpu", "\"device\" must be cpu | cuda, not \"gpu\""},
       {"run synthetic.toml --only mrpc --list", "--only mrpc: no stage"},
       {"run glue.toml --dry-run", "data/weights/minilm-l6-h384-uncased: no such folder"},
       {"status model", "not the folder of a run"},
