@@ -53,6 +53,13 @@ __device__ T quad_maximum(T value) {
   return value;
 }
 
+/// 2^x within 2 ulp, 0 where that is below the least normal number: one instruction.
+__device__ inline float fast_power_of_two(float x) {
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+}
+
 /// Bit l: whether lane l says yes. All lanes take part.
 __device__ inline unsigned warp_ballot(bool is_yes) {
   return __ballot_sync(all_lanes, is_yes);

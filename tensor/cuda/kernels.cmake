@@ -3,6 +3,8 @@
 set(BASIS_CUDA_KERNELS
   activation.cu
   attention.cu
+  attention_first_rows.cu
+  attention_long.cu
   attention_plain.cu
   attention_short.cu
   elementwise.cu

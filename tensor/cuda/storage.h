@@ -77,8 +77,15 @@ __device__ inline float low_half(std::uint32_t word) {
 __device__ inline float high_half(std::uint32_t word) {
   return __builtin_bit_cast(float, word & 0xFFFF0000u);
 }
+/// Rounded to nearest even; a NaN stays one.
 __device__ inline std::uint32_t two_halves(float low, float high) {
+#if defined(__CUDACC__)
+  std::uint32_t word;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+  return word;
+#else
   return std::uint32_t{narrow(low).bits} | std::uint32_t{narrow(high).bits} << 16;
+#endif
 }
 
 template <int N>

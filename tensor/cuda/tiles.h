@@ -130,13 +130,26 @@ inline void wait_for_copies() {}
 
 #endif
 
-/// A matrix of bf16 in shared memory. A stride of 8 above a multiple of 16 keeps the eight rows of
-/// an 8 x 8 matrix in different banks.
+/// Where the pack `pack` of row `row` stands in its row of so many columns: other packs for rows
+/// beside each other, so that the same pack of eight rows lies in all 32 banks.
+template <int Columns>
+BASIS_HOST_DEVICE constexpr int swizzled_pack(int row, int pack) {
+  constexpr int packs = Columns / pack_size;
+  constexpr int rows_a_line = packs < 8 ? 8 / packs : 1;  // of 128 bytes, all banks once
+  return pack ^ (row / rows_a_line % (packs < 8 ? packs : 8));
+}
+
+/// A matrix of bf16 in shared memory, rows behind each other.
+template <int Columns>
 struct SharedTile {
   BFloat16* data;
-  int stride;
 
-  __device__ BFloat16* at(int row, int column) const { return data + row * stride + column; }
+  __device__ BFloat16* at(int row, int column) const {
+    const int pack = swizzled_pack<Columns>(row, column / pack_size);
+    return data + row * Columns + pack * pack_size + column % pack_size;
+  }
+  /// Behind so many rows.
+  __device__ BFloat16* end(int rows) const { return data + rows * Columns; }
 };
 
 __device__ inline FragmentA as_a(const FourMatrices& m) {
@@ -144,15 +157,27 @@ __device__ inline FragmentA as_a(const FourMatrices& m) {
 }
 
 /// A = rows [row, row + 16), columns [column, column + 16) of `tile`.
-__device__ inline FragmentA load_a(SharedTile tile, int row, int column) {
+template <int Columns>
+__device__ FragmentA load_a(SharedTile<Columns> tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % warp_size;
   return as_a(load_matrices(tile.at(row + lane % 16, column + lane / 16 * 8)));
 }
 /// A = the transpose of rows [column, column + 16), columns [row, row + 16) of `tile`.
-__device__ inline FragmentA load_a_transposed(SharedTile tile, int row, int column) {
+template <int Columns>
+__device__ FragmentA load_a_transposed(SharedTile<Columns> tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % warp_size;
   return as_a(
       load_matrices_transposed(tile.at(column + lane / 16 * 8 + lane % 8, row + lane / 8 % 2 * 8)));
+}
+
+/// The inverse of load_a.
+template <int Columns>
+__device__ void store_a(const FragmentA& a, SharedTile<Columns> tile, int row, int column) {
+  const int lane = static_cast<int>(threadIdx.x) % warp_size;
+  for (int w = 0; w < 4; ++w) {
+    *reinterpret_cast<std::uint32_t*>(
+        tile.at(row + lane / 4 + 8 * (w % 2), column + 2 * (lane % 4) + 8 * (w / 2))) = a.word[w];
+  }
 }
 
 /// Two Bs side by side.
@@ -161,18 +186,27 @@ struct TwoFragmentsB {
 };
 /// B = columns [column, column + 16) and rows [row, row + 16) of the transpose of `tile`, whose
 /// rows are B's columns.
-__device__ inline TwoFragmentsB load_b_transposed(SharedTile tile, int row, int column) {
+template <int Columns>
+__device__ TwoFragmentsB load_b_transposed(SharedTile<Columns> tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % warp_size;
   const FourMatrices m =
       load_matrices(tile.at(column + lane / 16 * 8 + lane % 8, row + lane / 8 % 2 * 8));
   return {{{m.word[0], m.word[1]}}, {{m.word[2], m.word[3]}}};
 }
 /// B = rows [row, row + 16), columns [column, column + 16) of `tile`.
-__device__ inline TwoFragmentsB load_b(SharedTile tile, int row, int column) {
+template <int Columns>
+__device__ TwoFragmentsB load_b(SharedTile<Columns> tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % warp_size;
   const FourMatrices m =
       load_matrices_transposed(tile.at(row + lane / 8 % 2 * 8 + lane % 8, column + lane / 16 * 8));
   return {{{m.word[0], m.word[1]}}, {{m.word[2], m.word[3]}}};
+}
+
+/// sums += a times two Bs side by side.
+__device__ inline void multiply_add(FragmentC& left, FragmentC& right, const FragmentA& a,
+                                    const TwoFragmentsB& b) {
+  multiply_add(left, a, b.left);
+  multiply_add(right, a, b.right);
 }
 
 /// Two neighbouring tiles of sums, rounded, as an A of 16 columns.

@@ -26,6 +26,9 @@ const std::vector<AlignedCase> aligned_cases = {
     {{128, 100}, 1, 32, 0},
     {{81, 16}, 1, 128, 0.1},
     {{129, 200}, 1, 64, 0.1},
+    {{512, 33, 1, 64, 65}, 1, 64, 0.1},
+    {{191, 257, 31}, 2, 32, 0},
+    {{66, 128, 300}, 1, 128, 0.1},
 };
 
 std::string describe(const AlignedCase& c) {
@@ -87,6 +90,46 @@ TEST_P(ParityOfAlignedAttention, ForwardAndGradient) {
                                    shape, site, &state, d.columns(0, width),
                                    d.columns(width, 2 * width), d.columns(2 * width, 3 * width),
                                    s.workspace());
+            });
+  }
+}
+
+// One query a sequence.
+TEST_P(ParityOfAlignedAttention, OfFirstRows) {
+  StepState state;
+  state.seed = 99;
+  state.step = 5;
+  for (const AlignedCase& c : aligned_cases) {
+    const Packing packing(c.lengths, 3);
+    const SequenceView sequences = packing.view();
+    const std::int64_t rows = sequences.rows, width = c.heads * c.head_size;
+    const std::int64_t queries = sequences.sequences;
+    const Dropout site = make_dropout(c.probability, 6);
+    const AttentionShape shape{c.heads, c.head_size,
+                               1 / std::sqrt(static_cast<double>(c.head_size)),
+                               AttentionShape::Queries::FirstRows};
+    const Matrix q = random(queries, width), dout = random(queries, width);
+    Matrix kv = random(rows, 2 * width);
+    const ConstMatrixView k = kv.columns(0, width), v = kv.columns(width, 2 * width);
+    const double units = 8 * std::sqrt(static_cast<double>(c.head_size)) * 5 + 16;
+    const double gradient_units = units * 4 * std::sqrt(static_cast<double>(c.head_size));
+    Matrix out = poisoned(queries, width), lse = poisoned_wide(queries, c.heads);
+    auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
+      Scratch s(b.attention_workspace(sequences, shape, dtype()));
+      b.attention(q.view(), k, v, sequences, shape, site, &state, o, l, s.workspace());
+    };
+    compare(describe(c), {{poisoned(queries, width), units}, {lse, units}},
+            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), o[1].matrix.view()); });
+    forward(*reference_, out.view(), lse.view());
+    compare(describe(c) + " gradient",
+            {{poisoned(queries, width), gradient_units},
+             {poisoned(rows, 2 * width), gradient_units}},
+            [&](Backend& b, auto& o) {
+              Scratch s(b.attention_gradient_workspace(sequences, shape, dtype()));
+              Matrix& d = o[1].matrix;
+              b.attention_gradient(dout.view(), q.view(), k, v, out.view(), lse.view(), sequences,
+                                   shape, site, &state, o[0].matrix.view(), d.columns(0, width),
+                                   d.columns(width, 2 * width), s.workspace());
             });
   }
 }

@@ -4,6 +4,7 @@
 
 // CUDA's words on one host thread, for the tests. See tensor/cuda/device.h and block.h.
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -61,6 +62,10 @@ T quad_sum(T value) {
 template <class T>
 T quad_maximum(T value) {
   return combine_lanes(value, 4, [](T a, T b) { return b > a ? b : a; });
+}
+
+inline float fast_power_of_two(float x) {
+  return std::exp2(x);
 }
 
 inline unsigned warp_ballot(bool is_yes) {

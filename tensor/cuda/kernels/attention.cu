@@ -1,5 +1,8 @@
 #include "tensor/cuda/kernels/attention.h"
+#include "tensor/cuda/kernels/attention_first_rows.h"
+#include "tensor/cuda/kernels/attention_long.h"
 #include "tensor/cuda/kernels/attention_plain.h"
+#include "tensor/cuda/kernels/attention_problem.h"
 #include "tensor/cuda/kernels/attention_short.h"
 #include "tensor/cuda/plain.h"
 
@@ -12,11 +15,25 @@ std::size_t attention_workspace(const SequenceView&, const AttentionShape&, DTyp
 void attention(Stream stream, ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
                const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
                const StepState* state, MatrixView out, MatrixView log_sum_exp, Workspace) {
-  const ConstMatrixView operands[] = {q, k, v, out};
-  if (fits_short_attention(operands, sequences, shape) && !is_plain("attention")) {
-    return short_attention(stream, q, k, v, sequences, shape, dropout, state, out, log_sum_exp);
+  const bool is_tuned = !is_plain("attention");
+  if (is_tuned && fits_first_rows_attention({q, k, v, out}, sequences, shape)) {
+    return first_rows_attention(stream, q, k, v, sequences, shape, dropout, state, out,
+                                log_sum_exp);
   }
-  plain_attention(stream, q, k, v, sequences, shape, dropout, state, out, log_sum_exp);
+  if (!is_tuned || !fits_tuned_attention({q, k, v, out}, shape)) {
+    return plain_attention(stream, q, k, v, sequences, shape, dropout, state, out, log_sum_exp);
+  }
+  const AttentionForward of{rows_of<BFloat16>(q),
+                            rows_of<BFloat16>(k),
+                            rows_of<BFloat16>(v),
+                            sequences,
+                            static_cast<float>(shape.scale),
+                            dropout,
+                            state,
+                            rows_of<BFloat16>(out),
+                            rows_of<float>(log_sum_exp)};
+  if (fits_short_attention(sequences, shape)) return short_attention(stream, of, shape);
+  long_attention(stream, of, shape);
 }
 
 std::size_t attention_gradient_workspace(const SequenceView& sequences, const AttentionShape& shape,
@@ -29,13 +46,32 @@ void attention_gradient(Stream stream, ConstMatrixView dout, ConstMatrixView q, 
                         const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
                         const StepState* state, MatrixView dq, MatrixView dk, MatrixView dv,
                         Workspace workspace) {
-  const ConstMatrixView operands[] = {dout, q, k, v, out, dq, dk, dv};
-  if (fits_short_attention(operands, sequences, shape) && !is_plain("attention")) {
-    return short_attention_gradient(stream, dout, q, k, v, out, log_sum_exp, sequences, shape,
-                                    dropout, state, dq, dk, dv);
+  const bool is_tuned = !is_plain("attention");
+  const std::initializer_list<ConstMatrixView> operands = {dout, q, k, v, out, dq, dk, dv};
+  if (is_tuned && fits_first_rows_attention(operands, sequences, shape)) {
+    return first_rows_attention_gradient(stream, dout, q, k, v, out, log_sum_exp, sequences, shape,
+                                         dropout, state, dq, dk, dv);
   }
-  plain_attention_gradient(stream, dout, q, k, v, out, log_sum_exp, sequences, shape, dropout,
-                           state, dq, dk, dv, static_cast<float*>(workspace.data));
+  auto* deltas = static_cast<float*>(workspace.data);
+  if (!is_tuned || !fits_tuned_attention(operands, shape)) {
+    return plain_attention_gradient(stream, dout, q, k, v, out, log_sum_exp, sequences, shape,
+                                    dropout, state, dq, dk, dv, deltas);
+  }
+  const AttentionBackward of{rows_of<BFloat16>(dout),
+                             rows_of<BFloat16>(q),
+                             rows_of<BFloat16>(k),
+                             rows_of<BFloat16>(v),
+                             rows_of<BFloat16>(out),
+                             rows_of<float>(log_sum_exp),
+                             sequences,
+                             static_cast<float>(shape.scale),
+                             dropout,
+                             state,
+                             rows_of<BFloat16>(dq),
+                             rows_of<BFloat16>(dk),
+                             rows_of<BFloat16>(dv)};
+  if (fits_short_attention(sequences, shape)) return short_attention_gradient(stream, of, shape);
+  long_attention_gradient(stream, of, shape, deltas);
 }
 
 }  // namespace basis::cuda::BASIS_CUDA_SIDE

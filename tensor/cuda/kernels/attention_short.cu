@@ -1,33 +1,20 @@
-#include <algorithm>
-
+#include "tensor/cuda/kernels/attention_pairs.h"
 #include "tensor/cuda/kernels/attention_short.h"
-#include "tensor/cuda/kernels/attention_tiles.h"
-#include "tensor/error.h"
 
 namespace basis::cuda::BASIS_CUDA_SIDE {
 namespace {
 
-/// What the blocks share.
-struct Forward {
-  Rows<const BFloat16> q, k, v;
-  SequenceView sequences;
-  float scale;
-  Dropout dropout;
-  const StepState* state;
-  Rows<BFloat16> out;
-  Rows<float> log_sum_exp;  // null where it is not wanted
-};
-
-/// Elements between rows in shared memory.
-template <int Columns>
-constexpr int padded = Columns + pack_size;
+/// Query, key and value of a sequence and head.
+template <int Keys, int HeadSize>
+constexpr std::size_t forward_bytes = 3 * tile_bytes<Keys, HeadSize>;
 
 /// A warp for 16 queries, as many warps as there may be: P stands in registers from the scores to
 /// its product with v.
 template <int Keys, int HeadSize>
-__global__ void __launch_bounds__(Keys / tile_rows * warp_size) short_attention_kernel(Forward of) {
+__global__ void __launch_bounds__(Keys / tile_rows * warp_size)
+    short_attention_kernel(AttentionForward of) {
   auto* memory = shared_memory<BFloat16>();
-  const HeadPlace place(of.sequences, HeadSize);
+  const HeadPlace place(of.sequences, HeadSize, blockIdx.x);
   if (place.is_beyond) {
     zero_rows(of.out, place, HeadSize);
     if (of.log_sum_exp.data == nullptr) return;
@@ -37,19 +24,20 @@ __global__ void __launch_bounds__(Keys / tile_rows * warp_size) short_attention_
     }
     return;
   }
-  constexpr int stride = padded<HeadSize>;
-  const SharedTile q{memory, stride}, k{q.at(Keys, 0), stride}, v{k.at(Keys, 0), stride};
-  load_rows(q, of.q, place, HeadSize);
-  load_rows(k, of.k, place, HeadSize);
-  load_rows(v, of.v, place, HeadSize);
+  const SharedTile<HeadSize> q{memory}, k{q.end(Keys)}, v{k.end(Keys)};
+  const int rows = place.tiled_length();
+  load_rows(q, of.q, place, 0, rows);
+  load_rows(k, of.k, place, 0, rows);
+  load_rows(v, of.v, place, 0, rows);
   wait_for_copies();
   __syncthreads();
 
-  const int first = static_cast<int>(threadIdx.x) / warp_size * tile_rows;
+  const int first = first_row_of_warp();
   if (first >= place.length) return;
   FragmentC p[Keys / 8] = {};
   multiply_keys<Keys, HeadSize>(p, q, k, first, place.length);
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
+  const int lane = lane_of_thread();
+  const float scale = of.scale * log2_of_e;
   float factor[2];  // of the rows' outputs
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -59,7 +47,7 @@ __global__ void __launch_bounds__(Keys / tile_rows * warp_size) short_attention_
 #pragma unroll
       for (int i = 2 * half; i < 2 * half + 2; ++i) {
         const bool is_key = 8 * n + column_of_sum(lane, i) < place.length;
-        p[n].at[i] = is_key ? p[n].at[i] * of.scale : -__builtin_huge_valf();
+        p[n].at[i] = is_key ? p[n].at[i] * scale : -__builtin_huge_valf();
         largest = p[n].at[i] > largest ? p[n].at[i] : largest;
       }
     }
@@ -69,7 +57,7 @@ __global__ void __launch_bounds__(Keys / tile_rows * warp_size) short_attention_
     for (int n = 0; n < Keys / 8; ++n) {
 #pragma unroll
       for (int i = 2 * half; i < 2 * half + 2; ++i) {
-        p[n].at[i] = exponential_without_overflow(p[n].at[i] - largest);
+        p[n].at[i] = fast_power_of_two(p[n].at[i] - largest);
         sum += p[n].at[i];
       }
     }
@@ -77,13 +65,13 @@ __global__ void __launch_bounds__(Keys / tile_rows * warp_size) short_attention_
     factor[half] = static_cast<float>(of.dropout.scale()) / sum;
     const int row = first + row_of_sum(lane, 2 * half);
     if (of.log_sum_exp.data != nullptr && lane % 4 == 0 && row < place.length) {
-      of.log_sum_exp.row(place.first_row + row)[place.head] = largest + logarithm(sum);
+      of.log_sum_exp.row(place.first_row + row)[place.head] = largest / log2_of_e + logarithm(sum);
     }
   }
   if (of.dropout.is_active()) {
 #pragma unroll
-    for (int n = 0; n < Keys / 8; ++n) {
-      if (8 * n < place.length) drop(p[n], place, of.dropout, of.state, first, n);
+    for (int n = 0; n < Keys / 16; ++n) {
+      if (16 * n < place.length) drop(p + 2 * n, place, of.dropout, of.state, first, 16 * n);
     }
   }
   FragmentC out[HeadSize / 8] = {};
@@ -96,187 +84,100 @@ __global__ void __launch_bounds__(Keys / tile_rows * warp_size) short_attention_
   store_sums(out, of.out, place, first);
 }
 
-struct Backward {
-  Rows<const BFloat16> dout, q, k, v, out;
-  Rows<const float> log_sum_exp;
-  SequenceView sequences;
-  float scale;
-  Dropout dropout;
-  const StepState* state;
-  Rows<BFloat16> dq, dk, dv;
-};
-
-/// dout . out of a row, by the lanes that share it; the other operand is read once.
-template <int HeadSize>
-__device__ float delta_of_row(const Backward& of, const HeadPlace& place, int row) {
-  if (row >= place.length) return 0;
-  const std::int64_t r = place.first_row + row;
-  float sum = 0;
-  for (int column = static_cast<int>(threadIdx.x) % 4 * pack_size; column < HeadSize;
-       column += 4 * pack_size) {
-    const auto a = load<pack_size>(of.dout.row(r) + place.column + column);
-    const auto b = load<pack_size>(of.out.row(r) + place.column + column);
-    for (int i = 0; i < pack_size; ++i) sum += a.at[i] * b.at[i];
-  }
-  return sum;
-}
-
-/// The whole backward of a sequence and head. First a warp for 16 queries: P from log_sum_exp,
-/// dS = P (mask dout vᵀ - delta) and dq = dS k; then, over what all have left in shared memory, a
-/// warp for 16 keys: dv = (mask P)ᵀ dout and dk = dSᵀ q.
+/// These and dout, dSᵀ, and two numbers a query.
 template <int Keys, int HeadSize>
-__global__ void __launch_bounds__(Keys / tile_rows * warp_size)
-    short_attention_gradient_kernel(Backward of) {
-  auto* memory = shared_memory<BFloat16>();
-  const HeadPlace place(of.sequences, HeadSize);
+constexpr std::size_t gradient_bytes = 4 * tile_bytes<Keys, HeadSize> + tile_bytes<Keys, Keys> +
+                                       2 * Keys * sizeof(float);
+
+/// The whole backward of a sequence and head. A warp for 16 keys goes over the queries with dk and
+/// dv in registers: dv = (mask P)ᵀ dout and dk = dSᵀ q, where P comes from log_sum_exp and
+/// dS = P (mask dout vᵀ - delta). It leaves dSᵀ in shared memory, from which, when all have, a warp
+/// for 16 queries makes dq = dS k.
+template <int Keys, int HeadSize>
+__global__ void __launch_bounds__(Keys / tile_rows * warp_size, HeadSize == 128 ? 1 : 256 / Keys)
+    short_attention_gradient_kernel(AttentionBackward of) {
+  const HeadPlace place(of.sequences, HeadSize, blockIdx.x);
   if (place.is_beyond) {
     zero_rows(of.dq, place, HeadSize);
     zero_rows(of.dk, place, HeadSize);
     zero_rows(of.dv, place, HeadSize);
     return;
   }
-  constexpr int stride = padded<HeadSize>, pair_stride = padded<Keys>;
-  const SharedTile q{memory, stride}, k{q.at(Keys, 0), stride}, v{k.at(Keys, 0), stride};
-  const SharedTile dout{v.at(Keys, 0), stride};
-  const SharedTile p{dout.at(Keys, 0), pair_stride}, ds{p.at(Keys, 0), pair_stride};
-  load_rows(q, of.q, place, HeadSize);
-  load_rows(k, of.k, place, HeadSize);
-  load_rows(v, of.v, place, HeadSize);
-  load_rows(dout, of.dout, place, HeadSize);
+  auto* log2_sum_exp = shared_memory<float>();
+  float* delta = log2_sum_exp + Keys;
+  const SharedTile<HeadSize> q{reinterpret_cast<BFloat16*>(delta + Keys)};
+  const SharedTile<HeadSize> dout{q.end(Keys)}, k{dout.end(Keys)}, v{k.end(Keys)};
+  const SharedTile<Keys> ds{v.end(Keys)};
+  const int rows = place.tiled_length(), first = first_row_of_warp();
+  load_rows(q, of.q, place, 0, rows);
+  load_rows(k, of.k, place, 0, rows);
+  load_rows(v, of.v, place, 0, rows);
+  load_rows(dout, of.dout, place, 0, rows);
+  if (first < rows)
+    keep_statistics<HeadSize>(of, place, first, log2_sum_exp + first, delta + first);
   wait_for_copies();
   __syncthreads();
 
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
-  const int first = static_cast<int>(threadIdx.x) / warp_size * tile_rows;
-  const bool has_rows = first < place.length;
-  if (has_rows) {
-    float lse[2], delta[2];
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int row = first + row_of_sum(lane, 2 * half);
-      lse[half] = row < place.length ? of.log_sum_exp.row(place.first_row + row)[place.head] : 0.0f;
-      delta[half] = quad_sum(delta_of_row<HeadSize>(of, place, row));
-    }
-    FragmentC weights[Keys / 8] = {}, scores[Keys / 8] = {};
-    multiply_keys<Keys, HeadSize>(scores, q, k, first, place.length);
-    multiply_keys<Keys, HeadSize>(weights, dout, v, first, place.length);
-    const auto kept_scale = static_cast<float>(of.dropout.scale());
-#pragma unroll
-    for (int n = 0; n < Keys / 8; ++n) {
-      if (8 * n >= (place.length + 15) / 16 * 16) continue;
-      FragmentC mask = {{kept_scale, kept_scale, kept_scale, kept_scale}};
-      if (of.dropout.is_active()) drop(mask, place, of.dropout, of.state, first, n);
-      FragmentC dropped;
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const bool is_pair = 8 * n + column_of_sum(lane, i) < place.length &&
-                             first + row_of_sum(lane, i) < place.length;
-        const float probability =
-            is_pair ? exponential_without_overflow(scores[n].at[i] * of.scale - lse[i / 2]) : 0.0f;
-        dropped.at[i] = probability * mask.at[i];
-        scores[n].at[i] = of.scale * probability * (weights[n].at[i] * mask.at[i] - delta[i / 2]);
+  if (first < rows) {
+    FragmentC dk[HeadSize / 8] = {}, dv[HeadSize / 8] = {};
+    for (int query = 0; query < rows; query += tile_rows) {
+      FragmentC scores[2] = {}, weights[2] = {};
+#pragma unroll 1  // keeps the kernel in 128 registers: two blocks of 128 keys at a time
+      for (int d = 0; d < HeadSize / 16; ++d) {
+        multiply_add(scores[0], scores[1], load_a(k, first, 16 * d),
+                     load_b_transposed(q, 16 * d, query));
+        multiply_add(weights[0], weights[1], load_a(v, first, 16 * d),
+                     load_b_transposed(dout, 16 * d, query));
       }
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int row = first + row_of_sum(lane, 2 * half), column = 8 * n + column_of_sum(lane, 0);
-        *reinterpret_cast<std::uint32_t*>(p.at(row, column)) =
-            two_halves(dropped.at[2 * half], dropped.at[2 * half + 1]);
-        *reinterpret_cast<std::uint32_t*>(ds.at(row, column)) =
-            two_halves(scores[n].at[2 * half], scores[n].at[2 * half + 1]);
-      }
+      const PairsOfKeys pairs = pairs_of_keys(scores, weights, log2_sum_exp + query, delta + query,
+                                              of, place, query, first);
+      multiply_rows<HeadSize>(dv, pairs.weights, dout, query);
+      multiply_rows<HeadSize>(dk, pairs.dscores, q, query);
+      store_a(pairs.dscores, ds, first, query);
     }
-    FragmentC dq[HeadSize / 8] = {};
-    multiply_values<Keys, HeadSize>(dq, scores, k, place.length);
-    store_sums(dq, of.dq, place, first);
+    store_sums(dk, of.dk, place, first);
+    store_sums(dv, of.dv, place, first);
   }
   __syncthreads();
-  if (!has_rows) return;
-  for (int product = 0; product < 2; ++product) {
-    const bool is_value = product == 0;
-    const SharedTile pairs = is_value ? p : ds, rows = is_value ? dout : q;
-    FragmentC sums[HeadSize / 8] = {};
-    for (int query = 0; query < place.length; query += tile_rows) {
-      const FragmentA a = load_a_transposed(pairs, first, query);
-#pragma unroll
-      for (int d = 0; d < HeadSize / 16; ++d) {
-        const TwoFragmentsB b = load_b(rows, query, d * 16);
-        multiply_add(sums[2 * d], a, b.left);
-        multiply_add(sums[2 * d + 1], a, b.right);
-      }
-    }
-    store_sums(sums, is_value ? of.dv : of.dk, place, first);
+  if (first >= rows) return;
+  FragmentC dq[HeadSize / 8] = {};
+  for (int key = 0; key < rows; key += tile_rows) {
+    multiply_rows<HeadSize>(dq, load_a_transposed(ds, first, key), k, key);
   }
+  store_sums(dq, of.dq, place, first);
 }
 
-template <int Keys, int HeadSize>
-constexpr std::size_t tile_bytes = sizeof(BFloat16) * Keys* padded<HeadSize>;
-
-/// Calls use(Keys, HeadSize) as integral constants.
+/// Calls use(Keys, HeadSize) as integral constants, for what fits_short_attention lets through.
 template <class Use>
 void with_shape(std::int64_t longest, std::int64_t head_size, const Use& use) {
-  const auto with_head = [&](auto keys) {
-    if (head_size == 32) return use(keys, std::integral_constant<int, 32>{});
-    if (head_size == 64) return use(keys, std::integral_constant<int, 64>{});
-    use(keys, std::integral_constant<int, 128>{});
-  };
-  if (longest <= 64) return with_head(std::integral_constant<int, 64>{});
-  with_head(std::integral_constant<int, 128>{});
+  constexpr std::integral_constant<int, 64> of_64;
+  constexpr std::integral_constant<int, 128> of_128;
+  const auto with_keys = [&](auto size) { longest <= 64 ? use(of_64, size) : use(of_128, size); };
+  if (head_size == 128) return use(of_64, of_128);
+  if (head_size == 64) return with_keys(of_64);
+  with_keys(std::integral_constant<int, 32>{});
 }
 
 }  // namespace
 
-bool fits_short_attention(std::span<const ConstMatrixView> operands, const SequenceView& sequences,
-                          const AttentionShape& shape) {
-  const bool is_head = shape.head_size == 32 || shape.head_size == 64 || shape.head_size == 128;
-  return is_head && shape.queries == AttentionShape::Queries::All &&
-         sequences.longest <= most_short_rows &&
-         std::all_of(operands.begin(), operands.end(), [](const ConstMatrixView& view) {
-           return view.dtype == DType::BF16 && fits_packs(view);
-         });
+bool fits_short_attention(const SequenceView& sequences, const AttentionShape& shape) {
+  return sequences.longest <= (shape.head_size == 128 ? 64 : 128);
 }
 
-void short_attention(Stream stream, ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
-                     const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
-                     const StepState* state, MatrixView out, MatrixView log_sum_exp) {
-  const Forward of{rows_of<BFloat16>(q),
-                   rows_of<BFloat16>(k),
-                   rows_of<BFloat16>(v),
-                   sequences,
-                   static_cast<float>(shape.scale),
-                   dropout,
-                   state,
-                   rows_of<BFloat16>(out),
-                   rows_of<float>(log_sum_exp)};
-  with_shape(sequences.longest, shape.head_size, [&](auto keys, auto head_size) {
+void short_attention(Stream stream, const AttentionForward& of, const AttentionShape& shape) {
+  with_shape(of.sequences.longest, shape.head_size, [&](auto keys, auto head_size) {
     constexpr int most = decltype(keys)::value, size = decltype(head_size)::value;
-    launch(stream, shape.heads, sequences.sequences + 1, most / tile_rows * warp_size,
-           3 * tile_bytes<most, size>, short_attention_kernel<most, size>, of);
+    launch(stream, shape.heads, of.sequences.sequences + 1, most / tile_rows * warp_size,
+           forward_bytes<most, size>, short_attention_kernel<most, size>, of);
   });
 }
 
-void short_attention_gradient(Stream stream, ConstMatrixView dout, ConstMatrixView q,
-                              ConstMatrixView k, ConstMatrixView v, ConstMatrixView out,
-                              ConstMatrixView log_sum_exp, const SequenceView& sequences,
-                              const AttentionShape& shape, Dropout dropout, const StepState* state,
-                              MatrixView dq, MatrixView dk, MatrixView dv) {
-  const Backward of{rows_of<BFloat16>(dout),
-                    rows_of<BFloat16>(q),
-                    rows_of<BFloat16>(k),
-                    rows_of<BFloat16>(v),
-                    rows_of<BFloat16>(out),
-                    rows_of<float>(log_sum_exp),
-                    sequences,
-                    static_cast<float>(shape.scale),
-                    dropout,
-                    state,
-                    rows_of<BFloat16>(dq),
-                    rows_of<BFloat16>(dk),
-                    rows_of<BFloat16>(dv)};
-  with_shape(sequences.longest, shape.head_size, [&](auto keys, auto head_size) {
+void short_attention_gradient(Stream stream, const AttentionBackward& of,
+                              const AttentionShape& shape) {
+  with_shape(of.sequences.longest, shape.head_size, [&](auto keys, auto head_size) {
     constexpr int most = decltype(keys)::value, size = decltype(head_size)::value;
-    launch(stream, shape.heads, sequences.sequences + 1, most / tile_rows * warp_size,
-           4 * tile_bytes<most, size> + 2 * tile_bytes<most, most>,
-           short_attention_gradient_kernel<most, size>, of);
+    launch(stream, shape.heads, of.sequences.sequences + 1, most / tile_rows * warp_size,
+           gradient_bytes<most, size>, short_attention_gradient_kernel<most, size>, of);
   });
 }
 

@@ -1,35 +1,48 @@
 #pragma once
 
-#include "tensor/cuda/kernels/mask.h"
+#include "tensor/cuda/storage.h"
 #include "tensor/cuda/tiles.h"
 
-// What the tuned attention kernels share: a sequence and head in shared memory, sixteen of its
-// queries a warp.
+// What the tuned attention kernels share: rows of a sequence and head in shared memory, sixteen of
+// its queries or of its keys a warp.
 
 namespace basis::cuda::BASIS_CUDA_SIDE {
 
 constexpr int tile_rows = 16;
 
-/// A sequence and a head, those of this block. The block behind the last sequence has the rows
-/// beyond the last token.
+template <int Rows, int Columns>
+constexpr std::size_t tile_bytes = sizeof(BFloat16) * Rows* Columns;
+
+__device__ inline int lane_of_thread() {
+  return static_cast<int>(threadIdx.x) % warp_size;
+}
+/// The warp's first row of those that the block has in tiles of 16.
+__device__ inline int first_row_of_warp() {
+  return static_cast<int>(threadIdx.x) / warp_size * tile_rows;
+}
+
+/// A sequence, that of this block (blockIdx.y), and one of its heads. The block behind the last
+/// sequence has the rows beyond the last token.
 struct HeadPlace {
-  std::int64_t first_row;
-  int length;
-  std::int64_t head, column;
+  int first_row, length, head, column;
   std::uint32_t example;
   bool is_beyond;
 
-  __device__ HeadPlace(const SequenceView& sequences, int head_size)
-      : head(blockIdx.x), column(head * head_size) {
-    const auto b = static_cast<std::int64_t>(blockIdx.y);
+  __device__ HeadPlace(const SequenceView& sequences, int head_size, unsigned of_head)
+      : head(static_cast<int>(of_head)), column(head * head_size) {
+    const auto b = static_cast<int>(blockIdx.y);
     is_beyond = b == sequences.sequences;
     first_row = sequences.offsets[b];
-    length = static_cast<int>((is_beyond ? sequences.rows : sequences.offsets[b + 1]) - first_row);
+    const int end = is_beyond ? static_cast<int>(sequences.rows) : sequences.offsets[b + 1];
+    length = end - first_row;
     example = static_cast<std::uint32_t>(sequences.first_example + b);
   }
+
+  /// Rows [0, length) up to whole tiles.
+  __device__ int tiled_length() const { return (length + tile_rows - 1) / tile_rows * tile_rows; }
 };
 
-/// 16-byte pieces of rows [0, count) of `width` columns, dealt out over the block.
+/// Packs of rows [0, count) of `width` columns, dealt out over the block.
 template <class Body>
 __device__ void over_pieces(int count, int width, const Body& body) {
   const int pieces = width / pack_size;
@@ -39,89 +52,71 @@ __device__ void over_pieces(int count, int width, const Body& body) {
   }
 }
 
-/// Copies the head's columns of the sequence into `tile`; zeros behind them up to whole tiles, so
-/// that no row meets what stood there before.
-__device__ inline void load_rows(SharedTile tile, Rows<const BFloat16> from, const HeadPlace& place,
-                                 int width) {
-  const int rows = (place.length + tile_rows - 1) / tile_rows * tile_rows;
-  over_pieces(rows, width, [&](int row, int column) {
-    if (row < place.length) {
-      copy_ahead(tile.at(row, column), from.row(place.first_row + row) + place.column + column);
+/// Asks for the head's columns of rows [first, first + count) of the sequence in `tile`; zeros
+/// stand for rows behind its last, so that no row meets what stood there before.
+template <int HeadSize>
+__device__ void load_rows(SharedTile<HeadSize> tile, Rows<const BFloat16> from,
+                          const HeadPlace& place, int first, int count) {
+  over_pieces(count, HeadSize, [&](int row, int column) {
+    if (first + row < place.length) {
+      copy_ahead(tile.at(row, column),
+                 from.row(place.first_row + first + row) + place.column + column);
     } else {
       store_four(tile.at(row, column), FourWords{});
     }
   });
 }
 
-__device__ inline void zero_rows(Rows<BFloat16> to, const HeadPlace& place, int width) {
+template <class T>
+__device__ void zero_rows(Rows<T> to, const HeadPlace& place, int width) {
   over_pieces(place.length, width, [&](int row, int column) {
-    store_four(to.row(place.first_row + row) + place.column + column, FourWords{});
+    store(to.row(place.first_row + row) + place.column + column, Values<pack_size>{});
   });
 }
 
 /// sums[n] += 16 queries times the 8 keys of tile n: rows [first, first + 16) of q with rows of k.
 template <int Keys, int HeadSize>
-__device__ void multiply_keys(FragmentC (&sums)[Keys / 8], SharedTile q, SharedTile k, int first,
-                              int length) {
+__device__ void multiply_keys(FragmentC (&sums)[Keys / 8], SharedTile<HeadSize> q,
+                              SharedTile<HeadSize> k, int first, int keys) {
 #pragma unroll
   for (int d = 0; d < HeadSize; d += 16) {
     const FragmentA a = load_a(q, first, d);
 #pragma unroll
     for (int n = 0; n < Keys / 16; ++n) {
-      if (n * 16 >= length) continue;
-      const TwoFragmentsB b = load_b_transposed(k, d, n * 16);
-      multiply_add(sums[2 * n], a, b.left);
-      multiply_add(sums[2 * n + 1], a, b.right);
+      if (n * 16 >= keys) continue;
+      multiply_add(sums[2 * n], sums[2 * n + 1], a, load_b_transposed(k, d, n * 16));
     }
+  }
+}
+
+/// out[d] += a, 16 columns of it, times rows [first, first + 16) of `rows`.
+template <int HeadSize>
+__device__ void multiply_rows(FragmentC (&out)[HeadSize / 8], const FragmentA& a,
+                              SharedTile<HeadSize> rows, int first) {
+#pragma unroll
+  for (int d = 0; d < HeadSize / 16; ++d) {
+    multiply_add(out[2 * d], out[2 * d + 1], a, load_b(rows, first, d * 16));
   }
 }
 
 /// out[d] += sum over keys of the rounded weights times rows of v.
 template <int Keys, int HeadSize>
 __device__ void multiply_values(FragmentC (&out)[HeadSize / 8],
-                                const FragmentC (&weights)[Keys / 8], SharedTile v, int length) {
+                                const FragmentC (&weights)[Keys / 8], SharedTile<HeadSize> v,
+                                int keys) {
 #pragma unroll
   for (int n = 0; n < Keys / 16; ++n) {
-    if (n * 16 >= length) continue;
-    const FragmentA a = rounded_a(weights[2 * n], weights[2 * n + 1]);
-#pragma unroll
-    for (int d = 0; d < HeadSize / 16; ++d) {
-      const TwoFragmentsB b = load_b(v, n * 16, d * 16);
-      multiply_add(out[2 * d], a, b.left);
-      multiply_add(out[2 * d + 1], a, b.right);
-    }
+    if (n * 16 >= keys) continue;
+    multiply_rows<HeadSize>(out, rounded_a(weights[2 * n], weights[2 * n + 1]), v, n * 16);
   }
 }
 
-/// Zero where dropout takes (query, key) away, for the 16 queries and the 8 keys of a tile, which
-/// one call serves for each query.
-__device__ inline void drop(FragmentC& weights, const HeadPlace& place, Dropout dropout,
-                            const StepState* state, int first_query, int tile) {
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int query = first_query + row_of_sum(lane, 2 * half);
-    const std::uint64_t element =
-        attention_element(static_cast<std::uint64_t>(place.head), static_cast<std::uint64_t>(query),
-                          static_cast<std::uint64_t>(8 * tile));
-    const Draws draws =
-        draw_eight(static_cast<std::uint32_t>(element / 8), place.example, dropout, state);
-    const PhiloxCounter& drawn = draws.drawn;
-    const int own = lane % 4;  // the word with this lane's two keys; an index would cost a stack
-    const std::uint32_t two = own == 0   ? drawn.word[0]
-                              : own == 1 ? drawn.word[1]
-                              : own == 2 ? drawn.word[2]
-                                         : drawn.word[3];
-    if ((two & 0xFFFFu) < dropout.threshold) weights.at[2 * half] = 0;
-    if (two >> 16 < dropout.threshold) weights.at[2 * half + 1] = 0;
-  }
-}
-
-/// Rounds sums of 16 rows to `to`, rows from `first` on; those at or beyond `length` are left out.
+/// Rounds sums of 16 rows to `to`, rows of the sequence from `first` on; those behind its last are
+/// left out.
 template <int Tiles>
 __device__ void store_sums(const FragmentC (&sums)[Tiles], Rows<BFloat16> to,
                            const HeadPlace& place, int first) {
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
+  const int lane = lane_of_thread();
 #pragma unroll
   for (int n = 0; n < Tiles; ++n) {
 #pragma unroll
