@@ -3,7 +3,8 @@
 # the libraries that it loads itself (tensor/cuda/library.h).
 set(BASIS_CUDA AUTO CACHE STRING "Compute on NVIDIA GPUs: AUTO (where nvcc is found), ON, OFF")
 set_property(CACHE BASIS_CUDA PROPERTY STRINGS AUTO ON OFF)
-set(BASIS_CUDA_ARCHITECTURES "80-real;90-real" CACHE STRING "GPUs that kernels are compiled for")
+# With PTX of the last, which the driver compiles for newer GPUs.
+set(BASIS_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "GPUs that kernels are compiled for")
 
 set(BASIS_HAS_CUDA FALSE)
 if(NOT BASIS_CUDA STREQUAL OFF)

@@ -9,7 +9,11 @@ endif()
 
 add_library(basis_cuda_kernels OBJECT ${BASIS_CUDA_KERNELS})
 target_compile_options(basis_cuda_kernels PRIVATE
-  --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror)
+  --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror
+  # For scripts/check_kernels.sh: what ptxas says, and PTX that can be read in the objects.
+  -Xptxas=-v --no-compress)
+set_target_properties(basis_cuda_kernels PROPERTIES
+  CUDA_COMPILER_LAUNCHER "${PROJECT_SOURCE_DIR}/cmake/nvcc_with_log.sh;${CMAKE_CUDA_COMPILER_LAUNCHER}")
 
 add_library(basis_cuda_host OBJECT ${BASIS_CUDA_BACKEND}
   cuda/cublaslt.cpp

@@ -64,7 +64,10 @@ __device__ inline FourWords load_four(const void* from) {
 }
 __device__ inline void store_four(void* to, const FourWords& four) {
 #if defined(__CUDACC__)
-  *static_cast<uint4*>(to) = make_uint4(four.word[0], four.word[1], four.word[2], four.word[3]);
+  // As a statement nvcc may split it in four. `to` may be in global or in shared memory.
+  asm volatile("st.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(four.word[0]), "r"(four.word[1]),
+               "r"(four.word[2]), "r"(four.word[3])
+               : "memory");
 #else
   *static_cast<FourWords*>(to) = four;
 #endif
@@ -94,8 +97,10 @@ __device__ Values<N> load(const float* from) {
     return {{*from}};
   } else {
     Values<N> values;
+#pragma unroll
     for (int half = 0; half < 2; ++half) {
       const FourWords four = load_four(from + 4 * half);
+#pragma unroll
       for (int i = 0; i < 4; ++i) {
         values.at[4 * half + i] = __builtin_bit_cast(float, four.word[i]);
       }
@@ -110,6 +115,7 @@ __device__ Values<N> load(const BFloat16* from) {
   } else {
     const FourWords four = load_four(from);
     Values<N> values;
+#pragma unroll
     for (int i = 0; i < 4; ++i) {
       values.at[2 * i] = low_half(four.word[i]);
       values.at[2 * i + 1] = high_half(four.word[i]);
@@ -122,8 +128,10 @@ __device__ void store(float* to, const Values<N>& values) {
   if constexpr (N == 1) {
     *to = values.at[0];
   } else {
+#pragma unroll
     for (int half = 0; half < 2; ++half) {
       FourWords four;
+#pragma unroll
       for (int i = 0; i < 4; ++i) {
         four.word[i] = __builtin_bit_cast(std::uint32_t, values.at[4 * half + i]);
       }
@@ -137,6 +145,7 @@ __device__ void store(BFloat16* to, const Values<N>& values) {
     *to = narrow(values.at[0]);
   } else {
     FourWords four;
+#pragma unroll
     for (int i = 0; i < 4; ++i) {
       four.word[i] = two_halves(values.at[2 * i], values.at[2 * i + 1]);
     }

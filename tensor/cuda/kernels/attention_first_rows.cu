@@ -71,7 +71,7 @@ __device__ void weighted_sum(const float* weights, Rows<const T> rows, const Hea
       const auto row = load<pack_size>(rows.row(place.first_row + key) + place.column + column);
       for (int i = 0; i < pack_size; ++i) sum.at[i] += weights[key] * row.at[i];
     }
-    store(parts + group * head_size + column, sum);
+    for (int i = 0; i < pack_size; ++i) parts[group * head_size + column + i] = sum.at[i];
   }
   __syncthreads();
   over_block(head_size, [&](int i) {

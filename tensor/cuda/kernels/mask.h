@@ -29,7 +29,10 @@ struct Draws {
   PhiloxCounter drawn;
 
   __device__ std::uint32_t at(int lane) const {
-    return drawn.word[lane / 2] >> (16 * (lane % 2)) & 0xFFFFu;
+    // Chosen and not indexed: an index that is no constant would put the words on a stack.
+    const std::uint32_t first = lane / 2 % 2 == 0 ? drawn.word[0] : drawn.word[1];
+    const std::uint32_t second = lane / 2 % 2 == 0 ? drawn.word[2] : drawn.word[3];
+    return (lane < 4 ? first : second) >> (16 * (lane % 2)) & 0xFFFFu;
   }
 };
 
