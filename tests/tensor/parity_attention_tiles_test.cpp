@@ -121,16 +121,16 @@ TEST_P(ParityOfAlignedAttention, OfFirstRows) {
     compare(describe(c), {{poisoned(queries, width), units}, {lse, units}},
             [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), o[1].matrix.view()); });
     forward(*reference_, out.view(), lse.view());
-    compare(describe(c) + " gradient",
-            {{poisoned(queries, width), gradient_units},
-             {poisoned(rows, 2 * width), gradient_units}},
-            [&](Backend& b, auto& o) {
-              Scratch s(b.attention_gradient_workspace(sequences, shape, dtype()));
-              Matrix& d = o[1].matrix;
-              b.attention_gradient(dout.view(), q.view(), k, v, out.view(), lse.view(), sequences,
-                                   shape, site, &state, o[0].matrix.view(), d.columns(0, width),
-                                   d.columns(width, 2 * width), s.workspace());
-            });
+    compare(
+        describe(c) + " gradient",
+        {{poisoned(queries, width), gradient_units}, {poisoned(rows, 2 * width), gradient_units}},
+        [&](Backend& b, auto& o) {
+          Scratch s(b.attention_gradient_workspace(sequences, shape, dtype()));
+          Matrix& d = o[1].matrix;
+          b.attention_gradient(dout.view(), q.view(), k, v, out.view(), lse.view(), sequences,
+                               shape, site, &state, o[0].matrix.view(), d.columns(0, width),
+                               d.columns(width, 2 * width), s.workspace());
+        });
   }
 }
 
