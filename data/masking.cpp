@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "tensor/integer_block.h"
 #include "tensor/philox.h"
 
 namespace basis {
@@ -97,6 +98,26 @@ MaskedBatch to_device(Backend& backend, Allocator& allocator, const HostMaskedBa
   const Shape shape{std::ssize(host.labels)};
   masked.masked_rows = to_device<std::int32_t>(backend, allocator, host.masked_rows, shape);
   masked.labels = to_device<std::int32_t>(backend, allocator, host.labels, shape);
+  return masked;
+}
+
+std::optional<MaskedBatch> FixedMaskedBatches::place(const HostMaskedBatch& host) {
+  const Batch* batch = batches_.place(host.batch);
+  if (batch == nullptr) return std::nullopt;
+  IntegerBlock block;
+  const BatchShape shape = shape_of(backend_, host.batch);
+  const auto rows = block.add(host.masked_rows, shape.rows);
+  const auto labels = block.add(host.labels, shape.rows);
+  Tensor& drawn = drawn_[shape];
+  if (drawn.is_empty()) {
+    drawn = block.to_device(backend_, allocator_);
+  } else {
+    block.overwrite(backend_, drawn);
+  }
+  const std::int64_t count = std::ssize(host.labels);
+  MaskedBatch masked{*batch, array_at(drawn, rows).rows(0, count),
+                     array_at(drawn, labels).rows(0, count)};
+  masked.batch.loss_count = count;
   return masked;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -53,6 +55,24 @@ HostMaskedBatch mask_batch(HostBatch batch, const SpecialIds& special,
 
 MaskedBatch to_device(Backend& backend, Allocator& allocator, const HostMaskedBatch& batch,
                       DType compute = DType::F32);
+
+/// Masked batches that stand in one place for each BatchShape (FixedBatches), however many
+/// positions are drawn.
+class FixedMaskedBatches {
+ public:
+  FixedMaskedBatches(Backend& backend, Allocator& allocator, DType compute)
+      : backend_(backend), allocator_(allocator), batches_(backend, allocator, compute) {}
+
+  /// Puts a batch in the place of its shape; nothing where there are too many shapes. Valid until
+  /// the next batch of its shape.
+  std::optional<MaskedBatch> place(const HostMaskedBatch& host);
+
+ private:
+  Backend& backend_;
+  Allocator& allocator_;
+  FixedBatches batches_;
+  std::map<BatchShape, Tensor> drawn_;  // masked rows and labels, with room for every row
+};
 
 /// How often each token that is not special occurs in the training text, one added to each: the
 /// model at which one stops that has learned frequencies only.

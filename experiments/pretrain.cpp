@@ -66,7 +66,8 @@ class Pretrain {
       : stage_(stage),
         settings_(stage.plan.config.pretrain),
         compute_(stage.plan.config.device, stage.plan.config.threads, stage.plan.config.tf32),
-        dtype_(compute_dtype(compute_.backend(), stage.plan.config.dtype)) {
+        dtype_(compute_dtype(compute_.backend(), stage.plan.config.dtype)),
+        fixed_(compute_.backend(), compute_.memory(), dtype_.activations) {
     stage_.remark(dtype_.remark);
     make_corpus();
     unigram_ = std::make_unique<UnigramModel>(corpus_.train, special_);
@@ -196,6 +197,7 @@ class Pretrain {
     TrainingTask task;
     task.steps = settings_.steps;
     task.begin_step = [this](std::int64_t step) { return begin_step(step); };
+    task.name_of_pass = [this] { return name_of_pass_; };
     task.loss = [this](Context& context, std::int64_t i, double scale) {
       const MaskedBatch& masked = batches_[static_cast<std::size_t>(i)];
       return cross_entropy(context, logits(context, masked), masked.labels, scale);
@@ -205,23 +207,46 @@ class Pretrain {
 
   TrainingTask::Step begin_step(std::int64_t step) {
     batches_.clear();
-    TrainingTask::Step result;
+    name_of_pass_.clear();
+    std::vector<HostMaskedBatch> hosts;
     for (const MicroBatch& micro : epochs_->micro_batches(step)) {
-      batches_.push_back(mask(corpus_.train, micro.examples, micro.first_example,
-                              static_cast<std::uint32_t>(step)));
-      result.loss_count += batches_.back().labels.element_count();
-      result.tokens += batches_.back().batch.layout.tokens();
+      hosts.push_back(mask(corpus_.train, micro.examples, micro.first_example,
+                           static_cast<std::uint32_t>(step)));
+    }
+    if (uses_graphs() && hosts.size() == 1) place_fixed(hosts.front());
+    if (name_of_pass_.empty()) {
+      for (const HostMaskedBatch& host : hosts) batches_.push_back(copied(host));
+    }
+    TrainingTask::Step result;
+    for (const MaskedBatch& masked : batches_) {
+      result.loss_count += masked.labels.element_count();
+      result.tokens += masked.batch.layout.tokens();
     }
     result.micro_batches = std::ssize(batches_);
     return result;
   }
 
-  MaskedBatch mask(const EncodedDataset& set, std::span<const std::int32_t> examples,
-                   std::int64_t first_example, std::uint32_t draw) {
+  bool uses_graphs() { return stage_.plan.config.cuda_graphs && compute_.backend().can_record(); }
+
+  /// A batch where a recorded pass finds it. How many positions are drawn is a number of the pass;
+  /// over full sequences it takes a few values.
+  void place_fixed(const HostMaskedBatch& host) {
+    std::optional<MaskedBatch> masked = fixed_.place(host);
+    if (!masked) return;
+    name_of_pass_ =
+        fmt::format("{}, {} positions", shape_of(compute_.backend(), host.batch).to_string(),
+                    masked->batch.loss_count);
+    batches_.push_back(std::move(*masked));
+  }
+
+  HostMaskedBatch mask(const EncodedDataset& set, std::span<const std::int32_t> examples,
+                       std::int64_t first_example, std::uint32_t draw) {
     MaskingOptions options;
     options.share = settings_.mask_share;
-    HostMaskedBatch host = mask_batch(gather_batch(set, examples, first_example), special_, options,
-                                      static_cast<std::uint64_t>(settings_.seed), draw);
+    return mask_batch(gather_batch(set, examples, first_example), special_, options,
+                      static_cast<std::uint64_t>(settings_.seed), draw);
+  }
+  MaskedBatch copied(const HostMaskedBatch& host) {
     return to_device(compute_.backend(), compute_.memory(), host, dtype_.activations);
   }
 
@@ -245,6 +270,7 @@ class Pretrain {
     options.schedule = schedule_of(settings_.schedule, settings_.warmup_share, settings_.steps);
     options.learning_rates = {settings_.learning_rate};
     options.checkpoint_every = settings_.checkpoint_every;
+    options.has_graphs = stage_.plan.config.cuda_graphs;
     return options;
   }
 
@@ -255,7 +281,7 @@ class Pretrain {
     double loss = 0, correct = 0;
     std::vector<std::int32_t> labels;
     for (std::int64_t i = 0; i < plan.size(); ++i) {
-      const MaskedBatch masked = mask(corpus_.held_out, plan.examples(i), 0, held_out_draw);
+      const MaskedBatch masked = copied(mask(corpus_.held_out, plan.examples(i), 0, held_out_draw));
       Context context{compute_.backend(), compute_.arena(), nullptr, false, nullptr,
                       dtype_.activations};
       const Variable scores = logits(context, masked);
@@ -295,6 +321,7 @@ class Pretrain {
   const PretrainSettings& settings_;
   Compute compute_;
   ComputeDType dtype_;
+  FixedMaskedBatches fixed_;
   std::unique_ptr<WordPieceTokenizer> tokenizer_;
   SpecialIds special_;
   Corpus corpus_;
@@ -302,6 +329,7 @@ class Pretrain {
   std::unique_ptr<MaskedLanguageModel> model_;
   std::unique_ptr<Epochs> epochs_;
   std::vector<MaskedBatch> batches_;  // of the current step
+  std::string name_of_pass_;          // of the current step, where it may be recorded
   std::vector<std::pair<std::string, double>> scores_;
 };
 

@@ -34,6 +34,7 @@ double train_in_stage(StageContext& stage, Compute& compute, const StageTraining
     training.evaluate(log, report.step);
   };
   trainer.run(on_step, [&] { return stage.should_stop(); });
+  stage.remark(trainer.graphs_remark());
   training.evaluate(log, training.task.steps);
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }

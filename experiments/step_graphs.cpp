@@ -36,13 +36,14 @@ Tensor placed(const Tensor& tensor, const Block& owner) {
 StepGraphs::StepGraphs(Backend& backend, Arena& arena, std::vector<Parameter*> trained)
     : backend_(backend), arena_(arena), trained_(std::move(trained)) {}
 
-std::size_t StepGraphs::recorded() const {
-  std::size_t count = 0;
-  for (const auto& [name, graph] : graphs_) count += graph.recording != nullptr ? 1 : 0;
-  return count;
+StepGraphs::Counts StepGraphs::counts() const {
+  Counts counts{passes_, replayed_, 0};
+  for (const auto& [name, graph] : graphs_) counts.recordings += graph.recording != nullptr ? 1 : 0;
+  return counts;
 }
 
 Tensor StepGraphs::run(const std::string& name, const std::function<Tensor()>& pass) {
+  ++passes_;
   const auto found = graphs_.find(name);
   if (found == graphs_.end()) {
     // The first time alone: libraries choose their algorithms, weights get their copies.
@@ -86,6 +87,7 @@ Tensor StepGraphs::record(Graph& graph, const std::function<Tensor()>& pass) {
 }
 
 Tensor StepGraphs::replay(const Graph& graph) {
+  ++replayed_;
   const Block memory = arena_.allocate(graph.extent);
   ensure(memory.get() == graph.begin, "a pass finds the arena empty");
   backend_.replay(graph.recording);

@@ -24,7 +24,11 @@ class StepGraphs {
   /// that it gave, (1, 1) f64, and leaves gradients as it did. The arena is empty before.
   Tensor run(const std::string& name, const std::function<Tensor()>& pass);
 
-  std::size_t recorded() const;
+  /// Of all passes so far, how many were queued by a recording, and how many recordings there are.
+  struct Counts {
+    std::int64_t passes = 0, replayed = 0, recordings = 0;
+  };
+  Counts counts() const;
 
  private:
   /// A gradient that the pass wrote.
@@ -49,6 +53,7 @@ class StepGraphs {
   Arena& arena_;
   std::vector<Parameter*> trained_;
   std::map<std::string, Graph> graphs_;  // without a recording: seen once
+  std::int64_t passes_ = 0, replayed_ = 0;
 };
 
 }  // namespace basis

@@ -89,6 +89,13 @@ void Trainer::run_recorded(const TrainingTask::Step& plan, const SeeLoss& see_lo
   if (options_.before_update) options_.before_update();
 }
 
+std::string Trainer::graphs_remark() const {
+  if (graphs_ == nullptr || graphs_->counts().passes == 0) return "";
+  const StepGraphs::Counts counts = graphs_->counts();
+  return fmt::format("{} of {} passes replayed, from {} CUDA graphs", counts.replayed,
+                     counts.passes, counts.recordings);
+}
+
 /// A step whose numbers are read where they arise.
 StepReport Trainer::watched_step(std::int64_t step) {
   QueuedStep running;

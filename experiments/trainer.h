@@ -79,6 +79,9 @@ class Trainer {
   /// After `resume`: whether other threads, kernels or another processor go on than began, in one
   /// line for the user; empty where none do.
   const std::string& resume_remark() const { return resume_remark_; }
+  /// How many passes were recorded and replayed (CUDA graphs), in one line for the user; empty
+  /// where nothing may be recorded.
+  std::string graphs_remark() const;
 
   /// Runs all remaining steps. `on_step` sees every step and may evaluate after those that
   /// TrainerOptions::evaluate_every names, after check_last_step(); `is_cancelled` is asked after

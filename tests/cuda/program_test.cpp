@@ -25,6 +25,19 @@ std::string describe_cuda() {
 namespace behaviour {
 namespace {
 
+/// Keeps what stages say that recorded their passes.
+class GraphRemarks final : public RunObserver {
+ public:
+  void stage_started(const Stage&, std::size_t, std::size_t) override {}
+  void stage_progressed(const Stage&, const Progress&, double) override {}
+  void stage_remarked(const Stage& stage, const std::string& remark) override {
+    if (remark.find("CUDA graphs") != std::string::npos) of_stage[stage.label] = remark;
+  }
+  void stage_ended(const Stage&, StageOutcome, const StageResult&, const std::string&) override {}
+
+  std::map<std::string, std::string> of_stage;
+};
+
 class EmulatedProgram : public FolderTest {
  protected:
   /// What the stages say of themselves, by stage.
@@ -39,6 +52,8 @@ class EmulatedProgram : public FolderTest {
     const DataRoot data(folder_ / "data");
     RunServices services;
     services.data = &data;
+    remarks_ = {};
+    services.observer = &remarks_;
     const RunSummary summary =
         run_stages(plan, select_stages(plan, ""), store, stage_functions(), services);
     EXPECT_EQ(summary.exit_status(), 0);
@@ -48,6 +63,8 @@ class EmulatedProgram : public FolderTest {
     }
     return results;
   }
+
+  GraphRemarks remarks_;  // of the last run
 };
 
 TEST_F(EmulatedProgram, DoesWhatTheCpuDoes) {
@@ -72,7 +89,12 @@ TEST_F(EmulatedProgram, DoesWhatTheCpuDoes) {
 // Recorded passes are the same kernels on the same numbers.
 TEST_F(EmulatedProgram, HasTheSameBitsWithAndWithoutGraphs) {
   results("cuda", "with");
+  EXPECT_GE(remarks_.of_stage.size(), 7u);  // a pretraining, and two tasks by three methods
+  for (const auto& [stage, remark] : remarks_.of_stage) {
+    EXPECT_THAT(remark, testing::ContainsRegex("^[1-9][0-9]* of ")) << stage;
+  }
   results("cuda", "without", "cuda_graphs = false\n");
+  EXPECT_THAT(remarks_.of_stage, testing::IsEmpty());
   const auto with = stage_files(folder_ / "with"), without = stage_files(folder_ / "without");
   EXPECT_GE(with.size(), 20u);
   expect_same_files(with, without);

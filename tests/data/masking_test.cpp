@@ -142,6 +142,29 @@ TEST(Masking, GivesTheDeviceRowsAndLabels) {
   EXPECT_EQ(masked.batch.layout.tokens(), 53);
 }
 
+TEST(Masking, PutsBatchesOfAShapeInOnePlace) {
+  const auto backend = make_cpu_backend(1);
+  CachingAllocator allocator(*backend);
+  FixedMaskedBatches fixed(*backend, allocator, DType::F32);
+  const auto host_of = [](const std::vector<int>& texts, std::uint32_t draw) {
+    return mask_batch(gather_batch(sequences(texts), rows_up_to(2), 3), special, {}, 1, draw);
+  };
+  const HostMaskedBatch first = host_of({40, 9}, 0), second = host_of({30, 25}, 7);
+  ASSERT_NE(first.labels.size(), second.labels.size());
+  const MaskedBatch before = *fixed.place(first);
+  EXPECT_EQ(before.batch.loss_count, 7);
+  const MaskedBatch after = *fixed.place(second);
+  EXPECT_EQ(after.batch.loss_count, 9);  // round(4.5) and round(3.75)
+  EXPECT_EQ(after.masked_rows.bytes_begin(), before.masked_rows.bytes_begin());
+  EXPECT_EQ(after.labels.bytes_begin(), before.labels.bytes_begin());
+  EXPECT_EQ(after.batch.ids.bytes_begin(), before.batch.ids.bytes_begin());
+  EXPECT_EQ(to_host<std::int32_t>(*backend, after.masked_rows), second.masked_rows);
+  EXPECT_EQ(to_host<std::int32_t>(*backend, after.labels), second.labels);
+  const std::vector<std::int32_t> ids = to_host<std::int32_t>(*backend, after.batch.ids);
+  EXPECT_TRUE(std::equal(second.batch.ids.begin(), second.batch.ids.end(), ids.begin()));
+  EXPECT_NE(fixed.place(host_of({90, 9}, 0))->labels.bytes_begin(), after.labels.bytes_begin());
+}
+
 TEST(UnigramModel, IsTheCrossEntropyOfAddOneFrequencies) {
   EncodedDataset training;
   training.append({{2, 10, 10, 10, 11, 3}, {0, 0, 0, 0, 0, 0}}, -1);
