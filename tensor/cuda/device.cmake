@@ -15,7 +15,8 @@ add_library(basis_cuda_host OBJECT ${BASIS_CUDA_BACKEND}
   cuda/cublaslt.cpp
   cuda/cuda_backend.cpp
   cuda/products_cublaslt.cpp
-  cuda/runtime.cpp)
+  cuda/runtime.cpp
+  cuda/solver_cusolver.cpp)
 target_include_directories(basis_cuda_host SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 target_compile_features(basis_cuda_host PRIVATE cxx_std_20)
 target_link_libraries(basis_cuda_host PRIVATE fmt::fmt)
