@@ -9,5 +9,5 @@ pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 
-include(BasisOpenBLAS)
+include(BasisBlas)
 include(BasisOneDNN)

@@ -55,7 +55,7 @@ install(FILES
   ${PROJECT_BINARY_DIR}/generated/basis-config-version.cmake
   cmake/BasisCudart.cmake
   cmake/BasisOneDNN.cmake
-  cmake/BasisOpenBLAS.cmake
+  cmake/BasisBlas.cmake
   DESTINATION ${basis_package_folder})
 if(EXISTS ${PROJECT_SOURCE_DIR}/experiments/configs)
   install(DIRECTORY experiments/configs DESTINATION ${CMAKE_INSTALL_DATADIR}/basis

@@ -1,6 +1,7 @@
 # How everything is compiled. The same flags for the whole tree, so that a header means the same
 # in every object.
-option(BASIS_TESTS "Build the tests" ON)
+set(BASIS_TESTS ON CACHE STRING "Build the tests: ON, OFF, or those for a GPU alone: GPU")
+set_property(CACHE BASIS_TESTS PROPERTY STRINGS ON OFF GPU)
 option(BASIS_BENCHMARKS "Build the benchmarks where Google Benchmark is found" OFF)
 option(BASIS_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 

@@ -8,10 +8,12 @@ namespace basis {
 
 namespace {
 
-std::string key_of(const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
+std::string key_of(const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed,
+                   const Decompositions* device) {
   Hasher hasher;
   hasher.add("basis 3").add(name_of(kind)).add(k);
   if (kind == BasisKind::Random) hasher.add(seed).add(weight.name);
+  if (device != nullptr) hasher.add(device->name());
   return hasher.add(weight.value).hex();
 }
 
@@ -37,15 +39,16 @@ std::optional<Basis> unflatten(std::span<const std::byte> bytes, std::int64_t ou
 
 }  // namespace
 
-BasisSource cached_basis(Cache* cache) {
-  if (cache == nullptr) return basis_of_weight;
-  return [cache](const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
-    const std::string key = key_of(weight, kind, k, seed);
+BasisSource cached_basis(Cache* cache, Decompositions* device) {
+  if (cache == nullptr) return basis_by_svd(device);
+  return [cache, device](const HostWeight& weight, BasisKind kind, std::int64_t k,
+                         std::uint64_t seed) {
+    const std::string key = key_of(weight, kind, k, seed, device);
     if (const auto entry = cache->find(key)) {
       const Shape& shape = weight.value.shape();
       if (auto basis = unflatten(entry->bytes, shape[0], shape[1], k)) return *basis;
     }
-    Basis basis = basis_of_weight(weight, kind, k, seed);
+    Basis basis = basis_of_weight(weight, kind, k, seed, device);
     const std::vector<double> flat = flatten(basis);
     cache->put(key, std::as_bytes(std::span(flat)));
     return basis;

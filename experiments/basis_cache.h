@@ -5,8 +5,10 @@
 
 namespace basis {
 
-/// The basis of a weight out of the cache, where some run has decomposed it before; computed and
-/// kept otherwise. Keyed by the weight's content and the choice of basis. `cache` may be null.
-BasisSource cached_basis(Cache* cache);
+/// The basis of a weight out of the cache, where some run has decomposed it before; computed, by
+/// `device` where that is given, and kept otherwise. Keyed by the weight's content, the choice of
+/// basis and the device's library, so that the bits do not hang on what ran before. Either may be
+/// null.
+BasisSource cached_basis(Cache* cache, Decompositions* device = nullptr);
 
 }  // namespace basis

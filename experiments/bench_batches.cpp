@@ -3,9 +3,11 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "experiments/bench_step.h"
 #include "tensor/error.h"
+#include "tensor/file.h"
 #include "tensor/json_keys.h"
 #include "tensor/philox.h"
 
@@ -79,6 +81,29 @@ std::vector<HostBatch> read_batches(const std::filesystem::path& path, bool is_r
   }
   if (batches.empty()) throw Error(path.string() + ": no batches");
   return batches;
+}
+
+void write_batches(const std::filesystem::path& path, const std::vector<HostBatch>& batches) {
+  std::string text;
+  for (const HostBatch& batch : batches) {
+    std::vector<std::string> ids, types;
+    auto begin = std::ptrdiff_t{0};
+    for (const std::int32_t length : batch.lengths) {
+      const auto of_sequence = [&](const std::vector<std::int32_t>& all) {
+        return fmt::format("[{}]",
+                           fmt::join(all.begin() + begin, all.begin() + begin + length, ","));
+      };
+      ids.push_back(of_sequence(batch.ids));
+      types.push_back(of_sequence(batch.types));
+      begin += length;
+    }
+    const std::string labels = batch.targets.empty()
+                                   ? fmt::format("{}", fmt::join(batch.labels, ","))
+                                   : fmt::format("{}", fmt::join(batch.targets, ","));
+    text += fmt::format("{{\"input_ids\":[{}],\"token_type_ids\":[{}],\"labels\":[{}]}}\n",
+                        fmt::join(ids, ","), fmt::join(types, ","), labels);
+  }
+  write_file_atomically(path, text);
 }
 
 std::vector<HostBatch> draw_batches(const DrawnBatches& options) {

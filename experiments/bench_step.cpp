@@ -110,7 +110,9 @@ class StepBench {
     AdapterMethod method =
         adapter_method(options_.method, options_.seed, tokens / std::ssize(options_.batches));
     method.activations = dtype_.activations;
-    attach(backend_, compute_.memory(), *model_, method, cached_basis(options_.cache));
+    const std::unique_ptr<Decompositions> device = backend_.make_decompositions();
+    attach(backend_, compute_.memory(), *model_, method,
+           cached_basis(options_.cache, device.get()));
     result_.head = config.head;
     for (const auto& parameter : model_->parameters().all()) {
       result_.parameters += parameter->count();

@@ -70,6 +70,9 @@ BenchStepResult bench_step(const BenchStepOptions& options, const std::vector<Ho
 std::vector<HostBatch> read_batches(const std::filesystem::path& path, bool is_regression,
                                     std::int64_t limit);
 
+/// The file that read_batches gives these back from. Throws Error where it cannot be written.
+void write_batches(const std::filesystem::path& path, const std::vector<HostBatch>& batches);
+
 /// Random ids and classes for so many steps: sequences of 25 to 81 tokens as MRPC's pairs have, no
 /// longer than `max_length`.
 struct DrawnBatches {

@@ -52,6 +52,10 @@ class CountingBackend final : public Backend {
     return inner_.begin_copy_to_host(device, bytes);
   }
   bool is_asynchronous() const override { return inner_.is_asynchronous(); }
+  /// Not counted: no kernel call.
+  std::unique_ptr<Decompositions> make_decompositions() override {
+    return inner_.make_decompositions();
+  }
   /// Not: what is replayed would not be counted.
   bool can_record() const override { return false; }
   void begin_recording() override { inner_.begin_recording(); }

@@ -94,7 +94,10 @@ class Finetune {
     const std::int64_t tokens_per_step = train_set_.token_count() / epochs_.steps_of(1);
     adapter_ = adapter_method(method_, stage_.stage.seed, tokens_per_step);
     adapter_.activations = dtype_.activations;
-    attach(compute_.backend(), compute_.memory(), *model_, adapter_, cached_basis(stage_.cache));
+    const std::unique_ptr<Decompositions> device = compute_.backend().make_decompositions();
+    attach(compute_.backend(), compute_.memory(), *model_, adapter_,
+           cached_basis(stage_.cache, device.get()));
+    if (device) stage_.remark(device->remark());
   }
 
   /// Steps are numbered over all epochs; each epoch has a plan of its own.

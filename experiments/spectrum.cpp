@@ -103,18 +103,25 @@ StageResult run_spectrum(StageContext& stage) {
   const bool is_adapter = std::filesystem::exists(finetuned.folder / "adapter");
   const std::filesystem::path after = finetuned.folder / (is_adapter ? "adapter" : "model");
   reset_peak_memory();
+  const bool is_on_cpu = config.device == "cpu";
+  const std::unique_ptr<Backend> backend =
+      is_on_cpu ? nullptr : make_backend(config.device, config.threads, config.tf32);
+  const std::unique_ptr<Decompositions> device =
+      is_on_cpu ? nullptr : backend->make_decompositions();
   Summary summary;
   AnalysisOptions options;
   options.gaussian_draws = 1;
   options.angle_ranks = config.spectrum.ranks;
   options.seed = static_cast<std::uint64_t>(stage.stage.seed);
   options.concurrent = static_cast<int>(config.threads);
+  options.device = device.get();
   write_spectrum(before, after, stage.folder, options,
                  [&](const MatrixReport& report, std::int64_t done, std::int64_t all) {
                    summary.add(report);
                    if (stage.report_progress) stage.report_progress({done, all, std::nan(""), 0});
                    if (stage.should_stop()) throw Cancelled("stopped between two matrices");
                  });
+  if (device) stage.remark(device->remark());
   StageResult result;
   result.metrics = summary.metrics();
   result.peak_mib = peak_memory_mib();

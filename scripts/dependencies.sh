@@ -20,15 +20,20 @@ test_packages=(
   libboost-context-dev     # threads of CUDA kernels on the host
 )
 ci_packages=(clang-format)
+package_packages=(
+  libblas-dev liblapack-dev  # Netlib's, in place of OpenBLAS
+  libbenchmark-dev zstd
+)
 
 usage() {
   cat <<'TEXT'
-Usage: scripts/dependencies.sh [--list] build|tests|ci
+Usage: scripts/dependencies.sh [--list] build|tests|ci|package
 
 Installs the Debian packages that are missing (apt-get, with sudo where not root):
   build   what the `basis` program needs
   tests   the same and what the tests need
   ci      the same and clang-format
+  package what the tests need, and what a package for a GPU machine is made with
 --list prints their names and installs nothing.
 
 On a system without apt-get it lists what is needed and stops with status 1. Where you have
@@ -58,6 +63,7 @@ case "${1:-}" in
   build) packages=("${build_packages[@]}") ;;
   tests) packages=("${build_packages[@]}" "${test_packages[@]}") ;;
   ci) packages=("${build_packages[@]}" "${test_packages[@]}" "${ci_packages[@]}") ;;
+  package) packages=("${build_packages[@]}" "${test_packages[@]}" "${package_packages[@]}") ;;
   *) usage >&2; exit 2 ;;
 esac
 if $lists; then printf '%s\n' "${packages[@]}"; exit 0; fi

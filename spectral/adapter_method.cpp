@@ -42,13 +42,20 @@ const char* name_of(AdapterMethod::Form form) {
   return "?";
 }
 
-Basis basis_of_weight(const HostWeight& weight, BasisKind kind, std::int64_t k,
-                      std::uint64_t seed) {
+Basis basis_of_weight(const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed,
+                      Decompositions* device) {
   // Random directions of matrices of one shape must not be the same: the name goes into the seed.
   const std::uint64_t own_seed = hash_of_name(weight.name, seed);
   const Matrix matrix = to_matrix(weight.value.view());
-  if (kind == BasisKind::Leading) return select_basis(leading_svd(matrix, k), kind, k, own_seed);
-  return select_basis(svd(matrix), kind, k, own_seed);
+  const bool is_leading = kind == BasisKind::Leading;
+  return select_basis(is_leading ? leading_svd(matrix, k, device) : svd(matrix, device), kind, k,
+                      own_seed);
+}
+
+BasisSource basis_by_svd(Decompositions* device) {
+  return [device](const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed) {
+    return basis_of_weight(weight, kind, k, seed, device);
+  };
 }
 
 std::int64_t rank_on(const AdapterMethod& method, const std::string& weight, const Shape& shape) {

@@ -50,14 +50,17 @@ struct HostWeight {
 using BasisSource = std::function<Basis(const HostWeight& weight, BasisKind kind, std::int64_t k,
                                         std::uint64_t seed)>;
 
-/// The SVD of the weight itself, computed at once.
-Basis basis_of_weight(const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed);
+/// The SVD of the weight itself, computed at once, by `device` where that is given.
+Basis basis_of_weight(const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed,
+                      Decompositions* device = nullptr);
+/// The same as a source. `device` must outlive it.
+BasisSource basis_by_svd(Decompositions* device = nullptr);
 
 /// Fills the slots of `model` as `method` says and sets once what trains, the head always with it;
 /// the only place that does. Throws Error for a rank above a matrix (both are named), a model that
 /// has adapters already, or a merged form with dropout.
 void attach(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
-            const BasisSource& basis_source = basis_of_weight);
+            const BasisSource& basis_source = basis_by_svd());
 
 /// What costs least in a training step of T tokens, by counted products (METHODS.md 1): the side
 /// path 4 T k (in + out), folded 2 T k (in + out) + 4 in out k, merged 2 T in out + 4 in out k.

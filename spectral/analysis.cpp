@@ -71,7 +71,7 @@ MatrixReport analyse_matrix(const MatrixPair& pair, const AnalysisOptions& optio
                             const std::vector<double>* matched_chance) {
   require_pair(pair);
   const SingleThreadedBlas one_thread;
-  const Svd own = decomposition_before ? Svd{} : svd(pair.before);
+  const Svd own = decomposition_before ? Svd{} : svd(pair.before, options.device);
   const Svd& before = decomposition_before ? *decomposition_before : own;
   ensure(before.out() == pair.before.rows() && before.in() == pair.before.columns(),
          "the given decomposition is of the pair's first matrix");
@@ -88,14 +88,14 @@ MatrixReport analyse_matrix(const MatrixPair& pair, const AnalysisOptions& optio
   report.energy = energy_in_basis(before, change);
   report.sigma = before.sigma;
 
-  const Svd after = svd(pair.after);
+  const Svd after = svd(pair.after, options.device);
   const BasisProducts u = basis_products(before.u, after.u);
   const BasisProducts v = basis_products(before.v, after.v);
   SidedCurves gaussian;
   if (options.gaussian_draws > 0) {
     gaussian =
         simulate_gaussian_rotation(pair.before, before, report.change_norm, options.gaussian_draws,
-                                   options.seed, purpose_of(pair.name));
+                                   options.seed, purpose_of(pair.name), options.device);
   }
   const auto expected = [&](std::int64_t d) {
     return expected_gaussian_rotation(before.sigma, d, report.out, report.in, report.change_norm);

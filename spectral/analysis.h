@@ -32,6 +32,9 @@ struct AnalysisOptions {
   /// Matrices at work at once, a thread each; 0: as many as OpenMP has threads. Results do not
   /// depend on it; memory does (see `analyse`).
   int concurrent = 0;
+  /// Does the whole decompositions where it is given. Singular values alone stay LAPACK's: those of
+  /// an adapter's change, most of which are zero, are what a device is worst at.
+  Decompositions* device = nullptr;
 };
 
 struct PrincipalAngles {

@@ -96,13 +96,15 @@ Svd leading_of(Svd whole, std::int64_t k) {
 
 }  // namespace
 
-Svd leading_svd(const Matrix& matrix, std::int64_t k) {
+Svd leading_svd(const Matrix& matrix, std::int64_t k, Decompositions* device) {
   const std::int64_t rank = std::min(matrix.rows(), matrix.columns());
   if (!matrix.is_empty() && (k < 1 || k > rank)) {
     throw Error(fmt::format("svd: {} leading pairs of a {} matrix, which has {}", k,
                             matrix.to_string(), rank));
   }
-  if (largest_share_of_rank * k > rank || !is_finite(matrix)) return leading_of(svd(matrix), k);
+  if (device != nullptr || largest_share_of_rank * k > rank || !is_finite(matrix)) {
+    return leading_of(svd(matrix, device), k);
+  }
   const SingleThreadedBlas one_thread;
   const bool is_turned = matrix.rows() < matrix.columns();
   std::optional<Svd> found = from_gram(is_turned ? transpose(matrix) : matrix, k);

@@ -143,7 +143,7 @@ Curve expected_gaussian_rotation(const std::vector<double>& sigma, std::int64_t 
 
 SidedCurves simulate_gaussian_rotation(const Matrix& before, const Svd& decomposition,
                                        double change_norm, int draws, std::uint64_t seed,
-                                       std::uint64_t purpose) {
+                                       std::uint64_t purpose, Decompositions* device) {
   if (draws < 1) throw Error(fmt::format("Gaussian control: {} draws; give at least 1", draws));
   const auto r = static_cast<std::size_t>(decomposition.rank());
   SidedCurves mean{Curve(r), Curve(r)};
@@ -153,7 +153,7 @@ SidedCurves simulate_gaussian_rotation(const Matrix& before, const Svd& decompos
     Matrix change = random_gaussian(before.rows(), before.columns(), seed,
                                     purpose ^ (static_cast<std::uint64_t>(draw) << 48));
     scale(change, change_norm / frobenius_norm(change));
-    const Svd after = svd(add(before, change));
+    const Svd after = svd(add(before, change), device);
     accumulate(mean.u, rotation_between(decomposition.u, after.u), 1.0 / draws);
     accumulate(mean.v, rotation_between(decomposition.v, after.v), 1.0 / draws);
   }

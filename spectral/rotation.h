@@ -57,10 +57,10 @@ struct SidedCurves {
 
 /// Mean rotation over `draws` changes with independent Gaussian elements, each scaled to Frobenius
 /// norm `change_norm` exactly. `before` and its decomposition are of one matrix. Costs a
-/// decomposition a draw. Throws Error for draws below 1.
+/// decomposition a draw, by `device` where that is given. Throws Error for draws below 1.
 SidedCurves simulate_gaussian_rotation(const Matrix& before, const Svd& decomposition,
                                        double change_norm, int draws, std::uint64_t seed,
-                                       std::uint64_t purpose = 0);
+                                       std::uint64_t purpose = 0, Decompositions* device = nullptr);
 
 /// rotation / control; not defined where the control is 0 (k = d, or no change at all) or infinite.
 Curve rotation_ratio(const Curve& rotation, const Curve& control);

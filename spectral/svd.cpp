@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -85,7 +86,6 @@ struct Problem {
 };
 
 Problem solve(const Matrix& matrix, bool is_turned, bool vectors) {
-  require_decomposable(matrix);
   const char job = vectors ? 'S' : 'N';
   const auto pose = [&] { return Problem(is_turned ? transpose(matrix) : matrix, vectors); };
   Problem problem = pose();
@@ -95,6 +95,21 @@ Problem solve(const Matrix& matrix, bool is_turned, bool vectors) {
   throw Error(
       fmt::format("svd: LAPACK's dgesdd and dgesvd do not converge on a {} matrix of norm {}",
                   matrix.to_string(), frobenius_norm(matrix)));
+}
+
+/// Of a matrix with at most as many rows as columns; nothing where the device has none.
+std::optional<Svd> solve_on(Decompositions& device, const Matrix& wide) {
+  const std::int64_t n = wide.rows(), m = wide.columns();
+  std::optional<WideSvd> found = device.svd(n, m, wide.data());
+  if (!found) return std::nullopt;
+  return Svd{transpose(Matrix(n, n, std::move(found->u))), std::move(found->sigma),
+             transpose(Matrix(n, m, std::move(found->v)))};
+}
+
+Svd solve_on_host(const Matrix& matrix, bool is_turned) {
+  const SingleThreadedBlas one_thread;
+  Problem problem = solve(matrix, is_turned, true);
+  return {std::move(problem.u), std::move(problem.sigma), transpose(problem.v_transposed)};
 }
 
 }  // namespace
@@ -115,18 +130,21 @@ void fix_signs(Svd& decomposition) {
   decomposition.v = scale_columns(std::move(decomposition.v), signs);
 }
 
-Svd svd(const Matrix& matrix) {
-  const SingleThreadedBlas one_thread;
-  // LAPACK reduces a tall matrix by QR and a wide one by LQ, which is slower.
+Svd svd(const Matrix& matrix, Decompositions* device) {
+  require_decomposable(matrix);
+  // A wide matrix row by row is a tall one column by column: LAPACK reduces that by QR and a wide
+  // one by LQ, which is slower; cuSOLVER has nothing for wide ones.
   const bool is_turned = matrix.rows() > matrix.columns();
-  Problem problem = solve(matrix, is_turned, true);
-  Svd result{std::move(problem.u), std::move(problem.sigma), transpose(problem.v_transposed)};
-  if (is_turned) std::swap(result.u, result.v);
-  fix_signs(result);
-  return result;
+  std::optional<Svd> result;
+  if (device != nullptr) result = solve_on(*device, is_turned ? transpose(matrix) : matrix);
+  if (!result) result = solve_on_host(matrix, is_turned);
+  if (is_turned) std::swap(result->u, result->v);
+  fix_signs(*result);
+  return std::move(*result);
 }
 
 std::vector<double> singular_values(const Matrix& matrix) {
+  require_decomposable(matrix);
   const SingleThreadedBlas one_thread;
   return std::move(solve(matrix, matrix.rows() > matrix.columns(), false).sigma);
 }

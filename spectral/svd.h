@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "spectral/matrix.h"
+#include "tensor/decompositions.h"
 
 namespace basis {
 
@@ -20,12 +21,13 @@ struct Svd {
   std::int64_t rank() const { return static_cast<std::int64_t>(sigma.size()); }
 };
 
-/// The decomposition in f64 by LAPACK's divide and conquer, by its QR iteration where that fails.
-/// Throws Error when `matrix` is empty, has an element that is not finite (its place is named), or
-/// when neither converges. Same build, processor and thread count: same bits.
-Svd svd(const Matrix& matrix);
+/// The decomposition in f64 by `device` where that is given and does it, else by LAPACK's divide
+/// and conquer, by its QR iteration where that fails. Throws Error when `matrix` is empty, has an
+/// element that is not finite (its place is named), or when nothing converges. Same build,
+/// processors and thread count: same bits.
+Svd svd(const Matrix& matrix, Decompositions* device = nullptr);
 
-/// Singular values only, descending; about a quarter of the work. Throws as svd does.
+/// Singular values only, descending, by LAPACK; about a quarter of the work. Throws as svd does.
 std::vector<double> singular_values(const Matrix& matrix);
 
 /// The largest singular value.

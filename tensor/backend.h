@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tensor/allocator.h"
+#include "tensor/decompositions.h"
 #include "tensor/philox.h"
 #include "tensor/step_state.h"
 #include "tensor/tensor.h"
@@ -137,6 +138,11 @@ class Backend {
   /// The bytes as they stand after all earlier calls, for who reads them later; device memory may
   /// be used again at once. The default body copies now.
   virtual std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes);
+
+  // ---- Decompositions ---------------------------------------------------------------------------
+  /// The device's library for them, null where it has none that is better than the host's. Its
+  /// memory on the device goes with it.
+  virtual std::unique_ptr<Decompositions> make_decompositions() { return nullptr; }
 
   // ---- Recording --------------------------------------------------------------------------------
   /// Whether work can be recorded once and queued again (a CUDA graph): the same kernels on the

@@ -176,6 +176,10 @@ int bench_step_command(const BenchOptions& options) {
   bench.method = method_of(options);
   bench.train.learning_rate = 2e-5;
   choose_batches(options, bench);
+  if (options.kept_batches) {
+    write_batches(*options.kept_batches, bench.batches);
+    return 0;
+  }
   if (options.settings) apply_settings(*options.settings, bench);
   Cache cache(Cache::default_folder());
   bench.cache = &cache;

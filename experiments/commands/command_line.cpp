@@ -162,6 +162,8 @@ void add_bench(CLI::App& app, BenchOptions& options, Command& command) {
   step->add_option("--glue", options.glue,
                    "Folder with GLUE's files (without: random tokens in MRPC's lengths)");
   step->add_option("--batches", options.batches, "Batches as JSON lines, in place of --glue");
+  step->add_option("--write-batches", options.kept_batches,
+                   "Write the batches there as --batches reads them, and measure nothing");
   step->add_option("--method", options.method,
                    "full, head, bitfit, lora, spectral-core, spectral-diagonal, spectral-band");
   step->add_option("--rank", options.rank,

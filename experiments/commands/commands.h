@@ -72,12 +72,13 @@ struct BenchOptions {
   std::filesystem::path model;
   std::string size;  // random weights in place of a folder
   std::string task = "mrpc";
-  std::optional<std::filesystem::path> glue;         // folder of GLUE's files
-  std::optional<std::filesystem::path> batches;      // JSON lines instead
-  std::optional<std::filesystem::path> settings;     // a whole training, as agreement.py says
-  std::optional<std::filesystem::path> losses;       // out
-  std::optional<std::filesystem::path> dev_batches;  // scored after the last step
-  std::optional<std::filesystem::path> predictions;  // out
+  std::optional<std::filesystem::path> glue;          // folder of GLUE's files
+  std::optional<std::filesystem::path> batches;       // JSON lines instead
+  std::optional<std::filesystem::path> kept_batches;  // out: the batches, and nothing is measured
+  std::optional<std::filesystem::path> settings;      // a whole training, as agreement.py says
+  std::optional<std::filesystem::path> losses;        // out
+  std::optional<std::filesystem::path> dev_batches;   // scored after the last step
+  std::optional<std::filesystem::path> predictions;   // out
   std::string method = "full";
   std::optional<std::int64_t> rank;  // none: the method's
   std::string dtype = "f32";

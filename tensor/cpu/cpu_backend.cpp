@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 
-#include <cblas.h>
 #include <fmt/format.h>
 
 #include "tensor/caching_allocator.h"
@@ -36,16 +35,18 @@ class CpuBackend final : public Backend {
   std::int64_t row_bucket() const override { return 64; }
 
   std::vector<std::pair<std::string, std::string>> description() const override {
-    return {{"device", "cpu"},
-            {"processor", processor_name()},
-            {"kernels", name_of(isa_)},
-            {"processor supports", name_of(supported_isa())},
-            {"threads", std::to_string(threads_)},
-            {"openblas", openblas_get_config()},
-            {"openblas core", openblas_get_corename()},
-            {"onednn", cpu::OneDnn::version().empty() ? "none" : cpu::OneDnn::version()},
-            {"f32 products", name_of(library_for_large(DType::F32))},
-            {"bf16 products", name_of(library_for_large(DType::BF16))}};
+    std::vector<std::pair<std::string, std::string>> entries = {
+        {"device", "cpu"},
+        {"processor", processor_name()},
+        {"kernels", name_of(isa_)},
+        {"processor supports", name_of(supported_isa())},
+        {"threads", std::to_string(threads_)}};
+    for (auto& entry : cpu::describe_blas()) entries.push_back(std::move(entry));
+    entries.emplace_back("onednn",
+                         cpu::OneDnn::version().empty() ? "none" : cpu::OneDnn::version());
+    entries.emplace_back("f32 products", name_of(library_for_large(DType::F32)));
+    entries.emplace_back("bf16 products", name_of(library_for_large(DType::BF16)));
+    return entries;
   }
 
   std::vector<std::string> own_fused_kernels() const override {
@@ -360,7 +361,7 @@ void CpuBackend::dense_to_band(ConstMatrixView dense, double beta, MatrixView ba
 }  // namespace
 
 std::unique_ptr<Backend> make_cpu_backend(int threads, Isa isa) {
-  cpu::check_openblas();
+  cpu::check_blas();
   if (threads < 0) throw Error(fmt::format("cpu backend: {} threads; 0 means all", threads));
   if (isa > supported_isa()) {
     throw Error(fmt::format("cpu backend: this processor has {}, not {}", name_of(supported_isa()),

@@ -6,10 +6,10 @@
 #include <cstring>
 #include <string_view>
 
-#include <cblas.h>
 #include <fmt/format.h>
 #include <omp.h>
 
+#include "tensor/cpu/blas.h"
 #include "tensor/error.h"
 
 #if defined(__x86_64__)
@@ -129,7 +129,8 @@ bool is_one_of(std::string_view core, std::initializer_list<std::string_view> na
 }  // namespace
 
 std::optional<std::string> preferred_openblas_core() {
-  const std::string_view core = openblas_get_corename();
+  const std::string core = cpu::openblas_core();
+  if (core.empty()) return std::nullopt;
   if (const char* wanted = std::getenv("BASIS_OPENBLAS_CORE")) {
     return is_one_of(core, {wanted}) ? std::nullopt : std::optional<std::string>(wanted);
   }

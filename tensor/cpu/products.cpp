@@ -21,19 +21,20 @@ Isa lowest_isa(DType operands) {
 }  // namespace
 
 const char* name_of(Library library) {
+  const bool is_openblas = !openblas_core().empty();
   switch (library) {
-    case Library::OpenBlas:
-      return "OpenBLAS";
+    case Library::Blas:
+      return is_openblas ? "OpenBLAS" : "reference BLAS";
     case Library::OneDnn:
       return "oneDNN";
     case Library::Widened:
-      return "OpenBLAS on f32 copies";
+      return is_openblas ? "OpenBLAS on f32 copies" : "reference BLAS on f32 copies";
   }
   return "?";
 }
 
 Library library_for(Isa isa, DType operands, DType out, double beta, std::int64_t work) {
-  if (operands == DType::F64) return Library::OpenBlas;
+  if (operands == DType::F64) return Library::Blas;
   static const bool has_onednn = !OneDnn::version().empty();
   const bool is_plain = out == DType::F32 || out == operands;
   const bool is_possible =
@@ -41,7 +42,7 @@ Library library_for(Isa isa, DType operands, DType out, double beta, std::int64_
   if (operands == DType::BF16 || out == DType::BF16) {
     return is_possible ? Library::OneDnn : Library::Widened;
   }
-  return is_possible && work >= smallest_onednn_work ? Library::OneDnn : Library::OpenBlas;
+  return is_possible && work >= smallest_onednn_work ? Library::OneDnn : Library::Blas;
 }
 
 Products::Products(int threads, Isa isa, const KernelTable& kernels)
@@ -51,7 +52,7 @@ void Products::matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMa
                       bool transpose_b, double beta, MatrixView out) {
   const std::int64_t inner = transpose_a ? a.rows : a.columns;
   switch (library_for(isa_, a.dtype, out.dtype, beta, out.rows * out.columns * inner)) {
-    case Library::OpenBlas:
+    case Library::Blas:
       return gemm(threads_, alpha, a, transpose_a, b, transpose_b, beta, out);
     case Library::OneDnn:
       return onednn_.matmul(alpha, a, transpose_a, b, transpose_b, {}, beta, out);
@@ -63,7 +64,7 @@ void Products::matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMa
 void Products::linear(ConstMatrixView x, ConstMatrixView weight, ConstMatrixView bias,
                       MatrixView out) {
   switch (library_for(isa_, x.dtype, out.dtype, 0, out.rows * out.columns * x.columns)) {
-    case Library::OpenBlas:
+    case Library::Blas:
       gemm(threads_, 1, x, false, weight, true, 0, out);
       if (!bias.is_absent()) {
         const KernelTable& table = out.dtype == DType::F64 ? f64_ : f32_;

@@ -1,6 +1,7 @@
 #include "tensor/cuda/backend_of_side.h"
 
 #include "tensor/caching_allocator.h"
+#include "tensor/cuda/decompositions.h"
 #include "tensor/cuda/kernels/activation.h"
 #include "tensor/cuda/kernels/attention.h"
 #include "tensor/cuda/kernels/elementwise.h"
@@ -32,6 +33,7 @@ class CudaBackend final : public Backend {
   std::vector<std::pair<std::string, std::string>> description() const override {
     std::vector<std::pair<std::string, std::string>> entries = runtime_.description();
     for (auto& entry : products_.description()) entries.push_back(std::move(entry));
+    entries.emplace_back("svd", describe_svd());
     return entries;
   }
   std::vector<std::string> own_fused_kernels() const override {
@@ -55,6 +57,9 @@ class CudaBackend final : public Backend {
 
   std::unique_ptr<HostCopy> begin_copy_to_host(const void* device, std::size_t bytes) override {
     return runtime_.begin_copy_to_host(device, bytes);
+  }
+  std::unique_ptr<Decompositions> make_decompositions() override {
+    return BASIS_CUDA_SIDE::make_decompositions(runtime_);
   }
   bool is_asynchronous() const override { return true; }
   bool can_record() const override { return true; }

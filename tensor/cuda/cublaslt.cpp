@@ -125,7 +125,7 @@ struct CublasLt::Plan {
 
 CublasLt::CublasLt(Runtime& runtime, bool is_tf32)
     : runtime_(runtime),
-      library_({"libcublasLt.so.13", "libcublasLt.so.12"}),
+      library_({{"libcublasLt.so.13", {}}, {"libcublasLt.so.12", {}}}),
       functions_(std::make_unique<Functions>(library_)),
       is_tf32_(is_tf32),
       workspace_(runtime.reserve(workspace_bytes)),

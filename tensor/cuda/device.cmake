@@ -10,8 +10,15 @@ endif()
 add_library(basis_cuda_kernels OBJECT ${BASIS_CUDA_KERNELS})
 target_compile_options(basis_cuda_kernels PRIVATE
   --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror
-  # For scripts/check_kernels.sh: what ptxas says, and PTX that can be read in the objects.
-  -Xptxas=-v --no-compress)
+  -Xptxas=-v)
+# For scripts/check_kernels.sh, PTX that can be read in the objects. OFF: small objects.
+option(BASIS_CUDA_READABLE "Device code is not compressed" ON)
+if(BASIS_CUDA_READABLE)
+  target_compile_options(basis_cuda_kernels PRIVATE --no-compress)
+elseif(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.8)
+  target_compile_options(basis_cuda_kernels PRIVATE --compress-mode=size)
+endif()
+# And what ptxas says, beside each object.
 set_target_properties(basis_cuda_kernels PROPERTIES
   CUDA_COMPILER_LAUNCHER "${PROJECT_SOURCE_DIR}/cmake/nvcc_with_log.sh;${CMAKE_CUDA_COMPILER_LAUNCHER}")
 
@@ -19,7 +26,8 @@ add_library(basis_cuda_host OBJECT ${BASIS_CUDA_BACKEND}
   cuda/cublaslt.cpp
   cuda/cuda_backend.cpp
   cuda/products_cublaslt.cpp
-  cuda/runtime.cpp)
+  cuda/runtime.cpp
+  cuda/solver_cusolver.cpp)
 target_include_directories(basis_cuda_host SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 target_compile_features(basis_cuda_host PRIVATE cxx_std_20)
 target_link_libraries(basis_cuda_host PRIVATE fmt::fmt)

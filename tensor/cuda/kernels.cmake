@@ -18,6 +18,7 @@ set(BASIS_CUDA_KERNELS
 list(TRANSFORM BASIS_CUDA_KERNELS PREPEND ${CMAKE_CURRENT_LIST_DIR}/kernels/)
 set(BASIS_CUDA_BACKEND
   backend_of_side.cpp
+  decompositions.cpp
   library.cpp
   plain.cpp)
 list(TRANSFORM BASIS_CUDA_BACKEND PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

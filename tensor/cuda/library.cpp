@@ -68,16 +68,43 @@ std::vector<path> library_folders() {
   return folders;
 }
 
-Library::Library(const std::vector<std::string>& names) {
+namespace {
+
+/// Null where it is not there, or does not load: dlerror says why.
+void* open_in(const path& folder, const std::string& name) {
+  const path file = folder / name;
+  if (!folder.empty() && !std::filesystem::exists(file)) return nullptr;
+  return dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
+}
+
+/// What is loaded is found by its name, wherever it lies. What is not there is for the loader to
+/// name.
+void open_first_found(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    for (const path& folder : library_folders()) {
+      if (open_in(folder, name) != nullptr) break;
+    }
+  }
+}
+
+}  // namespace
+
+Library::Library(const std::vector<Name>& names) {
   std::string refusal;  // of a file that is there
+  std::vector<std::string> files;
+  for (const Name& name : names) files.push_back(name.file);
   std::vector<std::string> searched;
   for (const std::filesystem::path& folder : library_folders()) {
-    for (const std::string& name : names) {
-      const std::filesystem::path file = folder / name;
-      if (!folder.empty() && !std::filesystem::exists(file)) continue;
-      handle_ = dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    for (const Name& name : names) {
+      const bool is_there = folder.empty() || std::filesystem::exists(folder / name.file);
+      if (!is_there) continue;
+      handle_ = open_in(folder, name.file);
+      if (handle_ == nullptr && !folder.empty() && !name.needs.empty()) {
+        open_first_found(name.needs);
+        handle_ = open_in(folder, name.file);
+      }
       if (handle_ != nullptr) {
-        path_ = file.string();
+        path_ = (folder / name.file).string();
         return;
       }
       if (!folder.empty()) refusal = fmt::format("; {}", dlerror());
@@ -87,7 +114,7 @@ Library::Library(const std::vector<std::string>& names) {
   throw Error(
       fmt::format("there is no {} in {}{}. It comes with the CUDA toolkit and with torch; "
                   "name its folder in BASIS_CUDA_LIBRARIES",
-                  fmt::join(names, " or "), fmt::join(searched, ", "), refusal));
+                  fmt::join(files, " or "), fmt::join(searched, ", "), refusal));
 }
 
 void* Library::symbol(const char* name) const {

@@ -12,8 +12,13 @@ namespace basis::cuda {
 /// only a driver is.
 class Library {
  public:
-  /// `names`: tried in order, such as "libcublasLt.so.13". Throws Error with all that was tried.
-  explicit Library(const std::vector<std::string>& names);
+  struct Name {
+    std::string file;                // such as "libcusolver.so.12"
+    std::vector<std::string> needs;  // its own needs, in order, where these may lie elsewhere
+  };
+
+  /// `names`: tried in order. Throws Error with all that was tried.
+  explicit Library(const std::vector<Name>& names);
 
   /// Where it was found, for `basis info`; only its name where the system's loader knew it.
   const std::string& path() const { return path_; }

@@ -187,6 +187,10 @@ Stream Runtime::stream() const {
   return {state_->stream};
 }
 
+void Runtime::use_on_this_thread() const {
+  expect_success(cudaSetDevice(state_->device), "choice of the device");
+}
+
 int Runtime::multiprocessors() const {
   return state_->properties.multiProcessorCount;
 }
@@ -232,8 +236,7 @@ void Runtime::copy_to_device(const void* host, void* device, std::size_t bytes) 
 }
 
 void Runtime::copy_to_host(const void* device, void* host, std::size_t bytes) {
-  // Any thread may ask, and each begins with device 0.
-  expect_success(cudaSetDevice(state_->device), "choice of the device");
+  use_on_this_thread();  // any may ask
   if (bytes > 0) {
     expect_success(
         cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, handle_of(stream())),

@@ -26,6 +26,9 @@ class Runtime {
   Runtime& operator=(const Runtime&) = delete;
 
   Stream stream() const;
+  /// Before a thread other than the one that made this calls anything of the device: each begins
+  /// with device 0.
+  void use_on_this_thread() const;
   /// For `basis info` and run records.
   std::vector<std::pair<std::string, std::string>> description() const;
   /// How many blocks fill the device once.

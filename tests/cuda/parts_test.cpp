@@ -1,6 +1,4 @@
 // What the CUDA backend is made of beside kernels, where no device is needed.
-#include <cstdlib>
-#include <filesystem>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -9,7 +7,6 @@
 
 #include "tensor/cuda/bounded_table.h"
 #include "tensor/cuda/kernels/stretches.h"
-#include "tensor/cuda/library.h"
 #include "tensor/cuda/plain.h"
 #include "tensor/error.h"
 
@@ -54,56 +51,6 @@ TEST(BoundedTable, ForgetsTheOldestBeyondItsNumber) {
   table.add(4, "four");
   EXPECT_EQ(table.find(2), nullptr);
   EXPECT_NE(table.find(3), nullptr);
-}
-
-/// Sets an environment variable for as long as it lives.
-class Variable {
- public:
-  Variable(const char* name, const std::string& value) : name_(name) {
-    if (const char* before = std::getenv(name)) before_ = before;
-    setenv(name, value.c_str(), 1);
-  }
-  ~Variable() { before_.empty() ? unsetenv(name_) : setenv(name_, before_.c_str(), 1); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  const char* name_;
-  std::string before_;
-};
-
-TEST(Library, IsSoughtWhereItsUserSaysThenWhereTheSystemAndTorchHaveIt) {
-  const std::filesystem::path site = testing::TempDir() + "/basis_torch_site";
-  std::filesystem::create_directories(site / "nvidia/cu13/lib");
-  const Variable own("BASIS_CUDA_LIBRARIES", "/own/first:/own/second"), python("PYTHONPATH", site),
-      toolkit("CUDA_HOME", "/toolkit");
-  const std::vector<std::filesystem::path> folders = library_folders();
-  const auto place_of = [&](const std::filesystem::path& folder) {
-    return std::find(folders.begin(), folders.end(), folder) - folders.begin();
-  };
-  EXPECT_EQ(place_of("/own/first"), 0);
-  EXPECT_EQ(place_of("/own/second"), 1);
-  EXPECT_EQ(place_of(""), 2);  // the system's loader
-  EXPECT_LT(place_of(""), place_of(site / "nvidia/cu13/lib"));
-  EXPECT_LT(place_of(site / "nvidia/cu13/lib"), place_of("/toolkit/lib64"));
-  EXPECT_LT(place_of("/toolkit/lib64"), std::ssize(folders));
-  std::filesystem::remove_all(site);
-}
-
-TEST(Library, SaysWhereItWasSoughtAndWhatToDo) {
-  const Variable own("BASIS_CUDA_LIBRARIES", "/own/first");
-  EXPECT_THAT(message_of([] {
-                Library({"libno_such.so.1", "libno_such.so.0"});
-              }),
-              AllOf(HasSubstr("libno_such.so.1 or libno_such.so.0"), HasSubstr("/own/first"),
-                    HasSubstr("BASIS_CUDA_LIBRARIES")));
-}
-
-TEST(Library, FindsFunctionsAndNamesOneThatIsNotThere) {
-  const Library c({"libm.so.6"});
-  EXPECT_EQ(c.function<double (*)(double)>("floor")(2.5), 2);
-  EXPECT_THAT(message_of([&] { c.function<void (*)()>("no_such_function"); }),
-              AllOf(HasSubstr("libm.so.6"), HasSubstr("no_such_function")));
 }
 
 struct Stretch {

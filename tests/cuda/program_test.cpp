@@ -2,10 +2,15 @@
 // whoever touches it from the host.
 #include <gmock/gmock.h>
 
+#include "experiments/basis_cache.h"
 #include "experiments/data_root.h"
 #include "experiments/runner.h"
 #include "experiments/stage_functions.h"
+#include "tensor/caching_allocator.h"
+#include "tensor/cpu/cpu_backend.h"
 #include "tensor/cuda/cuda_backend.h"
+#include "tensor/cuda/emulation/solved.h"
+#include "tensor/transfer.h"
 #include "tests/behaviour/run_files.h"
 #include "tests/experiments/fixture.h"
 
@@ -68,7 +73,12 @@ class EmulatedProgram : public FolderTest {
 };
 
 TEST_F(EmulatedProgram, DoesWhatTheCpuDoes) {
-  const auto cpu = results("cpu", "cpu"), cuda = results("cuda", "cuda");
+  const int before = cuda::emulated::solved_decompositions();
+  const auto cpu = results("cpu", "cpu");
+  ASSERT_EQ(cuda::emulated::solved_decompositions(), before);
+  const auto cuda = results("cuda", "cuda");
+  // Twelve matrices: a basis of each for two adapters, three decompositions for two spectra.
+  EXPECT_EQ(cuda::emulated::solved_decompositions() - before, 12 * (2 * 1 + 2 * 3));
   ASSERT_EQ(cpu.size(), cuda.size());
   EXPECT_GE(cpu.size(), 9u);
   for (const auto& [name, wanted] : cpu) {
@@ -84,6 +94,30 @@ TEST_F(EmulatedProgram, DoesWhatTheCpuDoes) {
           << name << " " << wanted.metrics[i].first;
     }
   }
+}
+
+// A cache that had the bases of both under one key would give a run the bits of whoever ran first.
+TEST_F(EmulatedProgram, KeepsBasesOfTheDeviceApartFromLapacks) {
+  const auto backend = cuda::emulated::make_backend({});
+  const auto cpu = make_cpu_backend();
+  CachingAllocator memory(*cpu);
+  std::vector<float> elements(20 * 30);
+  RandomStream random(1, 1);
+  for (float& element : elements) element = static_cast<float>(random.normal());
+  const HostWeight weight{"w", to_device<float>(*cpu, memory, elements, {20, 30})};
+
+  Cache cache(folder_ / "cache");
+  const auto device = backend->make_decompositions();
+  const auto basis_by = [&](Decompositions* by) {
+    return cached_basis(&cache, by)(weight, BasisKind::Leading, 4, 0).u;
+  };
+  const int before = cuda::emulated::solved_decompositions();
+  const Matrix by_lapack = basis_by(nullptr), by_device = basis_by(device.get());
+  EXPECT_EQ(cuda::emulated::solved_decompositions(), before + 1);
+  EXPECT_NE(by_lapack, by_device) << "the same bits: one of them was not computed";
+  EXPECT_EQ(basis_by(nullptr), by_lapack);
+  EXPECT_EQ(basis_by(device.get()), by_device);
+  EXPECT_EQ(cuda::emulated::solved_decompositions(), before + 1) << "it was kept";
 }
 
 // Recorded passes are the same kernels on the same numbers.

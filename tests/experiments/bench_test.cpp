@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "experiments/bench_step.h"
 #include "tensor/json.h"
 #include "tests/experiments/fixture.h"
 #include "tests/experiments/program_run.h"
@@ -72,6 +73,16 @@ TEST_F(BenchStep, EvaluatesWithoutLossesAndWithoutAFloor) {
   EXPECT_GT(number(json, "gflop"), 0);
   EXPECT_TRUE(json.find("floor_s")->is_null());
   EXPECT_TRUE(json.find("losses")->items().empty());
+}
+
+TEST_F(BenchStep, WritesItsBatchesAndReadsTheSameBack) {
+  const std::string drawn = "--size tiny --steps 3 --batch 4 --no-floor ";
+  EXPECT_EQ(run(drawn + "--warmup 1 --write-batches kept.jsonl").out, "");
+  const Json made = json_of(drawn), read = json_of(drawn + "--batches kept.jsonl");
+  EXPECT_EQ(made.find("losses")->dump(), read.find("losses")->dump());
+  const std::vector<HostBatch> batches = read_batches(folder_ / "kept.jsonl", false, 0);
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_EQ(batches[0].ids, draw_batches({3, 4, 128, 30522, 2, false})[0].ids);
 }
 
 TEST_F(BenchStep, DrawsItsBatchesWhereNoneAreNamed) {

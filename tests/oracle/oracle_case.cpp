@@ -10,7 +10,9 @@
 namespace basis::oracle {
 
 std::filesystem::path folder() {
-  return BASIS_ORACLE_FOLDER;
+  // Elsewhere where a program was carried to another machine (scripts/package_gpu.sh).
+  const char* carried = std::getenv("BASIS_ORACLE_FOLDER");
+  return carried != nullptr ? carried : BASIS_ORACLE_FOLDER;
 }
 
 Machine::Machine(std::unique_ptr<Backend> on)

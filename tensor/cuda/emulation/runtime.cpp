@@ -25,6 +25,7 @@ Stream Runtime::stream() const {
 std::vector<std::pair<std::string, std::string>> Runtime::description() const {
   return {{"device", "cuda, emulated on a host thread"}};
 }
+void Runtime::use_on_this_thread() const {}
 int Runtime::multiprocessors() const {
   return 4;
 }

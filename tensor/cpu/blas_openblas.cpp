@@ -25,10 +25,18 @@ int leading(ConstMatrixView view) {
 
 }  // namespace
 
-void check_openblas() {
+void check_blas() {
   if (openblas_get_parallel() == 2) return;
   throw Error(fmt::format("OpenBLAS is not its OpenMP build ({}): install libopenblas-openmp-dev",
                           openblas_get_config()));
+}
+
+std::vector<std::pair<std::string, std::string>> describe_blas() {
+  return {{"openblas", openblas_get_config()}, {"openblas core", openblas_core()}};
+}
+
+std::string openblas_core() {
+  return openblas_get_corename();
 }
 
 void gemm(int threads, double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
