@@ -89,5 +89,18 @@ TEST(IsDecomposition, TakesNoOther) {
   });
 }
 
+// Vectors of a zero singular value are not in W: only orthonormality tells. It is what a polar
+// decomposition has trouble with.
+TEST(IsDecomposition, TakesNoVectorTwice) {
+  const Matrix low = multiply(random_gaussian(20, 3, 1, 1), random_gaussian(3, 30, 1, 2));
+  const WideSvd right = decompose(low);
+  ASSERT_TRUE(is_right(right, low));
+  WideSvd same_u = right, same_v = right;
+  std::copy_n(right.u.begin(), 20, same_u.u.end() - 20);
+  EXPECT_FALSE(is_right(same_u, low));
+  std::copy_n(right.v.begin(), 30, same_v.v.end() - 30);
+  EXPECT_FALSE(is_right(same_v, low));
+}
+
 }  // namespace
 }  // namespace basis

@@ -10,6 +10,7 @@
 
 #include "tensor/cuda/emulation/memory.h"
 #include "tensor/cuda/emulation/solved.h"
+#include "tensor/error.h"
 
 namespace basis::cuda::emulated {
 
@@ -128,7 +129,27 @@ int solved_decompositions() {
   return solved;
 }
 
-struct Solver::State {};
+struct Solver::State {
+  std::atomic<bool> is_busy = false;
+};
+
+namespace {
+
+/// A library's handle is one thread's at a time.
+class Turn {
+ public:
+  explicit Turn(std::atomic<bool>& is_busy) : is_busy_(is_busy) {
+    ensure(!is_busy_.exchange(true), "one thread at a time decomposes");
+  }
+  ~Turn() { is_busy_ = false; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::atomic<bool>& is_busy_;
+};
+
+}  // namespace
 
 Solver::Solver(Runtime&) : state_(std::make_unique<State>()) {}
 Solver::~Solver() = default;
@@ -143,6 +164,7 @@ std::string Solver::describe() {
 /// Moves small values as cuSOLVER does, and far enough to be seen by whoever uses them all the
 /// same.
 std::string Solver::polar(const SvdOperands& at) {
+  const Turn turn(state_->is_busy);
   const Access access;
   Decomposed result = decompose(at);
   const double smallest = epsilon * static_cast<double>(at.m) * result.sigma.front();
@@ -157,6 +179,7 @@ std::string Solver::polar(const SvdOperands& at) {
 }
 
 std::string Solver::qr(const SvdOperands& at) {
+  const Turn turn(state_->is_busy);
   const Access access;
   const Decomposed result = decompose(at);
   std::copy(result.sigma.begin(), result.sigma.end(), at.sigma);
