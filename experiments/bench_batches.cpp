@@ -117,7 +117,9 @@ std::vector<HostBatch> draw_batches(const DrawnBatches& options) {
   for (HostBatch& batch : batches) {
     for (std::int64_t b = 0; b < options.examples; ++b) {
       const std::int64_t length =
-          std::min(options.max_length, shortest + below(longest - shortest + 1));
+          options.has_full_length
+              ? options.max_length
+              : std::min(options.max_length, shortest + below(longest - shortest + 1));
       batch.lengths.push_back(static_cast<std::int32_t>(length));
       for (std::int64_t p = 0; p < length; ++p) {
         batch.ids.push_back(

@@ -4,10 +4,13 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <vector>
 
 #if defined(__x86_64__)
 #include <emmintrin.h>
 #endif
+
+#include "tensor/philox.h"
 
 namespace basis {
 
@@ -24,7 +27,34 @@ double best_seconds(int runs, const std::function<void()>& work) {
   return best;
 }
 
-/// A block with an n x n matrix of ones.
+/// How a roof is measured: a GPU takes larger work, and many calls in a row, for what it takes to
+/// begin and to wait is as long as a small product.
+struct Effort {
+  std::int64_t product_size, copied_floats;
+  int calls;
+};
+Effort effort_on(const Backend& backend) {
+  if (backend.device() == DeviceKind::Cpu) return {2048, std::int64_t{32} << 20, 1};
+  return {8192, std::int64_t{256} << 20, 20};
+}
+
+/// Numbers between -1 and 1, the same few again and again: a GPU is faster on ones, which take less
+/// power, and on a CPU they are all alike.
+void fill_with_numbers(Backend& backend, MatrixView view) {
+  if (backend.device() == DeviceKind::Cpu) return backend.fill(1, view);
+  RandomStream stream(1, 1);
+  std::vector<float> numbers(std::size_t{1} << 20);
+  for (float& number : numbers) number = static_cast<float>(2 * stream.uniform() - 1);
+  auto* to = static_cast<float*>(view.data);
+  for (std::int64_t rest = view.element_count(); rest > 0;) {
+    const std::int64_t count = std::min(rest, std::ssize(numbers));
+    backend.copy_to_device(numbers.data(), to, static_cast<std::size_t>(count) * sizeof(float));
+    to += count;
+    rest -= count;
+  }
+}
+
+/// A block with an n x n matrix of numbers.
 struct Square {
   Square(Backend& backend, std::int64_t n, DType dtype)
       : block(backend.reserve(static_cast<std::size_t>(n * n) * size_of(dtype))),
@@ -32,6 +62,8 @@ struct Square {
     if (dtype == DType::BF16) {
       const Square wide(backend, n, DType::F32);
       backend.convert(wide.view, view);
+    } else if (dtype == DType::F32) {
+      fill_with_numbers(backend, view);
     } else {
       backend.fill(1, view);
     }
@@ -60,35 +92,45 @@ void copy_past_cache(int threads, const float* from, float* to, std::int64_t cou
 }  // namespace
 
 double measure_product_roof(Backend& backend, DType dtype) {
-  constexpr std::int64_t n = 2048;
+  const Effort effort = effort_on(backend);
+  const std::int64_t n = effort.product_size;
+  // f32 takes a GPU fifteen times as long.
+  const int calls = dtype == DType::BF16 ? effort.calls : std::min(effort.calls, 3);
   constexpr int runs = 6;
   const Square a(backend, n, dtype), out(backend, n, dtype);
   const Square weight(backend, n, accumulation_dtype(dtype));
   const PreparedWeight prepared = backend.prepare_weight(weight.view, dtype);
   double best = best_seconds(runs, [&] {
-    backend.linear(a.view, prepared, {}, out.view);
+    for (int call = 0; call < calls; ++call) {
+      backend.linear(a.view, prepared, {}, out.view);
+    }
     wait_for(backend, out.block.get());
   });
   const Square b(backend, n, dtype);
   best = std::min(best, best_seconds(runs, [&] {
-                    backend.matmul(1, a.view, false, b.view, true, 0, out.view);
+                    for (int call = 0; call < calls; ++call) {
+                      backend.matmul(1, a.view, false, b.view, true, 0, out.view);
+                    }
                     wait_for(backend, out.block.get());
                   }));
-  return 2.0 * static_cast<double>(n * n * n) / best;
+  return 2.0 * static_cast<double>(n * n * n) * calls / best;
 }
 
 double measure_copy_roof(Backend& backend, int threads) {
-  constexpr std::int64_t count = 32 << 20;
-  constexpr std::size_t bytes = count * sizeof(float);
+  const Effort effort = effort_on(backend);
+  const std::int64_t count = effort.copied_floats;
+  const auto bytes = static_cast<std::size_t>(count) * sizeof(float);
   const Block from = backend.reserve(bytes), to = backend.reserve(bytes);
   auto* source = reinterpret_cast<float*>(from.get());
   auto* target = reinterpret_cast<float*>(to.get());
   backend.fill(0, {source, DType::F32, 1, count, count});
   backend.fill(0, {target, DType::F32, 1, count, count});
   if (backend.device() != DeviceKind::Cpu) {
-    return 2 * static_cast<double>(bytes) / best_seconds(10, [&] {
-             backend.add_scaled(1, {source, DType::F32, 1, count, count}, 0,
-                                {target, DType::F32, 1, count, count});
+    return 2 * static_cast<double>(bytes) * effort.calls / best_seconds(3, [&] {
+             for (int call = 0; call < effort.calls; ++call) {
+               backend.add_scaled(1, {source, DType::F32, 1, count, count}, 0,
+                                  {target, DType::F32, 1, count, count});
+             }
              wait_for(backend, to.get());
            });
   }

@@ -13,12 +13,12 @@ struct Roofs {
   double memory_bytes = 0;  // of a copy beyond the cache with non-temporal stores: read + written
 };
 
-/// FLOPs a second of a product of three n x n matrices, n = 2048: the best of several, by matmul
-/// and by a prepared weight.
+/// FLOPs a second of a product of three n x n matrices, n = 2048 (8192 on a GPU): the best of
+/// several, by matmul and by a prepared weight.
 double measure_product_roof(Backend& backend, DType dtype);
 
-/// Bytes read and written a second by `threads` threads that copy 128 MiB with non-temporal stores:
-/// the best of several.
+/// Bytes read and written a second by `threads` threads that copy 128 MiB with non-temporal stores,
+/// or by a GPU that copies 1 GiB: the best of several.
 double measure_copy_roof(Backend& backend, int threads);
 
 /// The roofs that `count` needs.

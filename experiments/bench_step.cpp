@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include "autograd/losses.h"
@@ -63,6 +64,7 @@ class StepBench {
     result_.step_s = median_of([](const Step& step) { return step.seconds; });
     result_.tokens = median_of([](const Step& step) { return step.tokens; });
     result_.tokens_per_s = median_of([](const Step& step) { return step.tokens / step.seconds; });
+    result_.window_tokens_per_s = window_tokens_per_s();
     result_.peak_mib = compute_.peak_memory_mib();
     constexpr double mib = 1 << 20;
     result_.arena_mib = static_cast<double>(compute_.arena().high_water()) / mib;
@@ -81,6 +83,15 @@ class StepBench {
     std::vector<double> values;
     for (const Step& step : steps_) values.push_back(value(step));
     return median(std::move(values));
+  }
+
+  double window_tokens_per_s() const {
+    double tokens = 0, seconds = 0;
+    for (const Step& step : steps_) {
+      tokens += step.tokens;
+      seconds += step.seconds;
+    }
+    return seconds > 0 ? tokens / seconds : 0;
   }
 
   void describe() {
@@ -159,13 +170,25 @@ class StepBench {
 
   void train() {
     Batch batch;
+    std::string name_of_pass;
+    FixedBatches fixed(backend_, compute_.memory(), dtype_.activations);
     TrainingTask task;
     task.steps = std::ssize(options_.batches);
     task.begin_step = [&](std::int64_t step) {
-      batch = to_device(backend_, compute_.memory(),
-                        options_.batches[static_cast<std::size_t>(step)], dtype_.activations);
+      const HostBatch& host = options_.batches[static_cast<std::size_t>(step)];
+      const bool may_record = options_.has_graphs && backend_.can_record();
+      const Batch* placed = may_record ? fixed.place(host) : nullptr;
+      name_of_pass.clear();
+      if (placed != nullptr) {
+        batch = *placed;
+        name_of_pass =
+            fmt::format("{}, {} labels", shape_of(backend_, host).to_string(), batch.loss_count);
+      } else {
+        batch = to_device(backend_, compute_.memory(), host, dtype_.activations);
+      }
       return TrainingTask::Step{1, batch.loss_count, batch.layout.tokens()};
     };
+    task.name_of_pass = [&] { return name_of_pass; };
     task.loss = [&](Context& context, std::int64_t, double scale) {
       return loss(context, batch, scale);
     };
@@ -178,12 +201,14 @@ class StepBench {
     trainer_options.schedule =
         schedule_of(options_.train.schedule, options_.train.warmup_share, task.steps);
     trainer_options.learning_rates = {options_.train.learning_rate, options_.train.learning_rate};
+    trainer_options.has_graphs = options_.has_graphs;
     Trainer trainer(backend_, compute_.arena(), optimizer, task, trainer_options);
     backend_.reset();
     trainer.run([&](const StepReport& report) {
       result_.losses.push_back(report.loss);
       count(report.step - 1, report.seconds, static_cast<double>(report.tokens));
     });
+    result_.graphs = trainer.graphs_remark();
   }
 
   void evaluate() {

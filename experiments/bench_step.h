@@ -30,23 +30,26 @@ struct BenchStepOptions {
   std::int64_t warmup_steps = 3;  // not counted
   bool is_evaluation = false;     // forward alone
   bool recomputes_layers = false;
+  bool has_graphs = true;      // passes are recorded where the device can (CUDA graphs)
   bool has_dropout = true;     // as the folder says; false: none
   bool measures_floor = true;  // takes about two seconds after the steps
   Cache* cache = nullptr;      // of bases
 };
 
 struct BenchStepResult {
-  std::int64_t steps = 0;  // counted ones, over which medians are taken
-  double step_s = 0;       // median
-  double tokens = 0;       // real ones of a step, median
-  double tokens_per_s = 0;
+  std::int64_t steps = 0;          // counted ones, over which medians are taken
+  double step_s = 0;               // median
+  double tokens = 0;               // real ones of a step, median
+  double tokens_per_s = 0;         // median over steps
+  double window_tokens_per_s = 0;  // of all counted steps by their time together
   /// What a step needs at least, and the step by its own floor; NaN where it was not measured.
   double floor_s = std::numeric_limits<double>::quiet_NaN();
   double step_over_floor = std::numeric_limits<double>::quiet_NaN();
   WorkCount work;  // of a step, medians
   Roofs roofs;
-  double peak_mib = 0;   // of the process, before the roofs are measured
+  double peak_mib = 0;   // of the process, or of the device's memory, before roofs are measured
   double arena_mib = 0;  // of a step's activations, at most
+  std::string graphs;    // how many passes were replayed; empty where none may be recorded
   double minflt_per_step = 0;
   double system_s = 0;  // of the counted steps
   double user_s = 0;
@@ -82,6 +85,7 @@ struct DrawnBatches {
   std::int64_t vocabulary = 30522;
   std::int64_t outputs = 2;
   bool is_regression = false;
+  bool has_full_length = false;  // every sequence has max_length tokens
 };
 std::vector<HostBatch> draw_batches(const DrawnBatches& options);
 

@@ -47,7 +47,7 @@ Compute::Compute(std::unique_ptr<Backend> backend)
 double Compute::peak_memory_mib() const {
   if (backend_->device() == DeviceKind::Cpu) return basis::peak_memory_mib();
   constexpr double mib = 1 << 20;
-  return static_cast<double>(arena_->high_water() + memory_->reserved_bytes()) / mib;
+  return static_cast<double>(backend_->peak_reserved_bytes()) / mib;
 }
 
 ComputeDType compute_dtype(const Backend& backend, const std::string& name) {

@@ -1,6 +1,7 @@
 #include "experiments/counting_backend.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace basis {
 
@@ -50,6 +51,39 @@ void CountingBackend::read_rows(ConstMatrixView table, ConstMatrixView ids) {
 double CountingBackend::attended_pairs(const SequenceView& sequences, const AttentionShape& shape) {
   if (shape.queries == AttentionShape::Queries::All) return static_cast<double>(sequences.pairs);
   return static_cast<double>(sequences.tokens);
+}
+
+namespace {
+
+struct CountedRecording {
+  std::shared_ptr<void> inner;
+  WorkCount count;
+};
+
+}  // namespace
+
+WorkCount& WorkCount::operator+=(const WorkCount& other) {
+  flops_f32 += other.flops_f32;
+  flops_bf16 += other.flops_bf16;
+  flops_f64 += other.flops_f64;
+  bytes += other.bytes;
+  return *this;
+}
+
+void CountingBackend::begin_recording() {
+  inner_.begin_recording();
+  before_recording_ = std::exchange(count_, {});
+}
+
+std::shared_ptr<void> CountingBackend::end_recording() {
+  const WorkCount recorded = std::exchange(count_, before_recording_);
+  return std::make_shared<CountedRecording>(CountedRecording{inner_.end_recording(), recorded});
+}
+
+void CountingBackend::replay(const std::shared_ptr<void>& recording) {
+  const auto* counted = static_cast<const CountedRecording*>(recording.get());
+  inner_.replay(counted->inner);
+  count_ += counted->count;
 }
 
 void CountingBackend::fill(double value, MatrixView out) {

@@ -15,6 +15,7 @@ struct WorkCount {
   double bytes = 0;  // each operand read once, each output written once
 
   double flops() const { return flops_f32 + flops_bf16 + flops_f64; }
+  WorkCount& operator+=(const WorkCount& other);
 };
 
 /// Another backend with a count of what it is asked to do. Every call goes on unchanged, so a
@@ -25,7 +26,9 @@ struct WorkCount {
 /// adds (padding to a tile, a second pass) neither. The operands of these are not counted in bytes.
 /// A row of a table is read once for each id, at most the whole table. An output with beta = 1 is
 /// read too. Vectors of a row's or column's statistics count as the operands that they are. A
-/// prepared weight costs reading its source and writing the copies that the backend makes.
+/// prepared weight costs reading its source and writing the copies that the backend makes. A
+/// replayed recording counts what was recorded, its pairs of queries and keys those of the recorded
+/// batch.
 class CountingBackend final : public Backend {
  public:
   explicit CountingBackend(Backend& inner) : inner_(inner) {}
@@ -42,6 +45,7 @@ class CountingBackend final : public Backend {
   std::vector<std::string> own_fused_kernels() const override { return inner_.own_fused_kernels(); }
 
   Block reserve(std::size_t bytes) override { return inner_.reserve(bytes); }
+  std::size_t peak_reserved_bytes() const override { return inner_.peak_reserved_bytes(); }
   void copy_to_device(const void* host, void* device, std::size_t bytes) override {
     inner_.copy_to_device(host, device, bytes);
   }
@@ -56,11 +60,11 @@ class CountingBackend final : public Backend {
   std::unique_ptr<Decompositions> make_decompositions() override {
     return inner_.make_decompositions();
   }
-  /// Not: what is replayed would not be counted.
-  bool can_record() const override { return false; }
-  void begin_recording() override { inner_.begin_recording(); }
-  std::shared_ptr<void> end_recording() override { return inner_.end_recording(); }
-  void replay(const std::shared_ptr<void>& recording) override { inner_.replay(recording); }
+  bool can_record() const override { return inner_.can_record(); }
+  /// What is recorded counts whenever it is replayed.
+  void begin_recording() override;
+  std::shared_ptr<void> end_recording() override;
+  void replay(const std::shared_ptr<void>& recording) override;
 
   void fill(double value, MatrixView out) override;
   void convert(ConstMatrixView x, MatrixView out) override;
@@ -190,6 +194,7 @@ class CountingBackend final : public Backend {
 
   Backend& inner_;
   WorkCount count_;
+  WorkCount before_recording_;
 };
 
 }  // namespace basis

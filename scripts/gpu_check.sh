@@ -291,7 +291,7 @@ part_c() {
   tool initcheck sanitizer.txt 80 "${sanitizer[@]}" --tool initcheck "$bin/gpu_tests" --gtest_brief=1 --gtest_filter="$few"
   tool profile profile.txt 80 ncu --clock-control none --launch-skip 600 --launch-count 160 \
     --section SpeedOfLight --section LaunchStats --section Occupancy --page details \
-    "$bin/basis" bench step --device cuda --cuda-graphs off --size base --dtype bf16 --no-floor --steps 3 --warmup 1 \
+    "$bin/basis" bench step --device cuda --no-graphs --size base --dtype bf16 --no-floor --steps 3 --warmup 1 \
     --batches data/mrpc_128_grouped.jsonl
 }
 

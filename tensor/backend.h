@@ -122,6 +122,8 @@ class Backend {
   virtual std::int64_t row_bucket() const = 0;
   /// Names of the fused kernels below that this device has of its own.
   virtual std::vector<std::string> own_fused_kernels() const = 0;
+  /// The most memory of its own that the device has given out at a time; 0 where it has the host's.
+  virtual std::size_t peak_reserved_bytes() const { return 0; }
   /// Whether calls return before the device has done what they ask, so that it is worth asking for
   /// the next step before this one's numbers are read.
   virtual bool is_asynchronous() const { return false; }

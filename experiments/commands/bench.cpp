@@ -107,9 +107,9 @@ void choose_batches(const BenchOptions& options, BenchStepOptions& bench) {
     return;
   }
   const BertConfig config = bench.config ? *bench.config : BertConfig::read(bench.model);
-  bench.batches = draw_batches({options.steps, options.batch,
-                                std::min(options.max_length, config.max_position_embeddings),
-                                config.vocab_size, bench.outputs, task.is_regression});
+  bench.batches = draw_batches(
+      {options.steps, options.batch, std::min(options.max_length, config.max_position_embeddings),
+       config.vocab_size, bench.outputs, task.is_regression, options.has_full_length});
 }
 
 MethodSettings method_of(const BenchOptions& options) {
@@ -129,6 +129,7 @@ Json json_of(const BenchStepResult& result, const BenchOptions& options) {
   std::vector<Json> losses(result.losses.begin(), result.losses.end());
   return Json::object({{"step_s", result.step_s},
                        {"tokens_per_s", result.tokens_per_s},
+                       {"window_tokens_per_s", result.window_tokens_per_s},
                        {"floor_s", result.floor_s},
                        {"step_over_floor", result.step_over_floor},
                        {"peak_mib", result.peak_mib},
@@ -141,6 +142,7 @@ Json json_of(const BenchStepResult& result, const BenchOptions& options) {
                        {"head", result.head},
                        {"steps", result.steps},
                        {"tokens", result.tokens},
+                       {"graphs", result.graphs},
                        {"minflt_per_step", result.minflt_per_step},
                        {"system_s", result.system_s},
                        {"user_s", result.user_s},
@@ -171,6 +173,7 @@ int bench_step_command(const BenchOptions& options) {
   bench.threads = options.threads;
   bench.warmup_steps = options.warmup;
   bench.recomputes_layers = options.recomputes_layers;
+  bench.has_graphs = options.has_graphs;
   bench.is_evaluation = options.is_evaluation;
   bench.measures_floor = !options.skips_floor;
   bench.method = method_of(options);

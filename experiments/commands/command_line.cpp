@@ -184,6 +184,10 @@ void add_bench(CLI::App& app, BenchOptions& options, Command& command) {
   step->add_flag("--eval", options.is_evaluation, "Forward passes over dev");
   step->add_flag("--no-floor", options.skips_floor,
                  "Leave out the roofs, which are measured after the steps");
+  step->add_flag("--full-length", options.has_full_length,
+                 "Random tokens in sequences of --max-length, all of them");
+  step->add_flag("--no-graphs{false}", options.has_graphs,
+                 "Queue every kernel anew in place of CUDA graphs");
   step->add_option("--settings", options.settings, "A whole training (benchmarks/peers)");
   step->add_option("--losses", options.losses, "Write the losses there");
   step->add_option("--dev-batches", options.dev_batches, "Score these after the last step");

@@ -93,6 +93,8 @@ struct BenchOptions {
   bool is_grouped = false;
   bool is_evaluation = false;
   bool skips_floor = false;
+  bool has_graphs = true;
+  bool has_full_length = false;
 };
 int bench_step_command(const BenchOptions& options);
 

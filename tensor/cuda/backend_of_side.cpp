@@ -48,6 +48,7 @@ class CudaBackend final : public Backend {
 
   // ---- Memory -----------------------------------------------------------------------------------
   Block reserve(std::size_t bytes) override { return runtime_.reserve(bytes); }
+  std::size_t peak_reserved_bytes() const override { return runtime_.peak_reserved_bytes(); }
   void copy_to_device(const void* host, void* device, std::size_t bytes) override {
     runtime_.copy_to_device(host, device, bytes);
   }

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 #include <fmt/format.h>
 
+#include "tensor/cuda/reserved_bytes.h"
 #include "tensor/error.h"
 
 namespace basis::cuda::device {
@@ -152,6 +153,7 @@ struct Runtime::State {
   cudaStream_t stream = nullptr;
   std::unique_ptr<Staging> staging;
   std::shared_ptr<Pages> idle_pages = std::make_shared<Pages>();
+  std::shared_ptr<ReservedBytes> reserved = std::make_shared<ReservedBytes>();
 
   ~State() {
     staging.reset();
@@ -220,7 +222,15 @@ Block Runtime::reserve(std::size_t bytes) {
                     bytes >> 20, state_->properties.name, free >> 20, total >> 20));
   }
   expect_success(status, "memory of the device");
-  return Block(static_cast<std::byte*>(memory), [](std::byte* p) { cudaFree(p); });
+  state_->reserved->add(bytes);
+  return Block(static_cast<std::byte*>(memory), [bytes, of = state_->reserved](std::byte* p) {
+    cudaFree(p);
+    of->remove(bytes);
+  });
+}
+
+std::size_t Runtime::peak_reserved_bytes() const {
+  return state_->reserved->peak();
 }
 
 void Runtime::copy_to_device(const void* host, void* device, std::size_t bytes) {

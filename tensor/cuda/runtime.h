@@ -36,6 +36,8 @@ class Runtime {
 
   /// Throws Error with the amounts asked for and free.
   Block reserve(std::size_t bytes);
+  /// The most that reserve has had out at a time.
+  std::size_t peak_reserved_bytes() const;
   /// Queued; `host` may be reused at once.
   void copy_to_device(const void* host, void* device, std::size_t bytes);
   /// Waits for all that was queued.

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "experiments/basis_cache.h"
+#include "experiments/bench_step.h"
+#include "experiments/config_fields.h"
 #include "experiments/data_root.h"
 #include "experiments/runner.h"
 #include "experiments/stage_functions.h"
@@ -132,6 +134,31 @@ TEST_F(EmulatedProgram, HasTheSameBitsWithAndWithoutGraphs) {
   const auto with = stage_files(folder_ / "with"), without = stage_files(folder_ / "without");
   EXPECT_GE(with.size(), 20u);
   expect_same_files(with, without);
+}
+
+// Recorded passes have the bits and the work of those that are queued kernel by kernel.
+TEST(BenchOnCuda, RecordsPassesAndCountsWhatTheyDo) {
+  BenchStepOptions options;
+  options.config = bench_size("tiny");
+  options.config->vocab_size = 200;
+  options.batches = draw_batches({5, 3, 40, 200, 2, false, true});
+  options.method = method_preset("full");
+  options.train.learning_rate = 1e-3;
+  options.device = "cuda";
+  options.warmup_steps = 3;  // the first alone, the second recorded
+  options.measures_floor = false;
+  const BenchStepResult replayed = bench_step(options);
+  EXPECT_EQ(replayed.graphs, "3 of 5 passes replayed, from 1 CUDA graphs");
+  options.has_graphs = false;
+  const BenchStepResult queued = bench_step(options);
+  EXPECT_EQ(queued.graphs, "");
+  EXPECT_EQ(replayed.losses, queued.losses);
+  EXPECT_EQ(replayed.work.flops_f32, queued.work.flops_f32);
+  EXPECT_GT(replayed.work.flops_f32, 0);
+  // A batch that stands in a fixed place has room for another id in every row.
+  EXPECT_NEAR(replayed.work.bytes, queued.work.bytes, 0.01 * queued.work.bytes);
+  EXPECT_GT(replayed.window_tokens_per_s, 0);
+  EXPECT_GT(replayed.peak_mib, replayed.arena_mib);
 }
 
 }  // namespace

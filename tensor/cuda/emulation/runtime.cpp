@@ -6,11 +6,14 @@
 
 #include "tensor/cuda/emulation/memory.h"
 #include "tensor/cuda/emulation/recording.h"
+#include "tensor/cuda/reserved_bytes.h"
 #include "tensor/error.h"
 
 namespace basis::cuda::emulated {
 
-struct Runtime::State {};
+struct Runtime::State {
+  std::shared_ptr<ReservedBytes> reserved = std::make_shared<ReservedBytes>();
+};
 
 Runtime::Runtime(int) : state_(std::make_unique<State>()) {}
 Runtime::~Runtime() = default;
@@ -30,7 +33,15 @@ int Runtime::multiprocessors() const {
   return 4;
 }
 Block Runtime::reserve(std::size_t bytes) {
-  return device_memory(bytes);
+  Block memory = device_memory(bytes);
+  state_->reserved->add(bytes);
+  std::byte* const begin = memory.get();
+  return Block(begin, [memory = std::move(memory), bytes, of = state_->reserved](std::byte*) {
+    of->remove(bytes);
+  });
+}
+std::size_t Runtime::peak_reserved_bytes() const {
+  return state_->reserved->peak();
 }
 void Runtime::copy_to_device(const void* host, void* device, std::size_t bytes) {
   ensure(current_recording == nullptr, "nothing is copied while work is recorded");
