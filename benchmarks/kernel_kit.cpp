@@ -2,62 +2,101 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 
 namespace basis::benchmarks {
 
+namespace {
+
+/// Whether a call returns before the work is done: so many are timed together then.
+int calls_a_measurement(const Backend& backend) {
+  return backend.is_asynchronous() ? 50 : 1;
+}
+
+/// Until all that was asked of the device is done.
+void wait_for(Backend& backend, const std::byte* memory) {
+  std::byte first{};
+  backend.copy_to_host(memory, &first, sizeof(first));
+}
+
+}  // namespace
+
 MatrixView Pool::matrix(std::int64_t rows, std::int64_t columns, DType dtype) {
-  auto* const data = zeros<float>(rows * columns);
+  const std::int64_t count = rows * columns;
+  auto* const data = zeros<float>(count);
   // The same 64 thousand numbers again and again: kernels do not know, and drawing takes longer.
-  const std::int64_t drawn = std::min<std::int64_t>(rows * columns, 1 << 16);
-  for (std::int64_t i = 0; i < drawn; ++i) data[i] = static_cast<float>(stream_.normal());
-  for (std::int64_t i = drawn; i < rows * columns; ++i) data[i] = data[i - drawn];
+  std::vector<float> drawn(static_cast<std::size_t>(std::min<std::int64_t>(count, 1 << 16)));
+  for (float& number : drawn) number = static_cast<float>(stream_.normal());
+  for (std::int64_t i = 0; i < count; i += std::ssize(drawn)) {
+    const std::int64_t part = std::min(count - i, std::ssize(drawn));
+    backend_.copy_to_device(drawn.data(), data + i, static_cast<std::size_t>(part) * sizeof(float));
+  }
   const MatrixView wide{data, DType::F32, rows, columns, columns};
   if (dtype == DType::F32) return wide;
-  const MatrixView out{zero_bytes(static_cast<std::size_t>(rows * columns) * size_of(dtype)), dtype,
-                       rows, columns, columns};
+  const MatrixView out{zero_bytes(static_cast<std::size_t>(count) * size_of(dtype)), dtype, rows,
+                       columns, columns};
   backend_.convert(wide, out);
+  wait_for(backend_, blocks_.back().get());
   blocks_.erase(blocks_.end() - 2);
   return out;
 }
 
-std::byte* Pool::zero_bytes(std::size_t bytes) {
+const std::int32_t* Pool::integers(const std::vector<std::int32_t>& values) {
+  return reinterpret_cast<const std::int32_t*>(
+      copied(values.data(), values.size() * sizeof(std::int32_t)));
+}
+
+const StepState* Pool::state(const StepState& state) {
+  return reinterpret_cast<const StepState*>(copied(&state, sizeof(state)));
+}
+
+std::byte* Pool::copied(const void* host, std::size_t bytes) {
   blocks_.push_back(backend_.reserve(bytes));
-  std::memset(blocks_.back().get(), 0, bytes);
+  backend_.copy_to_device(host, blocks_.back().get(), bytes);
   return blocks_.back().get();
 }
 
-Batch::Batch(int sequences, int length) {
+std::byte* Pool::zero_bytes(std::size_t bytes) {
+  blocks_.push_back(backend_.reserve(bytes));
+  std::byte* const memory = blocks_.back().get();
+  const std::vector<std::byte> zeros(std::min<std::size_t>(bytes, 1 << 20));
+  for (std::size_t done = 0; done < bytes; done += zeros.size()) {
+    backend_.copy_to_device(zeros.data(), memory + done, std::min(bytes - done, zeros.size()));
+  }
+  return memory;
+}
+
+Batch::Batch(Pool& pool, int sequences, int length) {
   RandomStream stream(3, 3);
-  offsets.push_back(0);
+  std::vector<std::int32_t> offsets = {0}, rows;
   for (int b = 0; b < sequences; ++b) {
     const int own = length > 0 ? length : 25 + static_cast<int>(stream.below(57));
     rows.insert(rows.end(), static_cast<std::size_t>(own), b);
     offsets.push_back(offsets.back() + own);
-    longest = std::max(longest, own);
+    view.longest = std::max<std::int64_t>(view.longest, own);
     pairs += static_cast<double>(own) * own;
   }
-  rows.resize((rows.size() + 63) / 64 * 64, sequences - 1);
-}
-
-SequenceView Batch::view() const {
-  return {offsets.data(),
-          rows.data(),
-          static_cast<std::int64_t>(rows.size()),
-          static_cast<std::int64_t>(offsets.size()) - 1,
-          longest,
-          0};
+  const std::size_t bucket = pool.row_bucket();
+  rows.resize((rows.size() + bucket - 1) / bucket * bucket, sequences - 1);
+  view.offsets = pool.integers(offsets);
+  view.sequence_of_row = pool.integers(rows);
+  view.rows = std::ssize(rows);
+  view.sequences = sequences;
 }
 
 Bench::Bench(Backend& on, int threads) : backend(on), pool(on), threads_(threads) {
-  state.learning_rate[0] = 1e-5;
-  state.bias_correction1 = 0.1;
-  state.bias_correction2 = 0.001;
+  StepState begin;
+  begin.learning_rate[0] = 1e-5;
+  begin.bias_correction1 = 0.1;
+  begin.bias_correction2 = 0.001;
+  state = pool.state(begin);
   WorkCount both;
   both.flops_f32 = 1;
   both.flops_bf16 = on.is_native(DType::BF16) ? 1 : 0;
   roofs = measure_roofs(on, threads, both);
+  cached_bytes = roofs.memory_bytes;
+  if (on.is_asynchronous()) return;
 
+  cached_bytes = 0;
   constexpr int repeats = 20;
   const MatrixView x = pool.matrix(1728, 384), y = pool.matrix(1728, 384);
   for (int run = 0; run < 10; ++run) {
@@ -81,15 +120,20 @@ void Bench::bytes(const std::string& name, double count, std::function<void()> w
 void Bench::add(const std::string& name, const char* unit, double amount, double roof,
                 std::function<void()> work) {
   auto* registered = benchmark::RegisterBenchmark(
-      name.c_str(), [=, work = std::move(work)](benchmark::State& run) {
-        for (auto _ : run) work();
-        const auto done = amount * static_cast<double>(run.iterations());
+      name.c_str(), [=, this, work = std::move(work)](benchmark::State& run) {
+        const int calls = calls_a_measurement(backend);
+        for (auto _ : run) {
+          for (int call = 0; call < calls; ++call) work();
+          if (backend.is_asynchronous())
+            wait_for(backend, reinterpret_cast<const std::byte*>(state));
+        }
+        const auto done = amount * calls * static_cast<double>(run.iterations());
         run.counters[unit] = benchmark::Counter(done / 1e9, benchmark::Counter::kIsRate);
         run.counters["of_roof"] = benchmark::Counter(done / roof, benchmark::Counter::kIsRate);
       });
   registered->Unit(benchmark::kMicrosecond);
   // With one thread the processor's time is the measure: it forgets what else the machine does.
-  if (threads_ > 1) registered->UseRealTime();
+  if (threads_ > 1 || backend.is_asynchronous()) registered->UseRealTime();
 }
 
 }  // namespace basis::benchmarks

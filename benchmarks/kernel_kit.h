@@ -19,10 +19,16 @@ class Pool {
   T* zeros(std::int64_t count) {
     return reinterpret_cast<T*>(zero_bytes(static_cast<std::size_t>(count) * sizeof(T)));
   }
+  /// Copies; the same numbers in the backend's memory.
+  const std::int32_t* integers(const std::vector<std::int32_t>& values);
+  const StepState* state(const StepState& state);
+  /// Packed rows are rounded up to a multiple of this.
+  std::size_t row_bucket() const { return static_cast<std::size_t>(backend_.row_bucket()); }
   Workspace workspace(std::size_t bytes) { return {zero_bytes(bytes), bytes}; }
 
  private:
   std::byte* zero_bytes(std::size_t bytes);
+  std::byte* copied(const void* host, std::size_t bytes);
 
   Backend& backend_;
   RandomStream stream_{1, 1};
@@ -31,11 +37,9 @@ class Pool {
 
 /// Sequences of 25 to 81 tokens, 53 on average, as MRPC's pairs; or all of one length.
 struct Batch {
-  Batch(int sequences, int length);
-  SequenceView view() const;
+  Batch(Pool& pool, int sequences, int length);
 
-  std::vector<std::int32_t> offsets, rows;
-  int longest = 0;
+  SequenceView view;
   double pairs = 0;  // sum of squared lengths
 };
 
@@ -51,9 +55,10 @@ class Bench {
 
   Backend& backend;
   Pool pool;
-  StepState state;
+  const StepState* state = nullptr;  // in the backend's memory
   Roofs roofs;
-  double cached_bytes = 0;  // of a copy within the last-level cache, read + written, per second
+  /// Of a copy within the last-level cache, read + written, per second. On a GPU that of any copy.
+  double cached_bytes = 0;
 
  private:
   void add(const std::string& name, const char* unit, double amount, double roof,

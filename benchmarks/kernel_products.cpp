@@ -62,7 +62,7 @@ void add_feed_forward(Bench& bench, DType dtype, std::int64_t T, std::int64_t H,
 }  // namespace
 
 void add_products(Bench& bench, DType dtype) {
-  const std::int64_t T = Batch(32, 0).view().rows;
+  const std::int64_t T = Batch(bench.pool, 32, 0).view.rows;
   for (const std::int64_t H : {384, 768}) {
     add_linear(bench, dtype, T, H, H);
     add_linear(bench, dtype, T, H, 3 * H);

@@ -6,7 +6,7 @@ namespace {
 
 struct Rows {
   Rows(Bench& bench, const Batch& sequences, const std::string& name, DType dtype_, std::int64_t H)
-      : packed(sequences.view()), dtype(dtype_), width(H) {
+      : packed(sequences.view), dtype(dtype_), width(H) {
     const std::int64_t T = packed.rows;
     Pool& pool = bench.pool;
     x = pool.matrix(T, H, dtype);
@@ -43,16 +43,16 @@ struct Rows {
 
 void add_norms(Bench& bench, const Rows& r) {
   Backend& b = bench.backend;
-  const StepState& state = bench.state;
+  const StepState* const state = bench.state;
   for (const double p : {0.0, 0.1}) {
     const Dropout site = make_dropout(p, 1);
     const std::string what = (p > 0 ? "/dropout" : "") + r.suffix;
-    bench.bytes("residual_layer_norm" + what, 4 * r.pass, [=, &b, &state] {
-      b.residual_layer_norm(r.x, site, r.residual, r.packed, &state, r.gamma, r.beta, 1e-12, r.out,
+    bench.bytes("residual_layer_norm" + what, 4 * r.pass, [=, &b] {
+      b.residual_layer_norm(r.x, site, r.residual, r.packed, state, r.gamma, r.beta, 1e-12, r.out,
                             r.normalised, r.rstd);
     });
-    bench.bytes("residual_layer_norm_gradient" + what, (p > 0 ? 4 : 3) * r.pass, [=, &b, &state] {
-      b.residual_layer_norm_gradient(r.out, r.normalised, r.rstd, r.gamma, site, r.packed, &state,
+    bench.bytes("residual_layer_norm_gradient" + what, (p > 0 ? 4 : 3) * r.pass, [=, &b] {
+      b.residual_layer_norm_gradient(r.out, r.normalised, r.rstd, r.gamma, site, r.packed, state,
                                      r.dsum, p > 0 ? r.dropped : MatrixView{}, 0, r.dgamma, 0,
                                      r.dbeta, r.scratch);
     });
@@ -60,7 +60,7 @@ void add_norms(Bench& bench, const Rows& r) {
   bench.bytes("layer_norm" + r.suffix, 3 * r.pass,
               [=, &b] { b.layer_norm(r.x, r.gamma, r.beta, 1e-12, r.out, r.normalised, r.rstd); });
   bench.bytes("dropout" + r.suffix, 2 * r.pass,
-              [=, &b, &state] { b.dropout(r.x, make_dropout(0.1, 1), r.packed, &state, r.out); });
+              [=, &b] { b.dropout(r.x, make_dropout(0.1, 1), r.packed, state, r.out); });
 }
 
 void add_activations(Bench& bench, const Rows& r) {
@@ -89,9 +89,10 @@ void add_norms_and_activations(Bench& bench, const Rows& rows) {
 }  // namespace
 
 void add_rows(Bench& bench, DType dtype) {
-  static const Batch mrpc(32, 0);
+  const Batch mrpc(bench.pool, 32, 0);
   // 25 MiB a pass: two of them are beyond 32 MiB of cache.
-  static const Batch far[] = {Batch(128, 64), Batch(256, 64), Batch(512, 64)};
+  const Batch far[] = {Batch(bench.pool, 128, 64), Batch(bench.pool, 256, 64),
+                       Batch(bench.pool, 512, 64)};
   const int narrow = dtype == DType::F32 ? 1 : 2;
   add_norms_and_activations(bench, Rows(bench, mrpc, "/384", dtype, 384));
   add_norms_and_activations(bench, Rows(bench, mrpc, "/768", dtype, 768));
@@ -101,12 +102,13 @@ void add_rows(Bench& bench, DType dtype) {
 
 void add_tables(Bench& bench, DType dtype) {
   Backend& b = bench.backend;
-  const std::int64_t T = Batch(32, 0).view().rows, H = 384, vocabulary = 30522;
+  const std::int64_t T = Batch(bench.pool, 32, 0).view.rows, H = 384, vocabulary = 30522;
   const std::string suffix = std::string("/") + name_of(dtype);
   const MatrixView table = bench.pool.matrix(vocabulary, H), out = bench.pool.matrix(T, H, dtype);
-  auto* ids = bench.pool.zeros<std::int32_t>(T);
+  std::vector<std::int32_t> drawn(static_cast<std::size_t>(T));
   RandomStream stream(5, 5);
-  for (std::int64_t t = 0; t < T; ++t) ids[t] = static_cast<std::int32_t>(stream.below(30522));
+  for (std::int32_t& id : drawn) id = static_cast<std::int32_t>(stream.below(30522));
+  const std::int32_t* const ids = bench.pool.integers(drawn);
   const ConstMatrixView id_view{ids, DType::I32, 1, T, T};
   const auto one_row = static_cast<double>(H);
   const auto count = static_cast<double>(T), width = static_cast<double>(size_of(dtype));
@@ -129,7 +131,7 @@ void add_tables(Bench& bench, DType dtype) {
 
 void add_optimizer(Bench& bench) {
   Backend& b = bench.backend;
-  const StepState& state = bench.state;
+  const StepState* const state = bench.state;
   const std::int64_t n = 22'700'000;
   const MatrixView p = bench.pool.matrix(1, n), g = bench.pool.matrix(1, n);
   const MatrixView m{bench.pool.zeros<float>(n), DType::F32, 1, n, n},
@@ -137,7 +139,7 @@ void add_optimizer(Bench& bench) {
   auto* sum = bench.pool.zeros<double>(1);
   const auto count = static_cast<double>(n);
   const OptimizerRange range{p, g, m, v, 0, 0.01};
-  bench.bytes("adamw/22.7M", 28 * count, [=, &b, &state] { b.adamw(range, {}, &state); });
+  bench.bytes("adamw/22.7M", 28 * count, [=, &b] { b.adamw(range, {}, state); });
   bench.bytes("squared_norm/22.7M", 4 * count, [=, &b] {
     b.squared_norm(g, 0, {sum, DType::F64, 1, 1, 1});
   });
@@ -147,24 +149,28 @@ void add_optimizer(Bench& bench) {
 /// Slots for 12,000 of 30,522 rows in random order; 600 of them have a gradient.
 void add_row_table(Bench& bench, DType dtype) {
   Backend& b = bench.backend;
-  const std::int64_t T = Batch(32, 0).view().rows, H = 384;
+  const std::int64_t T = Batch(bench.pool, 32, 0).view.rows, H = 384;
   const std::int64_t vocabulary = 30522, slots = 12000, unique = 600;
   const auto list = [](const std::int32_t* values, std::int64_t count) {
     return ConstMatrixView{values, DType::I32, 1, count, count};
   };
-  auto* rows = bench.pool.zeros<std::int32_t>(slots);
-  auto* sources = bench.pool.zeros<std::int32_t>(slots);
-  auto* offsets = bench.pool.zeros<std::int32_t>(unique + 1);
-  auto* order = bench.pool.zeros<std::int32_t>(T);
+  std::vector<std::int32_t> row_of_slot, source_of_slot, first_of_id, row_order;
   const std::int64_t stride = 7919;  // prime to both
   for (std::int64_t s = 0; s < slots; ++s) {
-    rows[s] = static_cast<std::int32_t>(s * stride % vocabulary);
-    sources[s] = s % (slots / unique) == 0 ? static_cast<std::int32_t>(s * unique / slots) : -1;
+    row_of_slot.push_back(static_cast<std::int32_t>(s * stride % vocabulary));
+    const bool has_gradient = s % (slots / unique) == 0;
+    source_of_slot.push_back(has_gradient ? static_cast<std::int32_t>(s * unique / slots) : -1);
   }
   for (std::int64_t u = 0; u <= unique; ++u) {
-    offsets[u] = static_cast<std::int32_t>(u * T / unique);
+    first_of_id.push_back(static_cast<std::int32_t>(u * T / unique));
   }
-  for (std::int64_t t = 0; t < T; ++t) order[t] = static_cast<std::int32_t>(t * stride % T);
+  for (std::int64_t t = 0; t < T; ++t) {
+    row_order.push_back(static_cast<std::int32_t>(t * stride % T));
+  }
+  const std::int32_t* const rows = bench.pool.integers(row_of_slot);
+  const std::int32_t* const sources = bench.pool.integers(source_of_slot);
+  const std::int32_t* const offsets = bench.pool.integers(first_of_id);
+  const std::int32_t* const order = bench.pool.integers(row_order);
   const MatrixView table = bench.pool.matrix(vocabulary, H),
                    gradient = bench.pool.matrix(unique, H);
   const MatrixView x = bench.pool.matrix(T, H, dtype);
@@ -179,7 +185,7 @@ void add_row_table(Bench& bench, DType dtype) {
   const MatrixView m{bench.pool.zeros<float>(slots * H), DType::F32, slots, H, H},
       v{bench.pool.zeros<float>(slots * H), DType::F32, slots, H, H};
   auto* owed = bench.pool.zeros<double>(1);
-  const StepState& state = bench.state;
+  const StepState* const state = bench.state;
   const OptimizerRows update{table,
                              list(rows, slots),
                              list(sources, slots),
@@ -190,7 +196,7 @@ void add_row_table(Bench& bench, DType dtype) {
                              0,
                              0.01};
   bench.bytes("adamw_rows/12000_of_30522" + suffix, 4 * width * (6 * slots + unique),
-              [=, &b, &state] { b.adamw_rows(update, {}, &state); });
+              [=, &b] { b.adamw_rows(update, {}, state); });
 }
 
 }  // namespace basis::benchmarks
