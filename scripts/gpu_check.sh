@@ -4,11 +4,12 @@ set -uo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: gpu_check.sh a|b|c [--package FOLDER] [--out FOLDER] [--seconds N]
+Usage: gpu_check.sh a|b|c|m [--package FOLDER] [--minilm FOLDER] [--out FOLDER] [--seconds N]
 
   a  roofs, parity, gradients, oracle, behaviour, losses against the CPU's, our benchmarks
   b  PyTorch on the same batches
   c  compute-sanitizer's memcheck, racecheck and initcheck on a reduced set, profiles
+  m  losses with MiniLM's own weights, of the folder that package_gpu.sh --minilm made
 
 FOLDER is what scripts/package_gpu.sh made (default: where this script lies). Results are appended to
 files in --out (default $OUT, else gpu-results) as they come, so that a call that is cut off has lost
@@ -24,12 +25,14 @@ TEXT
 package=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=${OUT:-gpu-results}
 seconds=350
+minilm=
 part=
 while (($# > 0)); do
   case $1 in
     --help | -h) usage; exit 0 ;;
-    a | b | c) part=$1 ;;
+    a | b | c | m) part=$1 ;;
     --package) package=$(cd "${2:?--package needs a folder}" && pwd) || exit 2; shift ;;
+    --minilm) minilm=$(cd "${2:?--minilm needs a folder}" && pwd) || exit 2; shift ;;
     --out) out=${2:?--out needs a folder}; shift ;;
     --seconds) seconds=${2:?--seconds needs a number}; shift ;;
     *) usage >&2; exit 2 ;;
@@ -181,7 +184,7 @@ tests_of() {
   esac
 }
 
-# Losses of the GPU against the CPU's that the package brings: the first to differ by more than
+# Losses of the GPU against the CPU's that stand in ./reference: the first to differ by more than
 # `most` of itself is told.
 losses() {
   local name=$1 most=$2 made
@@ -247,6 +250,16 @@ part_a() {
 }
 losses_of() { case $1 in *_bf16) losses "$1" 0.02 ;; *) losses "$1" 0.001 ;; esac; }
 export -f losses_of
+
+part_m() {
+  if [[ -z $minilm ]]; then not_run weights "--minilm names no folder"; return; fi
+  cd "$minilm" || return
+  local options
+  for options in reference/*.options; do
+    options=$(basename "$options" .options)
+    check "losses/$options" 60 losses_of "$options"
+  done
+}
 
 # ---- b: PyTorch ----------------------------------------------------------------------------------
 

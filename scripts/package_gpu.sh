@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: scripts/package_gpu.sh [--out FOLDER] [--with-minilm] [--dry-run]
+Usage: scripts/package_gpu.sh [--out FOLDER] [--minilm] [--dry-run]
 
 Builds Basis for GPUs with Netlib's BLAS (build/gpu) and makes FOLDER (default build/gpu-package), at
 most 50 MiB, for a machine that has an NVIDIA driver and either the CUDA toolkit or torch, and neither
@@ -17,20 +17,23 @@ OpenBLAS nor GoogleTest nor a network:
   reference/  losses that this machine's CPU computed on these batches, and their command lines
   benchmarks/ PyTorch on the same work
   gpu_check.sh, check_kernels.sh, sources.tar.zst, headers.tar.zst, MANIFEST
-  --with-minilm  also the MiniLM of the data folder, as f16: in a package of its own, for it is 43 MiB
 
-There:  FOLDER/gpu_check.sh a    (then b, then c; see docs/gpu.md)
+--minilm makes another folder instead (default build/gpu-minilm): the data folder's MiniLM as f16, 44
+MiB, and losses that the CPU computed with it.
+
+There:  FOLDER/gpu_check.sh a      (then b, then c; see docs/gpu.md)
+        FOLDER/gpu_check.sh m --minilm MINILM
 TEXT
 }
 
-out=build/gpu-package
-with_minilm=false
+out=
+only_minilm=false
 dry_run=false
 while (($# > 0)); do
   case $1 in
     --help | -h) usage; exit 0 ;;
     --out) out=${2:?--out needs a folder}; shift ;;
-    --with-minilm) with_minilm=true ;;
+    --minilm) only_minilm=true ;;
     --dry-run) dry_run=true ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -39,6 +42,8 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly most_bytes=$((50 * 1024 * 1024))
 data=${BASIS_DATA:-../shared/data}
+if [[ -z $out ]]; then $only_minilm && out=build/gpu-minilm || out=build/gpu-package; fi
+made=$out.part
 
 run() {
   if $dry_run; then echo "would run: $*"; else "$@"; fi
@@ -46,6 +51,51 @@ run() {
 
 echo "== 1/4 packages"
 run scripts/dependencies.sh package
+
+# reference NAME OPTIONS...: the options that gpu_check.sh gives to the GPU, and the losses.
+basis=$PWD/build/release/bin/basis
+reference() {
+  local name=$1
+  shift
+  printf '%s\n' "$*" >"$made/reference/$name.options"
+  (cd "$made" && "$basis" bench step "$@" --no-floor --losses "reference/$name.losses" >/dev/null)
+}
+
+# finish: the folder in its place, unless it is too large.
+finish() {
+  local bytes
+  bytes=$(du --bytes --summarize "$made" | cut -f1)
+  if ((bytes > most_bytes)); then
+    echo "package_gpu.sh: $bytes bytes are more than the $most_bytes that there may be; the largest:" >&2
+    find "$made" -type f -printf '%s %P\n' | sort -rn | head -8 >&2
+    exit 1
+  fi
+  rm -rf "$out"
+  mv "$made" "$out"
+  echo "$out: $((bytes / 1024 / 1024)) MiB of 50"
+}
+
+if $only_minilm && ! $dry_run; then
+  weights=$data/weights/minilm-l6-h384-uncased
+  if [[ ! -d $weights ]]; then
+    echo "package_gpu.sh: no MiniLM in $weights; set BASIS_DATA" >&2
+    exit 1
+  fi
+  cmake --preset release --log-level=WARNING >/dev/null
+  cmake --build --preset release --target basis_program
+  rm -rf "$made"
+  mkdir -p "$made/reference"
+  python3 scripts/half_weights.py "$weights" "$made/model"
+  "$basis" bench step --model "$made/model" --batch 32 --steps 12 --write-batches "$made/batches.jsonl"
+  for dtype in f32 bf16; do
+    for method in full spectral-core; do
+      reference "weights_${method}_$dtype" --model model --batches batches.jsonl --steps 12 --warmup 1 \
+        --method $method --dtype $dtype
+    done
+  done
+  finish
+  exit 0
+fi
 
 echo "== 2/4 build (build/gpu, and build/release for reference losses)"
 run cmake -S . -B build/gpu -G Ninja --log-level=WARNING -DCMAKE_BUILD_TYPE=Release \
@@ -60,7 +110,6 @@ if $dry_run; then
 fi
 
 echo "== 3/4 folder"
-made=$out.part
 rm -rf "$made"
 mkdir -p "$made"/{bin,lib,data,reference,tests}
 
@@ -98,7 +147,6 @@ dpkg -L libtomlplusplus-dev nlohmann-json3-dev libcli11-dev libfmt-dev libutf8pr
   zstd -q -19 -o "$made/headers.tar.zst"
 
 # batches NAME TASK OPTIONS...: of the real rows where they are, else random ones.
-basis=build/release/bin/basis
 batches() {
   local name=$1 task=$2 source=()
   shift 2
@@ -111,23 +159,8 @@ batches mrpc_32 mrpc --batch 32 --steps 114
 batches mrpc_128 mrpc --batch 128 --steps 28
 batches mrpc_128_grouped mrpc --batch 128 --steps 28 --grouped
 batches sst2_128 sst-2 --batch 128 --steps 40
-if $with_minilm; then
-  weights=$data/weights/minilm-l6-h384
-  [[ -d $weights ]] || weights=$(dirname "$(find "$data/weights" -name config.json | head -1)")
-  mkdir "$made/minilm"
-  cp "$weights"/*.json "$weights"/*.txt "$weights"/*.safetensors "$made/minilm/" 2>/dev/null || true
-fi
 
 echo "== 4/4 reference losses (this machine's CPU)"
-# reference NAME OPTIONS...: the options that gpu_check.sh gives to the GPU, and the losses.
-reference() {
-  local name=$1
-  shift
-  printf '%s\n' "$*" >"$made/reference/$name.options"
-  (cd "$made" && "../../$basis_from_made" bench step "$@" --no-floor \
-    --losses "reference/$name.losses" >/dev/null)
-}
-basis_from_made=$(realpath --relative-to="$made/../.." "$basis")
 for method in full bitfit lora spectral-core; do
   for dtype in f32 bf16; do
     reference "mini_${method}_$dtype" --size mini --batches data/mrpc_32.jsonl --steps 12 --warmup 1 \
@@ -144,12 +177,4 @@ reference minilm_full_bf16 --size minilm --batches data/mrpc_32.jsonl --steps 6 
     grep -oE 'GLIBC_2\.[0-9]+' | sort -uV | tail -1 | sed 's/GLIBC_//')"
   (cd "$made" && find . -type f -printf '%s %P\n' | sort -k2)
 } >"$made/MANIFEST"
-bytes=$(du --bytes --summarize "$made" | cut -f1)
-if ((bytes > most_bytes)); then
-  echo "package_gpu.sh: $bytes bytes are more than the $most_bytes that there may be; the largest:" >&2
-  find "$made" -type f -printf '%s %P\n' | sort -rn | head -8 >&2
-  exit 1
-fi
-rm -rf "$out"
-mv "$made" "$out"
-echo "$out: $((bytes / 1024 / 1024)) MiB of 50"
+finish
