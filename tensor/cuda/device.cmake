@@ -12,7 +12,11 @@ target_compile_options(basis_cuda_kernels PRIVATE
   --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror
   -Xptxas=-v)
 # For scripts/check_kernels.sh, PTX that can be read in the objects. OFF: small objects.
-option(BASIS_CUDA_READABLE "Device code is not compressed" ON)
+set(is_readable OFF)
+if(BASIS_TESTS STREQUAL ON)
+  set(is_readable ON)
+endif()
+option(BASIS_CUDA_READABLE "Device code is not compressed" ${is_readable})
 if(BASIS_CUDA_READABLE)
   target_compile_options(basis_cuda_kernels PRIVATE --no-compress)
 elseif(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.8)
