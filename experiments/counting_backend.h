@@ -40,6 +40,7 @@ class CountingBackend final : public Backend {
   std::vector<std::pair<std::string, std::string>> description() const override {
     return inner_.description();
   }
+  std::vector<std::string> product_choices() const override { return inner_.product_choices(); }
   bool is_native(DType dtype) const override { return inner_.is_native(dtype); }
   std::int64_t row_bucket() const override { return inner_.row_bucket(); }
   std::vector<std::string> own_fused_kernels() const override { return inner_.own_fused_kernels(); }

@@ -1,6 +1,10 @@
 #include "experiments/stage_training.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "experiments/training_settings.h"
+#include "tensor/file.h"
 
 namespace basis {
 
@@ -35,6 +39,10 @@ double train_in_stage(StageContext& stage, Compute& compute, const StageTraining
   };
   trainer.run(on_step, [&] { return stage.should_stop(); });
   stage.remark(trainer.graphs_remark());
+  if (const auto choices = compute.backend().product_choices(); !choices.empty()) {
+    write_file_atomically(stage.folder / "products.txt",
+                          fmt::format("{}\n", fmt::join(choices, "\n")));
+  }
   training.evaluate(log, training.task.steps);
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }

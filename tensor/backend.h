@@ -115,6 +115,9 @@ class Backend {
   virtual DeviceKind device() const = 0;
   /// For `basis info` and run records: processor, instruction sets chosen, threads, libraries.
   virtual std::vector<std::pair<std::string, std::string>> description() const = 0;
+  /// For run records: the algorithm that each shape of product has got so far, a line each. Empty
+  /// where that hangs on nothing but the shape.
+  virtual std::vector<std::string> product_choices() const { return {}; }
   /// Whether products in `dtype` run on instructions made for it. Where not, they are right but
   /// slower than f32's.
   virtual bool is_native(DType dtype) const = 0;

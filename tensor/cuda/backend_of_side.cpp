@@ -36,6 +36,7 @@ class CudaBackend final : public Backend {
     entries.emplace_back("svd", describe_svd());
     return entries;
   }
+  std::vector<std::string> product_choices() const override { return products_.choices(); }
   std::vector<std::string> own_fused_kernels() const override {
     return {"linear_weight_gradient",
             "activation_backward",

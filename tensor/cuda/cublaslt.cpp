@@ -24,6 +24,11 @@ std::uint32_t alignment_of(const void* data, std::int64_t stride, DType dtype) {
   return static_cast<std::uint32_t>(bits & (~bits + 1));
 }
 
+const char* name_of(Epilogue epilogue) {
+  if (epilogue == Epilogue::Bias) return ", with bias";
+  return epilogue == Epilogue::BiasGradient ? ", with bias gradient" : "";
+}
+
 std::int64_t stride_of(ConstMatrixView view) {
   return std::max(view.row_stride, view.columns);
 }
@@ -66,6 +71,8 @@ struct CublasLt::Functions {
             "cublasLtMatmulDescSetAttribute")),
         preference_init(library.function<decltype(&cublasLtMatmulPreferenceInit_internal)>(
             "cublasLtMatmulPreferenceInit_internal")),
+        algorithm_get(library.function<decltype(&cublasLtMatmulAlgoConfigGetAttribute)>(
+            "cublasLtMatmulAlgoConfigGetAttribute")),
         preference_set(library.function<decltype(&cublasLtMatmulPreferenceSetAttribute)>(
             "cublasLtMatmulPreferenceSetAttribute")) {}
 
@@ -84,6 +91,7 @@ struct CublasLt::Functions {
   decltype(&cublasLtMatmulDescInit_internal) desc_init;
   decltype(&cublasLtMatmulDescSetAttribute) desc_set;
   decltype(&cublasLtMatmulPreferenceInit_internal) preference_init;
+  decltype(&cublasLtMatmulAlgoConfigGetAttribute) algorithm_get;
   decltype(&cublasLtMatmulPreferenceSetAttribute) preference_set;
 };
 
@@ -152,7 +160,6 @@ CublasLt::Plan& CublasLt::plan_of(const Product& product) {
     plan->set(*functions_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.row);
   }
   plan->algorithm = choose(product, *plan);
-  if (!plan->algorithm) ++refused_;
   return *plans_.add(key, std::move(plan));
 }
 
@@ -179,6 +186,38 @@ std::optional<cublasLtMatmulAlgo_t> CublasLt::choose(const Product& product, Pla
                                              &plan.out, &plan.out, &preference, 1, &best, &found);
   if (status != CUBLAS_STATUS_SUCCESS || found == 0) return std::nullopt;
   return best.algo;
+}
+
+std::vector<std::string> CublasLt::choices() const {
+  const auto attribute = [&](const cublasLtMatmulAlgo_t& algorithm,
+                             cublasLtMatmulAlgoConfigAttributes_t name) {
+    std::uint32_t value = 0;  // the library wants an attribute's own size, four bytes for these
+    std::size_t written = 0;
+    const bool is_known = functions_->algorithm_get(&algorithm, name, &value, sizeof(value),
+                                                    &written) == CUBLAS_STATUS_SUCCESS;
+    return is_known ? std::to_string(value) : "?";
+  };
+  std::vector<std::string> lines;
+  for (const auto& [key, plan] : plans_) {
+    std::string line = fmt::format("{} to {}: ({}, {}) of {} terms{}{}{}{}", name_of(key.dtype),
+                                   name_of(key.out_dtype), key.rows, key.columns, key.inner,
+                                   key.transpose_a ? ", left transposed" : "",
+                                   key.transpose_b ? ", right transposed" : "",
+                                   key.adds ? ", added" : "", name_of(key.epilogue));
+    if (!plan->algorithm) {
+      lines.push_back(line + ": none, a plain kernel");
+      continue;
+    }
+    const cublasLtMatmulAlgo_t& algorithm = *plan->algorithm;
+    lines.push_back(line +
+                    fmt::format(": algorithm {}, tile {}, stages {}, split {}, reduction {}",
+                                attribute(algorithm, CUBLASLT_ALGO_CONFIG_ID),
+                                attribute(algorithm, CUBLASLT_ALGO_CONFIG_TILE_ID),
+                                attribute(algorithm, CUBLASLT_ALGO_CONFIG_STAGES_ID),
+                                attribute(algorithm, CUBLASLT_ALGO_CONFIG_SPLITK_NUM),
+                                attribute(algorithm, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME)));
+  }
+  return lines;
 }
 
 bool CublasLt::run(const Product& product) {

@@ -5,6 +5,7 @@
 #include <compare>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <cublasLt.h>
 
@@ -62,9 +63,8 @@ class CublasLt {
 
   std::string version() const;
   const std::string& path() const { return library_.path(); }
-  /// Shapes so far, and those without an algorithm.
-  std::size_t shapes() const { return plans_.size(); }
-  std::size_t refused() const { return refused_; }
+  /// What was chosen for each shape so far, a line each.
+  std::vector<std::string> choices() const;
 
  private:
   struct Functions;
@@ -79,7 +79,6 @@ class CublasLt {
   bool is_tf32_;
   Block workspace_;
   BoundedTable<ProductKey, std::unique_ptr<Plan>> plans_;
-  std::size_t refused_ = 0;
 };
 
 }  // namespace basis::cuda::device

@@ -31,6 +31,8 @@ class Products {
                        double beta_bias, MatrixView dbias);
   /// For `basis info` and run records.
   std::vector<std::pair<std::string, std::string>> description() const;
+  /// Backend's product_choices.
+  std::vector<std::string> choices() const;
 
  private:
   struct State;

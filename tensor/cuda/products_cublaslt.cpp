@@ -179,6 +179,10 @@ bool Products::weight_gradient(ConstMatrixView g, ConstMatrixView x, double beta
   return state_->library.run(product);
 }
 
+std::vector<std::string> Products::choices() const {
+  return state_->library.choices();
+}
+
 std::vector<std::pair<std::string, std::string>> Products::description() const {
   const auto yes = [](bool is_so) { return is_so ? "fused" : "a kernel of its own"; };
   return {{"cublaslt", fmt::format("{} ({})", state_->library.version(), state_->library.path())},

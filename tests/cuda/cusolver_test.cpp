@@ -2,7 +2,6 @@
 // library of cuSOLVER's name that is LAPACK (fake_cusolver.cpp).
 #include <array>
 #include <cstdlib>
-#include <cstring>
 
 #include <dlfcn.h>
 #include <gmock/gmock.h>
@@ -12,26 +11,6 @@
 #include "tests/spectral/matrices.h"
 
 namespace basis::cuda::device {
-
-// A device whose memory is the host's. Only what decompositions need.
-struct Runtime::State {
-  int queue = 0;
-};
-Runtime::Runtime(int) : state_(std::make_unique<State>()) {}
-Runtime::~Runtime() = default;
-Stream Runtime::stream() const {
-  return {&state_->queue};
-}
-void Runtime::use_on_this_thread() const {}
-Block Runtime::reserve(std::size_t bytes) {
-  return Block(new std::byte[bytes], [](std::byte* p) { delete[] p; });
-}
-void Runtime::copy_to_device(const void* host, void* device, std::size_t bytes) {
-  std::memcpy(device, host, bytes);
-}
-void Runtime::copy_to_host(const void* device, void* host, std::size_t bytes) {
-  std::memcpy(host, device, bytes);
-}
 
 namespace {
 

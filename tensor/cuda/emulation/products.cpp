@@ -25,6 +25,10 @@ bool Products::weight_gradient(ConstMatrixView, ConstMatrixView, double, MatrixV
   return false;
 }
 
+std::vector<std::string> Products::choices() const {
+  return {};
+}
+
 std::vector<std::pair<std::string, std::string>> Products::description() const {
   return {{"products", "plain kernels"}};
 }
