@@ -13,9 +13,9 @@ namespace basis::cpu {
 
 /// Who computes a product.
 enum class Library : std::uint8_t {
-  Blas,  // f32 and f64
-  OneDnn,    // f32 and bf16
-  Widened,   // bf16 by OpenBLAS on copies in f32: right on every processor, and slow
+  Blas,     // f32 and f64
+  OneDnn,   // f32 and bf16
+  Widened,  // bf16 by OpenBLAS on copies in f32: right on every processor, and slow
 };
 
 /// "OpenBLAS", "oneDNN", "OpenBLAS on f32 copies".

@@ -2,7 +2,7 @@ include(${CMAKE_CURRENT_LIST_DIR}/kernels.cmake)
 
 # What the program has of CUDA: BASIS_CUDA_SOURCES and BASIS_CUDA_LIBRARIES.
 if(NOT BASIS_HAS_CUDA)
-  set(BASIS_CUDA_SOURCES cuda/no_cuda.cpp)
+  set(BASIS_CUDA_SOURCES cuda/no_cuda.cpp cuda/plain.cpp)
   set(BASIS_CUDA_LIBRARIES "")
   return()
 endif()
@@ -23,8 +23,8 @@ elseif(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.8)
   target_compile_options(basis_cuda_kernels PRIVATE --compress-mode=size)
 endif()
 # And what ptxas says, beside each object.
-set_target_properties(basis_cuda_kernels PROPERTIES
-  CUDA_COMPILER_LAUNCHER "${PROJECT_SOURCE_DIR}/cmake/nvcc_with_log.sh;${CMAKE_CUDA_COMPILER_LAUNCHER}")
+set(launcher ${PROJECT_SOURCE_DIR}/cmake/nvcc_with_log.sh ${CMAKE_CUDA_COMPILER_LAUNCHER})
+set_target_properties(basis_cuda_kernels PROPERTIES CUDA_COMPILER_LAUNCHER "${launcher}")
 
 add_library(basis_cuda_host OBJECT ${BASIS_CUDA_BACKEND}
   cuda/cublaslt.cpp
