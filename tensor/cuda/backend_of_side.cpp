@@ -10,6 +10,7 @@
 #include "tensor/cuda/kernels/optimizer.h"
 #include "tensor/cuda/kernels/reduction.h"
 #include "tensor/cuda/kernels/rows.h"
+#include "tensor/cuda/plain.h"
 #include "tensor/cuda/products.h"
 #include "tensor/cuda/runtime.h"
 
@@ -145,6 +146,10 @@ class CudaBackend final : public Backend {
   void activation_backward(Activation kind, ConstMatrixView x, ConstMatrixView bias,
                            ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
                            MatrixView dbias, Workspace workspace) override {
+    if (is_plain("activation_backward")) {
+      return Backend::activation_backward(kind, x, bias, dout, dx, out, beta_bias, dbias,
+                                          workspace);
+    }
     BASIS_CUDA_SIDE::activation_backward(stream_, kind, x, bias, dout, dx, out, beta_bias, dbias,
                                          workspace);
   }
@@ -258,6 +263,7 @@ class CudaBackend final : public Backend {
     BASIS_CUDA_SIDE::squared_norm(stream_, x, beta, out, scratch);
   }
   void squared_norm_of_all(std::span<const ConstMatrixView> parts, MatrixView out) override {
+    if (is_plain("optimizer")) return Backend::squared_norm_of_all(parts, out);
     auto* scratch = reinterpret_cast<double*>(norm_scratch_.get());
     BASIS_CUDA_SIDE::squared_norm_of_all(stream_, parts, out, scratch);
   }
@@ -270,6 +276,7 @@ class CudaBackend final : public Backend {
   }
   void adamw_of_all(std::span<const OptimizerRange> ranges, const AdamWConstants& constants,
                     const StepState* state) override {
+    if (is_plain("optimizer")) return Backend::adamw_of_all(ranges, constants, state);
     BASIS_CUDA_SIDE::adamw_of_all(stream_, ranges, constants, state);
   }
   void sgd(const OptimizerRange& range, const SgdConstants& constants,

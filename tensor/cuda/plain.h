@@ -11,7 +11,8 @@ namespace basis::cuda {
 /// kernel. Read once. Throws Error for a name that no kernel has.
 bool is_plain(const char* kernel);
 
-/// Kernels that have a plain twin.
+/// Kernels that have a plain twin: "packs" stands for all that read and write 16 bytes at a time,
+/// "optimizer" for those that take all stretches of memory in one launch.
 std::span<const char* const> plain_names();
 /// Whether `list` has `kernel`. Throws as is_plain.
 bool names_kernel(const std::string& list, const std::string& kernel);

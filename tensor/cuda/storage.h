@@ -9,6 +9,7 @@
 
 #include "tensor/cpu/functors.h"
 #include "tensor/cuda/device.h"
+#include "tensor/cuda/plain.h"
 #include "tensor/dtype.h"
 #include "tensor/view.h"
 
@@ -179,11 +180,11 @@ __device__ void add_to(Values<N>& values, Rows<const T> rows, Place<N> place) {
 
 // ---- On the host --------------------------------------------------------------------------------
 
-/// Whether every row of `view` may be read in packs: it and its stride lie on 16 bytes. An absent
-/// view may.
+/// Whether every row of `view` may be read in packs: it and its stride lie on 16 bytes, and nobody
+/// wants the plain twins. An absent view may.
 inline bool fits_packs(ConstMatrixView view) {
-  return reinterpret_cast<std::uintptr_t>(view.data) % 16 == 0 && view.columns % pack_size == 0 &&
-         (view.rows <= 1 || view.row_stride % pack_size == 0);
+  return !is_plain("packs") && reinterpret_cast<std::uintptr_t>(view.data) % 16 == 0 &&
+         view.columns % pack_size == 0 && (view.rows <= 1 || view.row_stride % pack_size == 0);
 }
 template <class... Views>
 bool all_fit_packs(const Views&... views) {
