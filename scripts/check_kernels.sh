@@ -105,7 +105,7 @@ join <(of_ptxas | sort) <(of_ptx | sort -u -k1,1) | c++filt |
       if (copies == 0) fail("has no cp.async of 16 bytes")
     }
     name ~ /^(over_packs|column_parts|scatter|segment_sum|cross_entropy)_kernel<8,/ ||
-        name ~ /^(layer_norm|layer_norm_gradient|first_rows_gradient|adamw)_kernel/ {
+        name ~ /^(layer_norm|layer_norm_gradient|first_rows_gradient|adamw|f32_.*)_kernel/ {
       ++over_packs
       if (wide_loads == 0 && loads > 0) fail("loads nothing by 16 bytes")
       if (wide_stores == 0) fail("stores nothing by 16 bytes")

@@ -53,6 +53,18 @@ __device__ T quad_maximum(T value) {
   return value;
 }
 
+/// The same over each eight lanes that stand beside each other.
+template <class T>
+__device__ T octet_sum(T value) {
+  return quad_sum(value + __shfl_xor_sync(all_lanes, value, 4));
+}
+
+template <class T>
+__device__ T octet_maximum(T value) {
+  const T other = __shfl_xor_sync(all_lanes, value, 4);
+  return quad_maximum(other > value ? other : value);
+}
+
 /// 2^x within 2 ulp, 0 where that is below the least normal number: one instruction.
 __device__ inline float fast_power_of_two(float x) {
   float power;

@@ -3,6 +3,7 @@
 set(BASIS_CUDA_KERNELS
   activation.cu
   attention.cu
+  attention_f32.cu
   attention_first_rows.cu
   attention_long.cu
   attention_plain.cu

@@ -64,6 +64,15 @@ T quad_maximum(T value) {
   return combine_lanes(value, 4, [](T a, T b) { return b > a ? b : a; });
 }
 
+template <class T>
+T octet_sum(T value) {
+  return combine_lanes(value, 8, [](T a, T b) { return a + b; });
+}
+template <class T>
+T octet_maximum(T value) {
+  return combine_lanes(value, 8, [](T a, T b) { return b > a ? b : a; });
+}
+
 inline float fast_power_of_two(float x) {
   return std::exp2(x);
 }

@@ -1,4 +1,5 @@
 #include "tensor/cuda/kernels/attention.h"
+#include "tensor/cuda/kernels/attention_f32.h"
 #include "tensor/cuda/kernels/attention_first_rows.h"
 #include "tensor/cuda/kernels/attention_long.h"
 #include "tensor/cuda/kernels/attention_plain.h"
@@ -7,6 +8,41 @@
 #include "tensor/cuda/plain.h"
 
 namespace basis::cuda::BASIS_CUDA_SIDE {
+namespace {
+
+template <class T>
+AttentionForward<T> forward_of(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
+                               const SequenceView& sequences, const AttentionShape& shape,
+                               Dropout dropout, const StepState* state, MatrixView out,
+                               MatrixView log_sum_exp) {
+  return {rows_of<T>(q),
+          rows_of<T>(k),
+          rows_of<T>(v),
+          sequences,
+          static_cast<float>(shape.scale),
+          dropout,
+          state,
+          rows_of<T>(out),
+          rows_of<float>(log_sum_exp)};
+}
+
+template <class T>
+AttentionBackward<T> backward_of(ConstMatrixView dout, ConstMatrixView q, ConstMatrixView k,
+                                 ConstMatrixView v, ConstMatrixView out,
+                                 ConstMatrixView log_sum_exp, const SequenceView& sequences,
+                                 const AttentionShape& shape, Dropout dropout,
+                                 const StepState* state, MatrixView dq, MatrixView dk,
+                                 MatrixView dv) {
+  return {rows_of<T>(dout), rows_of<T>(q),
+          rows_of<T>(k),    rows_of<T>(v),
+          rows_of<T>(out),  rows_of<float>(log_sum_exp),
+          sequences,        static_cast<float>(shape.scale),
+          dropout,          state,
+          rows_of<T>(dq),   rows_of<T>(dk),
+          rows_of<T>(dv)};
+}
+
+}  // namespace
 
 std::size_t attention_workspace(const SequenceView&, const AttentionShape&, DType) {
   return 0;
@@ -23,15 +59,12 @@ void attention(Stream stream, ConstMatrixView q, ConstMatrixView k, ConstMatrixV
   if (!is_tuned || !fits_tuned_attention({q, k, v, out}, shape)) {
     return plain_attention(stream, q, k, v, sequences, shape, dropout, state, out, log_sum_exp);
   }
-  const AttentionForward of{rows_of<BFloat16>(q),
-                            rows_of<BFloat16>(k),
-                            rows_of<BFloat16>(v),
-                            sequences,
-                            static_cast<float>(shape.scale),
-                            dropout,
-                            state,
-                            rows_of<BFloat16>(out),
-                            rows_of<float>(log_sum_exp)};
+  if (q.dtype == DType::F32) {
+    return f32_attention(
+        stream, forward_of<float>(q, k, v, sequences, shape, dropout, state, out, log_sum_exp),
+        shape);
+  }
+  const auto of = forward_of<BFloat16>(q, k, v, sequences, shape, dropout, state, out, log_sum_exp);
   if (fits_short_attention(sequences, shape)) return short_attention(stream, of, shape);
   long_attention(stream, of, shape);
 }
@@ -57,19 +90,14 @@ void attention_gradient(Stream stream, ConstMatrixView dout, ConstMatrixView q, 
     return plain_attention_gradient(stream, dout, q, k, v, out, log_sum_exp, sequences, shape,
                                     dropout, state, dq, dk, dv, deltas);
   }
-  const AttentionBackward of{rows_of<BFloat16>(dout),
-                             rows_of<BFloat16>(q),
-                             rows_of<BFloat16>(k),
-                             rows_of<BFloat16>(v),
-                             rows_of<BFloat16>(out),
-                             rows_of<float>(log_sum_exp),
-                             sequences,
-                             static_cast<float>(shape.scale),
-                             dropout,
-                             state,
-                             rows_of<BFloat16>(dq),
-                             rows_of<BFloat16>(dk),
-                             rows_of<BFloat16>(dv)};
+  if (q.dtype == DType::F32) {
+    return f32_attention_gradient(stream,
+                                  backward_of<float>(dout, q, k, v, out, log_sum_exp, sequences,
+                                                     shape, dropout, state, dq, dk, dv),
+                                  shape, deltas);
+  }
+  const auto of = backward_of<BFloat16>(dout, q, k, v, out, log_sum_exp, sequences, shape, dropout,
+                                        state, dq, dk, dv);
   if (fits_short_attention(sequences, shape)) return short_attention_gradient(stream, of, shape);
   long_attention_gradient(stream, of, shape, deltas);
 }

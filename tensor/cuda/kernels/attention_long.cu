@@ -81,8 +81,7 @@ constexpr std::size_t forward_bytes =
     tile_bytes<block_rows, HeadSize> + 4 * tile_bytes<step_keys, HeadSize>;
 
 template <int HeadSize>
-__global__ void __launch_bounds__(block_threads)
-    long_attention_kernel(AttentionForward of, int blocks) {
+__global__ void __launch_bounds__(block_threads) long_attention_kernel(Bf16Forward of, int blocks) {
   const BlockPlace block(of.sequences, HeadSize, blocks);
   const HeadPlace& place = block.place;
   if (block.has_rows_beyond()) {
@@ -155,7 +154,7 @@ constexpr std::size_t gradient_bytes = 2 * tile_bytes<block_rows, HeadSize> +
 /// dq of 64 queries, and their deltas for the other kernel.
 template <int HeadSize>
 __global__ void __launch_bounds__(block_threads)
-    long_attention_query_gradient_kernel(AttentionBackward of, int blocks, Rows<float> deltas) {
+    long_attention_query_gradient_kernel(Bf16Backward of, int blocks, Rows<float> deltas) {
   const BlockPlace block(of.sequences, HeadSize, blocks);
   const HeadPlace& place = block.place;
   if (block.has_rows_beyond()) zero_rows(of.dq, place, HeadSize);
@@ -212,7 +211,7 @@ __global__ void __launch_bounds__(block_threads)
 /// dk and dv of 64 keys.
 template <int HeadSize>
 __global__ void __launch_bounds__(block_threads)
-    long_attention_key_gradient_kernel(AttentionBackward of, int blocks, Rows<const float> deltas) {
+    long_attention_key_gradient_kernel(Bf16Backward of, int blocks, Rows<const float> deltas) {
   const BlockPlace block(of.sequences, HeadSize, blocks);
   const HeadPlace& place = block.place;
   if (block.has_rows_beyond()) {
@@ -278,7 +277,7 @@ void with_head_size(std::int64_t head_size, const Use& use) {
 
 }  // namespace
 
-void long_attention(Stream stream, const AttentionForward& of, const AttentionShape& shape) {
+void long_attention(Stream stream, const Bf16Forward& of, const AttentionShape& shape) {
   const int blocks = blocks_of(of.sequences);
   with_head_size(shape.head_size, [&](auto head_size) {
     constexpr int size = decltype(head_size)::value;
@@ -287,8 +286,8 @@ void long_attention(Stream stream, const AttentionForward& of, const AttentionSh
   });
 }
 
-void long_attention_gradient(Stream stream, const AttentionBackward& of,
-                             const AttentionShape& shape, float* deltas) {
+void long_attention_gradient(Stream stream, const Bf16Backward& of, const AttentionShape& shape,
+                             float* deltas) {
   const int blocks = blocks_of(of.sequences);
   with_head_size(shape.head_size, [&](auto head_size) {
     constexpr int size = decltype(head_size)::value;

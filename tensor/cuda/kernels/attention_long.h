@@ -9,9 +9,8 @@
 
 namespace basis::cuda::BASIS_CUDA_SIDE {
 
-void long_attention(Stream, const AttentionForward&, const AttentionShape&);
+void long_attention(Stream, const Bf16Forward&, const AttentionShape&);
 /// `deltas`: a number for each row and head.
-void long_attention_gradient(Stream, const AttentionBackward&, const AttentionShape&,
-                             float* deltas);
+void long_attention_gradient(Stream, const Bf16Backward&, const AttentionShape&, float* deltas);
 
 }  // namespace basis::cuda::BASIS_CUDA_SIDE

@@ -98,7 +98,7 @@ __device__ inline void drop(FragmentC* weights, const HeadPlace& place, Dropout 
 
 /// Writes what a softmax left of the sixteen queries from `first` on: see QueryStatistics.
 template <int HeadSize>
-__device__ void keep_statistics(const AttentionBackward& of, const HeadPlace& place, int first,
+__device__ void keep_statistics(const Bf16Backward& of, const HeadPlace& place, int first,
                                 float* log2_sum_exp, float* delta) {
   const int lane = lane_of_thread();
   for (int half = 0; half < 2; ++half) {
@@ -147,7 +147,7 @@ __device__ void gradients_where_kept(FragmentC* scores, FragmentC* weights,
 /// part.
 template <RowsAre rows>
 __device__ void pair_gradients(FragmentC* scores, FragmentC* weights,
-                               const QueryStatistics<rows>& statistics, const AttentionBackward& of,
+                               const QueryStatistics<rows>& statistics, const Bf16Backward& of,
                                const HeadPlace& place, int first_query, int first_key) {
   const int keys = place.length - first_key;
   const auto kept_scale = static_cast<float>(of.dropout.scale());
@@ -168,7 +168,7 @@ struct PairsOfKeys {
 /// `log2_sum_exp` and `delta`: of the sixteen queries, in shared memory. All lanes take part.
 __device__ inline PairsOfKeys pairs_of_keys(FragmentC* scores, FragmentC* weights,
                                             const float* log2_sum_exp, const float* delta,
-                                            const AttentionBackward& of, const HeadPlace& place,
+                                            const Bf16Backward& of, const HeadPlace& place,
                                             int first_query, int first_key) {
   using Lanes = PairLanes<RowsAre::Keys>;
   const int lane = lane_of_thread();

@@ -12,7 +12,7 @@ constexpr std::size_t forward_bytes = 3 * tile_bytes<Keys, HeadSize>;
 /// its product with v.
 template <int Keys, int HeadSize>
 __global__ void __launch_bounds__(Keys / tile_rows * warp_size)
-    short_attention_kernel(AttentionForward of) {
+    short_attention_kernel(Bf16Forward of) {
   auto* memory = shared_memory<BFloat16>();
   const HeadPlace place(of.sequences, HeadSize, blockIdx.x);
   if (place.is_beyond) {
@@ -95,7 +95,7 @@ constexpr std::size_t gradient_bytes = 4 * tile_bytes<Keys, HeadSize> + tile_byt
 /// for 16 queries makes dq = dS k.
 template <int Keys, int HeadSize>
 __global__ void __launch_bounds__(Keys / tile_rows * warp_size, HeadSize == 128 ? 1 : 256 / Keys)
-    short_attention_gradient_kernel(AttentionBackward of) {
+    short_attention_gradient_kernel(Bf16Backward of) {
   const HeadPlace place(of.sequences, HeadSize, blockIdx.x);
   if (place.is_beyond) {
     zero_rows(of.dq, place, HeadSize);
@@ -164,7 +164,7 @@ bool fits_short_attention(const SequenceView& sequences, const AttentionShape& s
   return sequences.longest <= (shape.head_size == 128 ? 64 : 128);
 }
 
-void short_attention(Stream stream, const AttentionForward& of, const AttentionShape& shape) {
+void short_attention(Stream stream, const Bf16Forward& of, const AttentionShape& shape) {
   with_shape(of.sequences.longest, shape.head_size, [&](auto keys, auto head_size) {
     constexpr int most = decltype(keys)::value, size = decltype(head_size)::value;
     launch(stream, shape.heads, of.sequences.sequences + 1, most / tile_rows * warp_size,
@@ -172,8 +172,7 @@ void short_attention(Stream stream, const AttentionForward& of, const AttentionS
   });
 }
 
-void short_attention_gradient(Stream stream, const AttentionBackward& of,
-                              const AttentionShape& shape) {
+void short_attention_gradient(Stream stream, const Bf16Backward& of, const AttentionShape& shape) {
   with_shape(of.sequences.longest, shape.head_size, [&](auto keys, auto head_size) {
     constexpr int most = decltype(keys)::value, size = decltype(head_size)::value;
     launch(stream, shape.heads, of.sequences.sequences + 1, most / tile_rows * warp_size,

@@ -11,7 +11,7 @@ namespace basis::cuda::BASIS_CUDA_SIDE {
 /// Of what attention_problem.h's fits_tuned_attention lets through.
 bool fits_short_attention(const SequenceView& sequences, const AttentionShape& shape);
 
-void short_attention(Stream, const AttentionForward&, const AttentionShape&);
-void short_attention_gradient(Stream, const AttentionBackward&, const AttentionShape&);
+void short_attention(Stream, const Bf16Forward&, const AttentionShape&);
+void short_attention_gradient(Stream, const Bf16Backward&, const AttentionShape&);
 
 }  // namespace basis::cuda::BASIS_CUDA_SIDE
