@@ -146,10 +146,6 @@ class CudaBackend final : public Backend {
   void activation_backward(Activation kind, ConstMatrixView x, ConstMatrixView bias,
                            ConstMatrixView dout, MatrixView dx, MatrixView out, double beta_bias,
                            MatrixView dbias, Workspace workspace) override {
-    if (is_plain("activation_backward")) {
-      return Backend::activation_backward(kind, x, bias, dout, dx, out, beta_bias, dbias,
-                                          workspace);
-    }
     BASIS_CUDA_SIDE::activation_backward(stream_, kind, x, bias, dout, dx, out, beta_bias, dbias,
                                          workspace);
   }

@@ -15,9 +15,9 @@ namespace basis::cuda {
 
 namespace {
 
-constexpr std::array<const char*, 10> names = {
-    "attention", "layer_norm", "layer_norm_gradient", "activation_backward", "optimizer",
-    "packs",     "matmul",     "bias_epilogue",       "bias_gradient",       "svd"};
+constexpr std::array<const char*, 9> names = {
+    "attention", "layer_norm",    "layer_norm_gradient", "optimizer", "packs",
+    "matmul",    "bias_epilogue", "bias_gradient",       "svd"};
 
 std::vector<std::string> split(const std::string& list) {
   std::vector<std::string> parts;
