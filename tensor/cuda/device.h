@@ -29,6 +29,33 @@ struct Grid {
   std::int64_t y = 1;
 };
 
+/// lanes_sum and lanes_maximum over a warp, over the lanes that share a row of mma's results, and
+/// over eight.
+template <class T>
+__device__ T warp_sum(T value) {
+  return lanes_sum<warp_size>(value);
+}
+template <class T>
+__device__ T warp_maximum(T value) {
+  return lanes_maximum<warp_size>(value);
+}
+template <class T>
+__device__ T quad_sum(T value) {
+  return lanes_sum<4>(value);
+}
+template <class T>
+__device__ T quad_maximum(T value) {
+  return lanes_maximum<4>(value);
+}
+template <class T>
+__device__ T octet_sum(T value) {
+  return lanes_sum<8>(value);
+}
+template <class T>
+__device__ T octet_maximum(T value) {
+  return lanes_maximum<8>(value);
+}
+
 /// Sum of `value` over the block, the same bits in every thread: a tree in each warp, then over the
 /// warps in order. `scratch`: 32 numbers in shared memory. All threads take part; blockDim.x is a
 /// multiple of 32. Waits at its beginning, so that scratch may be in use before.

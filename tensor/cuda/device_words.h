@@ -19,50 +19,26 @@ __device__ T* shared_memory() {
   return reinterpret_cast<T*>(memory);
 }
 
-/// Sum over the lanes of a warp, as a tree: the same bits in each. All lanes take part.
-template <class T>
-__device__ T warp_sum(T value) {
-  for (int offset = 16; offset > 0; offset /= 2) {
+/// Sum over each `Lanes` lanes that stand beside each other, a power of two of them, as a tree: the
+/// same bits in each. All lanes of the warp take part.
+template <int Lanes, class T>
+__device__ T lanes_sum(T value) {
+#pragma unroll
+  for (int offset = Lanes / 2; offset > 0; offset /= 2) {
     value += __shfl_xor_sync(all_lanes, value, offset);
   }
   return value;
 }
 
-template <class T>
-__device__ T warp_maximum(T value) {
-  for (int offset = 16; offset > 0; offset /= 2) {
+/// The largest `value`; otherwise as lanes_sum.
+template <int Lanes, class T>
+__device__ T lanes_maximum(T value) {
+#pragma unroll
+  for (int offset = Lanes / 2; offset > 0; offset /= 2) {
     const T other = __shfl_xor_sync(all_lanes, value, offset);
     value = other > value ? other : value;
   }
   return value;
-}
-
-/// The same over each four lanes that stand beside each other: a row of mma's results.
-template <class T>
-__device__ T quad_sum(T value) {
-  value += __shfl_xor_sync(all_lanes, value, 2);
-  return value + __shfl_xor_sync(all_lanes, value, 1);
-}
-
-template <class T>
-__device__ T quad_maximum(T value) {
-  for (int offset = 2; offset > 0; offset /= 2) {
-    const T other = __shfl_xor_sync(all_lanes, value, offset);
-    value = other > value ? other : value;
-  }
-  return value;
-}
-
-/// The same over each eight lanes that stand beside each other.
-template <class T>
-__device__ T octet_sum(T value) {
-  return quad_sum(value + __shfl_xor_sync(all_lanes, value, 4));
-}
-
-template <class T>
-__device__ T octet_maximum(T value) {
-  const T other = __shfl_xor_sync(all_lanes, value, 4);
-  return quad_maximum(other > value ? other : value);
 }
 
 /// 2^x within 2 ulp, 0 where that is below the least normal number: one instruction.

@@ -47,30 +47,13 @@ T combine_lanes(T value, int lanes, const Combine& combine) {
   return values[threadIdx.x % 32];
 }
 
-template <class T>
-T warp_sum(T value) {
-  return combine_lanes(value, 32, [](T a, T b) { return a + b; });
+template <int Lanes, class T>
+T lanes_sum(T value) {
+  return combine_lanes(value, Lanes, [](T a, T b) { return a + b; });
 }
-template <class T>
-T warp_maximum(T value) {
-  return combine_lanes(value, 32, [](T a, T b) { return b > a ? b : a; });
-}
-template <class T>
-T quad_sum(T value) {
-  return combine_lanes(value, 4, [](T a, T b) { return a + b; });
-}
-template <class T>
-T quad_maximum(T value) {
-  return combine_lanes(value, 4, [](T a, T b) { return b > a ? b : a; });
-}
-
-template <class T>
-T octet_sum(T value) {
-  return combine_lanes(value, 8, [](T a, T b) { return a + b; });
-}
-template <class T>
-T octet_maximum(T value) {
-  return combine_lanes(value, 8, [](T a, T b) { return b > a ? b : a; });
+template <int Lanes, class T>
+T lanes_maximum(T value) {
+  return combine_lanes(value, Lanes, [](T a, T b) { return b > a ? b : a; });
 }
 
 inline float fast_power_of_two(float x) {

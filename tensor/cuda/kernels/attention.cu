@@ -5,6 +5,7 @@
 #include "tensor/cuda/kernels/attention_plain.h"
 #include "tensor/cuda/kernels/attention_problem.h"
 #include "tensor/cuda/kernels/attention_short.h"
+#include "tensor/cuda/kernels/with_type.h"
 #include "tensor/cuda/plain.h"
 
 namespace basis::cuda::BASIS_CUDA_SIDE {
@@ -42,6 +43,24 @@ AttentionBackward<T> backward_of(ConstMatrixView dout, ConstMatrixView q, ConstM
           rows_of<T>(dv)};
 }
 
+void tuned_attention(Stream stream, const AttentionForward<float>& of,
+                     const AttentionShape& shape) {
+  f32_attention(stream, of, shape);
+}
+void tuned_attention(Stream stream, const Bf16Forward& of, const AttentionShape& shape) {
+  if (fits_short_attention(of.sequences, shape)) return short_attention(stream, of, shape);
+  long_attention(stream, of, shape);
+}
+void tuned_gradient(Stream stream, const AttentionBackward<float>& of, const AttentionShape& shape,
+                    float* deltas) {
+  f32_attention_gradient(stream, of, shape, deltas);
+}
+void tuned_gradient(Stream stream, const Bf16Backward& of, const AttentionShape& shape,
+                    float* deltas) {
+  if (fits_short_attention(of.sequences, shape)) return short_attention_gradient(stream, of, shape);
+  long_attention_gradient(stream, of, shape, deltas);
+}
+
 }  // namespace
 
 std::size_t attention_workspace(const SequenceView&, const AttentionShape&, DType) {
@@ -51,22 +70,17 @@ std::size_t attention_workspace(const SequenceView&, const AttentionShape&, DTyp
 void attention(Stream stream, ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
                const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
                const StepState* state, MatrixView out, MatrixView log_sum_exp, Workspace) {
-  const bool is_tuned = !is_plain("attention");
-  if (is_tuned && fits_first_rows_attention({q, k, v, out}, sequences, shape)) {
-    return first_rows_attention(stream, q, k, v, sequences, shape, dropout, state, out,
-                                log_sum_exp);
-  }
-  if (!is_tuned || !fits_tuned_attention({q, k, v, out}, shape)) {
+  const std::initializer_list<ConstMatrixView> operands = {q, k, v, out};
+  const bool fits_first_rows = fits_first_rows_attention(operands, sequences, shape);
+  if (is_plain("attention") || !(fits_first_rows || fits_tuned_attention(operands, shape))) {
     return plain_attention(stream, q, k, v, sequences, shape, dropout, state, out, log_sum_exp);
   }
-  if (q.dtype == DType::F32) {
-    return f32_attention(
-        stream, forward_of<float>(q, k, v, sequences, shape, dropout, state, out, log_sum_exp),
-        shape);
-  }
-  const auto of = forward_of<BFloat16>(q, k, v, sequences, shape, dropout, state, out, log_sum_exp);
-  if (fits_short_attention(sequences, shape)) return short_attention(stream, of, shape);
-  long_attention(stream, of, shape);
+  with_type(q.dtype, "attention", [&](auto type) {
+    using T = typename decltype(type)::type;
+    const auto of = forward_of<T>(q, k, v, sequences, shape, dropout, state, out, log_sum_exp);
+    if (fits_first_rows) return first_rows_attention(stream, of, shape);
+    tuned_attention(stream, of, shape);
+  });
 }
 
 std::size_t attention_gradient_workspace(const SequenceView& sequences, const AttentionShape& shape,
@@ -79,27 +93,20 @@ void attention_gradient(Stream stream, ConstMatrixView dout, ConstMatrixView q, 
                         const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
                         const StepState* state, MatrixView dq, MatrixView dk, MatrixView dv,
                         Workspace workspace) {
-  const bool is_tuned = !is_plain("attention");
   const std::initializer_list<ConstMatrixView> operands = {dout, q, k, v, out, dq, dk, dv};
-  if (is_tuned && fits_first_rows_attention(operands, sequences, shape)) {
-    return first_rows_attention_gradient(stream, dout, q, k, v, out, log_sum_exp, sequences, shape,
-                                         dropout, state, dq, dk, dv);
-  }
+  const bool fits_first_rows = fits_first_rows_attention(operands, sequences, shape);
   auto* deltas = static_cast<float*>(workspace.data);
-  if (!is_tuned || !fits_tuned_attention(operands, shape)) {
+  if (is_plain("attention") || !(fits_first_rows || fits_tuned_attention(operands, shape))) {
     return plain_attention_gradient(stream, dout, q, k, v, out, log_sum_exp, sequences, shape,
                                     dropout, state, dq, dk, dv, deltas);
   }
-  if (q.dtype == DType::F32) {
-    return f32_attention_gradient(stream,
-                                  backward_of<float>(dout, q, k, v, out, log_sum_exp, sequences,
-                                                     shape, dropout, state, dq, dk, dv),
-                                  shape, deltas);
-  }
-  const auto of = backward_of<BFloat16>(dout, q, k, v, out, log_sum_exp, sequences, shape, dropout,
-                                        state, dq, dk, dv);
-  if (fits_short_attention(sequences, shape)) return short_attention_gradient(stream, of, shape);
-  long_attention_gradient(stream, of, shape, deltas);
+  with_type(q.dtype, "attention_gradient", [&](auto type) {
+    using T = typename decltype(type)::type;
+    const auto of = backward_of<T>(dout, q, k, v, out, log_sum_exp, sequences, shape, dropout,
+                                   state, dq, dk, dv);
+    if (fits_first_rows) return first_rows_attention_gradient(stream, of, shape);
+    tuned_gradient(stream, of, shape, deltas);
+  });
 }
 
 }  // namespace basis::cuda::BASIS_CUDA_SIDE

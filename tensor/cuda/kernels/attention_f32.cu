@@ -161,10 +161,7 @@ __device__ Weights mask_of(const HeadPlace& place, Dropout dropout, const StepSt
   }
   if (!dropout.is_active()) return mask;
   const auto draws_of = [&](int query, int key) {
-    const std::uint64_t element =
-        attention_element(static_cast<std::uint64_t>(place.head), static_cast<std::uint64_t>(query),
-                          static_cast<std::uint64_t>(key));
-    return draw_eight(static_cast<std::uint32_t>(element / 8), place.example, dropout, state);
+    return draw_keys(place.example, place.head, query, key, dropout, state);
   };
 #pragma unroll
   for (int j = 0; j < thread_columns; ++j) {
@@ -188,20 +185,6 @@ __device__ Weights mask_of(const HeadPlace& place, Dropout dropout, const StepSt
   return mask;
 }
 
-/// The blocks of a sequence stand beside each other in blockIdx.x, those of a head together.
-template <int HeadSize>
-struct BlockPlace {
-  HeadPlace place;
-  int first;  // row of the sequence
-
-  __device__ BlockPlace(const SequenceView& sequences, int blocks)
-      : place(sequences, HeadSize, blockIdx.x / static_cast<unsigned>(blocks)),
-        first(static_cast<int>(blockIdx.x % static_cast<unsigned>(blocks)) * block_rows<HeadSize>) {
-  }
-  __device__ bool has_rows_beyond() const { return place.is_beyond && first == 0; }
-  __device__ bool has_none() const { return place.is_beyond || first >= place.length; }
-};
-
 template <int HeadSize>
 constexpr std::size_t forward_bytes =
     float_tile_bytes<block_rows<HeadSize>, HeadSize> + 2 * float_tile_bytes<step_rows, HeadSize> +
@@ -210,15 +193,9 @@ constexpr std::size_t forward_bytes =
 template <int HeadSize>
 __global__ void __launch_bounds__(block_threads<HeadSize>)
     f32_attention_kernel(AttentionForward<float> of, int blocks) {
-  const BlockPlace<HeadSize> block(of.sequences, blocks);
+  const BlockPlace<block_rows<HeadSize>> block(of.sequences, HeadSize, blocks);
   const HeadPlace& place = block.place;
-  if (block.has_rows_beyond()) {
-    zero_rows(of.out, place, HeadSize);
-    for (int row = static_cast<int>(threadIdx.x);
-         of.log_sum_exp.data != nullptr && row < place.length; row += block_threads<HeadSize>) {
-      of.log_sum_exp.row(place.first_row + row)[place.head] = 0;
-    }
-  }
+  if (block.has_rows_beyond()) zero_results(of, place, HeadSize);
   if (block.has_none()) return;
   const FloatTile<HeadSize> q{shared_memory<float>()};
   const FloatTile<HeadSize> k{q.end(block_rows<HeadSize>)}, v{k.end(step_rows)};
@@ -293,7 +270,7 @@ struct PairGradient {
 template <int HeadSize>
 __global__ void __launch_bounds__(block_threads<HeadSize>)
     f32_query_gradient_kernel(AttentionBackward<float> of, int blocks, Rows<float> deltas) {
-  const BlockPlace<HeadSize> block(of.sequences, blocks);
+  const BlockPlace<block_rows<HeadSize>> block(of.sequences, HeadSize, blocks);
   const HeadPlace& place = block.place;
   if (block.has_rows_beyond()) zero_rows(of.dq, place, HeadSize);
   if (block.has_none()) return;
@@ -351,7 +328,7 @@ __global__ void __launch_bounds__(block_threads<HeadSize>)
 template <int HeadSize>
 __global__ void __launch_bounds__(block_threads<HeadSize>)
     f32_key_gradient_kernel(AttentionBackward<float> of, int blocks, Rows<const float> deltas) {
-  const BlockPlace<HeadSize> block(of.sequences, blocks);
+  const BlockPlace<block_rows<HeadSize>> block(of.sequences, HeadSize, blocks);
   const HeadPlace& place = block.place;
   if (block.has_rows_beyond()) {
     zero_rows(of.dk, place, HeadSize);
@@ -399,23 +376,12 @@ __global__ void __launch_bounds__(block_threads<HeadSize>)
   dv.store(of.dv, place, block.first, own);
 }
 
-/// use(HeadSize as an integral constant, blocks of a sequence).
-template <class Use>
-void with_head_size(const SequenceView& sequences, std::int64_t head_size, const Use& use) {
-  const auto with = [&](auto size) {
-    constexpr int rows = block_rows<decltype(size)::value>;
-    use(size, static_cast<int>((sequences.longest + rows - 1) / rows));
-  };
-  if (head_size == 32) return with(std::integral_constant<int, 32>{});
-  if (head_size == 64) return with(std::integral_constant<int, 64>{});
-  with(std::integral_constant<int, 128>{});
-}
-
 }  // namespace
 
 void f32_attention(Stream stream, const AttentionForward<float>& of, const AttentionShape& shape) {
-  with_head_size(of.sequences, shape.head_size, [&](auto head_size, int blocks) {
+  with_head_size(shape.head_size, [&](auto head_size) {
     constexpr int size = decltype(head_size)::value;
+    const int blocks = blocks_of<block_rows<size>>(of.sequences);
     launch(stream, shape.heads * blocks, of.sequences.sequences + 1, block_threads<size>,
            forward_bytes<size>, f32_attention_kernel<size>, of, blocks);
   });
@@ -423,8 +389,9 @@ void f32_attention(Stream stream, const AttentionForward<float>& of, const Atten
 
 void f32_attention_gradient(Stream stream, const AttentionBackward<float>& of,
                             const AttentionShape& shape, float* deltas) {
-  with_head_size(of.sequences, shape.head_size, [&](auto head_size, int blocks) {
+  with_head_size(shape.head_size, [&](auto head_size) {
     constexpr int size = decltype(head_size)::value;
+    const int blocks = blocks_of<block_rows<size>>(of.sequences);
     launch(stream, shape.heads * blocks, of.sequences.sequences + 1, block_threads<size>,
            gradient_bytes<size>, f32_query_gradient_kernel<size>, of, blocks,
            Rows<float>{deltas, shape.heads});

@@ -3,7 +3,6 @@
 #include "tensor/cuda/kernels/attention_first_rows.h"
 #include "tensor/cuda/kernels/attention_tiles.h"
 #include "tensor/cuda/kernels/mask.h"
-#include "tensor/cuda/kernels/with_type.h"
 
 namespace basis::cuda::BASIS_CUDA_SIDE {
 namespace {
@@ -11,27 +10,6 @@ namespace {
 constexpr int first_rows_threads = 128;
 constexpr int most_keys = 512;
 constexpr int most_head_size = 128;
-
-template <class T>
-struct Problem {
-  Rows<const T> q, k, v;
-  SequenceView sequences;
-  int head_size;
-  float scale;
-  Dropout dropout;
-  const StepState* state;
-
-  __device__ HeadPlace place() const { return {sequences, head_size, blockIdx.x}; }
-  /// What dropout multiplies the probability of a key by.
-  __device__ float mask(const HeadPlace& place, int key) const {
-    if (!dropout.is_active()) return 1.0f;
-    const std::uint64_t element = attention_element(static_cast<std::uint64_t>(place.head), 0,
-                                                    static_cast<std::uint64_t>(key));
-    const Draws draws =
-        draw_eight(static_cast<std::uint32_t>(element / 8), place.example, dropout, state);
-    return draws.at(key % 8) < dropout.threshold ? 0.0f : static_cast<float>(dropout.scale());
-  }
-};
 
 /// body(i) for i < count, dealt out over the block.
 template <class Body>
@@ -81,18 +59,23 @@ __device__ void weighted_sum(const float* weights, Rows<const T> rows, const Hea
   });
 }
 
+/// What dropout multiplies the probability of a key by, `Problem` being one of the two directions.
+template <class Problem>
+__device__ float mask_of(const Problem& of, const HeadPlace& place, int key) {
+  return attention_mask(place.example, place.head, 0, key, of.dropout, of.state);
+}
+
 template <class T>
 __global__ void __launch_bounds__(first_rows_threads, 4)
-    first_rows_attention_kernel(Problem<T> of, Rows<T> out, Rows<float> log_sum_exp) {
+    first_rows_attention_kernel(AttentionForward<T> of, int head_size) {
   __shared__ float query[most_head_size], weights[most_keys], scratch[warp_size];
-  const HeadPlace place = of.place();
+  const HeadPlace place(of.sequences, head_size, blockIdx.x);
   const auto row = static_cast<std::int64_t>(blockIdx.y);
-  load_numbers(query, of.q.row(row) + place.column, of.head_size);
+  load_numbers(query, of.q.row(row) + place.column, head_size);
   __syncthreads();
   float largest = -__builtin_huge_valf(), sum = 0;
   over_block(place.length, [&](int key) {
-    weights[key] =
-        of.scale * dot(of.k.row(place.first_row + key) + place.column, query, of.head_size);
+    weights[key] = of.scale * dot(of.k.row(place.first_row + key) + place.column, query, head_size);
     largest = weights[key] > largest ? weights[key] : largest;
   });
   largest = block_maximum(largest, scratch);
@@ -101,10 +84,10 @@ __global__ void __launch_bounds__(first_rows_threads, 4)
     sum += weights[key];
   });
   sum = block_sum(sum, scratch);
-  over_block(place.length, [&](int key) { weights[key] *= of.mask(place, key) / sum; });
-  weighted_sum(weights, of.v, place, of.head_size, out.row(row) + place.column);
-  if (log_sum_exp.data != nullptr && threadIdx.x == 0) {
-    log_sum_exp.row(row)[place.head] = largest + logarithm(sum);
+  over_block(place.length, [&](int key) { weights[key] *= mask_of(of, place, key) / sum; });
+  weighted_sum(weights, of.v, place, head_size, of.out.row(row) + place.column);
+  if (of.log_sum_exp.data != nullptr && threadIdx.x == 0) {
+    of.log_sum_exp.row(row)[place.head] = largest + logarithm(sum);
   }
 }
 
@@ -122,49 +105,46 @@ __device__ void store_products(Rows<T> rows, const HeadPlace& place, const float
 /// Gradients of a sequence's one query and of all its keys and values.
 template <class T>
 __global__ void __launch_bounds__(first_rows_threads, 4)
-    first_rows_gradient_kernel(Problem<T> of, Rows<const T> dout, Rows<const T> out,
-                               Rows<const float> log_sum_exp, Rows<T> dq, Rows<T> dk, Rows<T> dv) {
+    first_rows_gradient_kernel(AttentionBackward<T> of, int head_size) {
   __shared__ float query[most_head_size], gradient[most_head_size], scratch[warp_size];
   __shared__ float dropped[most_keys], dscores[most_keys];
-  const HeadPlace place = of.place();
+  const HeadPlace place(of.sequences, head_size, blockIdx.x);
   if (place.is_beyond) {
-    zero_rows(dk, place, of.head_size);
-    zero_rows(dv, place, of.head_size);
+    zero_rows(of.dk, place, head_size);
+    zero_rows(of.dv, place, head_size);
     return;
   }
   const auto row = static_cast<std::int64_t>(blockIdx.y);
-  load_numbers(query, of.q.row(row) + place.column, of.head_size);
-  load_numbers(gradient, dout.row(row) + place.column, of.head_size);
+  load_numbers(query, of.q.row(row) + place.column, head_size);
+  load_numbers(gradient, of.dout.row(row) + place.column, head_size);
   float delta = 0;
-  over_block(of.head_size,
-             [&](int i) { delta += gradient[i] * load<1>(out.row(row) + place.column + i).at[0]; });
+  over_block(head_size, [&](int i) {
+    delta += gradient[i] * load<1>(of.out.row(row) + place.column + i).at[0];
+  });
   delta = block_sum(delta, scratch);  // waits for query and gradient, too
-  const float lse = log_sum_exp.row(row)[place.head];
+  const float lse = of.log_sum_exp.row(row)[place.head];
   over_block(place.length, [&](int key) {
     const std::int64_t key_row = place.first_row + key;
-    const float score = of.scale * dot(of.k.row(key_row) + place.column, query, of.head_size);
-    const float p = exponential_without_overflow(score - lse), mask = of.mask(place, key);
-    const float dp = mask * dot(of.v.row(key_row) + place.column, gradient, of.head_size);
+    const float score = of.scale * dot(of.k.row(key_row) + place.column, query, head_size);
+    const float p = exponential_without_overflow(score - lse), mask = mask_of(of, place, key);
+    const float dp = mask * dot(of.v.row(key_row) + place.column, gradient, head_size);
     dropped[key] = p * mask;
     dscores[key] = of.scale * p * (dp - delta);
   });
-  weighted_sum(dscores, of.k, place, of.head_size, dq.row(row) + place.column);
-  store_products(dk, place, dscores, query, of.head_size);
-  store_products(dv, place, dropped, gradient, of.head_size);
+  weighted_sum(dscores, of.k, place, head_size, of.dq.row(row) + place.column);
+  store_products(of.dk, place, dscores, query, head_size);
+  store_products(of.dv, place, dropped, gradient, head_size);
 }
 
 template <class T>
-Problem<T> problem_of(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
-                      const SequenceView& sequences, const AttentionShape& shape, Dropout dropout,
-                      const StepState* state) {
-  return {rows_of<T>(q),
-          rows_of<T>(k),
-          rows_of<T>(v),
-          sequences,
-          static_cast<int>(shape.head_size),
-          static_cast<float>(shape.scale),
-          dropout,
-          state};
+void launch_attention(Stream stream, const AttentionForward<T>& of, const AttentionShape& shape) {
+  launch(stream, shape.heads, of.sequences.sequences, first_rows_threads, 0,
+         first_rows_attention_kernel<T>, of, static_cast<int>(shape.head_size));
+}
+template <class T>
+void launch_gradient(Stream stream, const AttentionBackward<T>& of, const AttentionShape& shape) {
+  launch(stream, shape.heads, of.sequences.sequences + 1, first_rows_threads, 0,
+         first_rows_gradient_kernel<T>, of, static_cast<int>(shape.head_size));
 }
 
 }  // namespace
@@ -177,31 +157,22 @@ bool fits_first_rows_attention(std::initializer_list<ConstMatrixView> operands,
                      [](const ConstMatrixView& view) { return fits_packs(view); });
 }
 
-void first_rows_attention(Stream stream, ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
-                          const SequenceView& sequences, const AttentionShape& shape,
-                          Dropout dropout, const StepState* state, MatrixView out,
-                          MatrixView log_sum_exp) {
-  with_type(q.dtype, "attention", [&](auto type) {
-    using T = typename decltype(type)::type;
-    launch(stream, shape.heads, sequences.sequences, first_rows_threads, 0,
-           first_rows_attention_kernel<T>, problem_of<T>(q, k, v, sequences, shape, dropout, state),
-           rows_of<T>(out), rows_of<float>(log_sum_exp));
-  });
+void first_rows_attention(Stream stream, const AttentionForward<float>& of,
+                          const AttentionShape& shape) {
+  launch_attention(stream, of, shape);
+}
+void first_rows_attention(Stream stream, const AttentionForward<BFloat16>& of,
+                          const AttentionShape& shape) {
+  launch_attention(stream, of, shape);
 }
 
-void first_rows_attention_gradient(Stream stream, ConstMatrixView dout, ConstMatrixView q,
-                                   ConstMatrixView k, ConstMatrixView v, ConstMatrixView out,
-                                   ConstMatrixView log_sum_exp, const SequenceView& sequences,
-                                   const AttentionShape& shape, Dropout dropout,
-                                   const StepState* state, MatrixView dq, MatrixView dk,
-                                   MatrixView dv) {
-  with_type(q.dtype, "attention_gradient", [&](auto type) {
-    using T = typename decltype(type)::type;
-    launch(stream, shape.heads, sequences.sequences + 1, first_rows_threads, 0,
-           first_rows_gradient_kernel<T>, problem_of<T>(q, k, v, sequences, shape, dropout, state),
-           rows_of<T>(dout), rows_of<T>(out), rows_of<float>(log_sum_exp), rows_of<T>(dq),
-           rows_of<T>(dk), rows_of<T>(dv));
-  });
+void first_rows_attention_gradient(Stream stream, const AttentionBackward<float>& of,
+                                   const AttentionShape& shape) {
+  launch_gradient(stream, of, shape);
+}
+void first_rows_attention_gradient(Stream stream, const AttentionBackward<BFloat16>& of,
+                                   const AttentionShape& shape) {
+  launch_gradient(stream, of, shape);
 }
 
 }  // namespace basis::cuda::BASIS_CUDA_SIDE

@@ -2,7 +2,7 @@
 
 #include <initializer_list>
 
-#include "tensor/backend.h"
+#include "tensor/cuda/kernels/attention_problem.h"
 #include "tensor/cuda/stream.h"
 
 // Tuned attention of one query a sequence, what the last layer of a classifier needs: a block for
@@ -15,15 +15,10 @@ bool fits_first_rows_attention(std::initializer_list<ConstMatrixView> operands,
                                const SequenceView& sequences, const AttentionShape& shape);
 
 /// Backend's attention and attention_gradient where fits_first_rows_attention says so.
-void first_rows_attention(Stream, ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
-                          const SequenceView& sequences, const AttentionShape& shape,
-                          Dropout dropout, const StepState* state, MatrixView out,
-                          MatrixView log_sum_exp);
-void first_rows_attention_gradient(Stream, ConstMatrixView dout, ConstMatrixView q,
-                                   ConstMatrixView k, ConstMatrixView v, ConstMatrixView out,
-                                   ConstMatrixView log_sum_exp, const SequenceView& sequences,
-                                   const AttentionShape& shape, Dropout dropout,
-                                   const StepState* state, MatrixView dq, MatrixView dk,
-                                   MatrixView dv);
+void first_rows_attention(Stream, const AttentionForward<float>&, const AttentionShape&);
+void first_rows_attention(Stream, const AttentionForward<BFloat16>&, const AttentionShape&);
+void first_rows_attention_gradient(Stream, const AttentionBackward<float>&, const AttentionShape&);
+void first_rows_attention_gradient(Stream, const AttentionBackward<BFloat16>&,
+                                   const AttentionShape&);
 
 }  // namespace basis::cuda::BASIS_CUDA_SIDE

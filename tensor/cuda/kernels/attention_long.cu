@@ -9,23 +9,6 @@ constexpr int block_threads = block_rows / tile_rows * warp_size;
 constexpr int step_keys = 64;  // of forward's tiles of keys
 constexpr int step_rows = 32;  // of backward's tiles
 
-/// The blocks of a sequence stand beside each other in blockIdx.x, those of a head together.
-struct BlockPlace {
-  HeadPlace place;
-  int first;  // row of the sequence
-
-  __device__ BlockPlace(const SequenceView& sequences, int head_size, int blocks)
-      : place(sequences, head_size, blockIdx.x / static_cast<unsigned>(blocks)),
-        first(static_cast<int>(blockIdx.x % static_cast<unsigned>(blocks)) * block_rows) {}
-  /// Rows beyond the last token are the first block's.
-  __device__ bool has_rows_beyond() const { return place.is_beyond && first == 0; }
-  __device__ bool has_none() const { return place.is_beyond || first >= place.length; }
-};
-
-int blocks_of(const SequenceView& sequences) {
-  return static_cast<int>((sequences.longest + block_rows - 1) / block_rows);
-}
-
 /// Two tiles side by side, of `Rows` rows: one is worked on while the next is copied.
 template <int Rows, int HeadSize>
 struct TwoTiles {
@@ -82,15 +65,9 @@ constexpr std::size_t forward_bytes =
 
 template <int HeadSize>
 __global__ void __launch_bounds__(block_threads) long_attention_kernel(Bf16Forward of, int blocks) {
-  const BlockPlace block(of.sequences, HeadSize, blocks);
+  const BlockPlace<block_rows> block(of.sequences, HeadSize, blocks);
   const HeadPlace& place = block.place;
-  if (block.has_rows_beyond()) {
-    zero_rows(of.out, place, HeadSize);
-    for (int row = static_cast<int>(threadIdx.x);
-         of.log_sum_exp.data != nullptr && row < place.length; row += block_threads) {
-      of.log_sum_exp.row(place.first_row + row)[place.head] = 0;
-    }
-  }
+  if (block.has_rows_beyond()) zero_results(of, place, HeadSize);
   if (block.has_none()) return;
   const SharedTile<HeadSize> q{shared_memory<BFloat16>()};
   const TwoTiles<step_keys, HeadSize> k{q.end(block_rows)}, v{k.end()};
@@ -155,7 +132,7 @@ constexpr std::size_t gradient_bytes = 2 * tile_bytes<block_rows, HeadSize> +
 template <int HeadSize>
 __global__ void __launch_bounds__(block_threads)
     long_attention_query_gradient_kernel(Bf16Backward of, int blocks, Rows<float> deltas) {
-  const BlockPlace block(of.sequences, HeadSize, blocks);
+  const BlockPlace<block_rows> block(of.sequences, HeadSize, blocks);
   const HeadPlace& place = block.place;
   if (block.has_rows_beyond()) zero_rows(of.dq, place, HeadSize);
   if (block.has_none()) return;
@@ -212,7 +189,7 @@ __global__ void __launch_bounds__(block_threads)
 template <int HeadSize>
 __global__ void __launch_bounds__(block_threads)
     long_attention_key_gradient_kernel(Bf16Backward of, int blocks, Rows<const float> deltas) {
-  const BlockPlace block(of.sequences, HeadSize, blocks);
+  const BlockPlace<block_rows> block(of.sequences, HeadSize, blocks);
   const HeadPlace& place = block.place;
   if (block.has_rows_beyond()) {
     zero_rows(of.dk, place, HeadSize);
@@ -267,18 +244,10 @@ __global__ void __launch_bounds__(block_threads)
   store_sums(dv, of.dv, place, first);
 }
 
-/// Calls use(HeadSize) as an integral constant.
-template <class Use>
-void with_head_size(std::int64_t head_size, const Use& use) {
-  if (head_size == 32) return use(std::integral_constant<int, 32>{});
-  if (head_size == 64) return use(std::integral_constant<int, 64>{});
-  use(std::integral_constant<int, 128>{});
-}
-
 }  // namespace
 
 void long_attention(Stream stream, const Bf16Forward& of, const AttentionShape& shape) {
-  const int blocks = blocks_of(of.sequences);
+  const int blocks = blocks_of<block_rows>(of.sequences);
   with_head_size(shape.head_size, [&](auto head_size) {
     constexpr int size = decltype(head_size)::value;
     launch(stream, shape.heads * blocks, of.sequences.sequences + 1, block_threads,
@@ -288,7 +257,7 @@ void long_attention(Stream stream, const Bf16Forward& of, const AttentionShape& 
 
 void long_attention_gradient(Stream stream, const Bf16Backward& of, const AttentionShape& shape,
                              float* deltas) {
-  const int blocks = blocks_of(of.sequences);
+  const int blocks = blocks_of<block_rows>(of.sequences);
   with_head_size(shape.head_size, [&](auto head_size) {
     constexpr int size = decltype(head_size)::value;
     const Rows<float> delta_rows{deltas, shape.heads};

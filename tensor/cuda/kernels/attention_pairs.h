@@ -46,12 +46,8 @@ class KeptPairs {
   __device__ KeptPairs(const HeadPlace& place, Dropout dropout, const StepState* state,
                        int first_query, int first_key)
       : lane_(lane_of_thread()) {
-    const std::uint64_t element =
-        attention_element(static_cast<std::uint64_t>(place.head),
-                          static_cast<std::uint64_t>(first_query + lane_ % tile_rows),
-                          static_cast<std::uint64_t>(first_key + lane_ / tile_rows * 8));
-    const Draws draws =
-        draw_eight(static_cast<std::uint32_t>(element / 8), place.example, dropout, state);
+    const Draws draws = draw_keys(place.example, place.head, first_query + lane_ % tile_rows,
+                                  first_key + lane_ / tile_rows * 8, dropout, state);
 #pragma unroll
     for (int eighth = 0; eighth < 8; ++eighth) {
       const unsigned kept = warp_ballot(draws.at(eighth) >= dropout.threshold);

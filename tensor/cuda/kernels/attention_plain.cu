@@ -45,13 +45,7 @@ struct Problem {
   }
   /// What dropout multiplies a probability by.
   __device__ float mask(std::uint32_t example, std::int64_t head, int query, int key) const {
-    if (!dropout.is_active()) return 1.0f;
-    const std::uint64_t element =
-        attention_element(static_cast<std::uint64_t>(head), static_cast<std::uint64_t>(query),
-                          static_cast<std::uint64_t>(key));
-    const Draws draws =
-        draw_eight(static_cast<std::uint32_t>(element / 8), example, dropout, state);
-    return draws.at(key % 8) < dropout.threshold ? 0.0f : static_cast<float>(dropout.scale());
+    return attention_mask(example, head, query, key, dropout, state);
   }
 };
 

@@ -35,6 +35,14 @@ struct AttentionBackward {
 using Bf16Forward = AttentionForward<BFloat16>;
 using Bf16Backward = AttentionBackward<BFloat16>;
 
+/// Calls use(HeadSize) as an integral constant, for the heads that there are tuned kernels for.
+template <class Use>
+void with_head_size(std::int64_t head_size, const Use& use) {
+  if (head_size == 32) return use(std::integral_constant<int, 32>{});
+  if (head_size == 64) return use(std::integral_constant<int, 64>{});
+  use(std::integral_constant<int, 128>{});
+}
+
 /// Whether there are tuned kernels for it: heads of 32, 64 or 128, rows on 16 bytes, all queries,
 /// one dtype. In bf16 probabilities, and in backward their gradients, are rounded before the second
 /// product.

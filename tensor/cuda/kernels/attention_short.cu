@@ -16,12 +16,7 @@ __global__ void __launch_bounds__(Keys / tile_rows * warp_size)
   auto* memory = shared_memory<BFloat16>();
   const HeadPlace place(of.sequences, HeadSize, blockIdx.x);
   if (place.is_beyond) {
-    zero_rows(of.out, place, HeadSize);
-    if (of.log_sum_exp.data == nullptr) return;
-    for (int row = static_cast<int>(threadIdx.x); row < place.length;
-         row += static_cast<int>(blockDim.x)) {
-      of.log_sum_exp.row(place.first_row + row)[place.head] = 0;
-    }
+    zero_results(of, place, HeadSize);
     return;
   }
   const SharedTile<HeadSize> q{memory}, k{q.end(Keys)}, v{k.end(Keys)};
@@ -150,12 +145,15 @@ __global__ void __launch_bounds__(Keys / tile_rows * warp_size, HeadSize == 128 
 /// Calls use(Keys, HeadSize) as integral constants, for what fits_short_attention lets through.
 template <class Use>
 void with_shape(std::int64_t longest, std::int64_t head_size, const Use& use) {
-  constexpr std::integral_constant<int, 64> of_64;
-  constexpr std::integral_constant<int, 128> of_128;
-  const auto with_keys = [&](auto size) { longest <= 64 ? use(of_64, size) : use(of_128, size); };
-  if (head_size == 128) return use(of_64, of_128);
-  if (head_size == 64) return with_keys(of_64);
-  with_keys(std::integral_constant<int, 32>{});
+  with_head_size(head_size, [&](auto size) {
+    constexpr std::integral_constant<int, 64> of_64;
+    constexpr std::integral_constant<int, 128> of_128;
+    if constexpr (decltype(size)::value == 128) {
+      use(of_64, size);
+    } else {
+      longest <= 64 ? use(of_64, size) : use(of_128, size);
+    }
+  });
 }
 
 }  // namespace

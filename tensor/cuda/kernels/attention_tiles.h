@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tensor/cuda/kernels/attention_problem.h"
 #include "tensor/cuda/storage.h"
 #include "tensor/cuda/tiles.h"
 
@@ -72,6 +73,38 @@ __device__ void zero_rows(Rows<T> to, const HeadPlace& place, int width) {
   over_pieces(place.length, width, [&](int row, int column) {
     store(to.row(place.first_row + row) + place.column + column, Values<pack_size>{});
   });
+}
+
+/// Of a forward pass, for the rows beyond the last token.
+template <class T>
+__device__ void zero_results(const AttentionForward<T>& of, const HeadPlace& place, int width) {
+  zero_rows(of.out, place, width);
+  if (of.log_sum_exp.data == nullptr) return;
+  for (int row = static_cast<int>(threadIdx.x); row < place.length;
+       row += static_cast<int>(blockDim.x)) {
+    of.log_sum_exp.row(place.first_row + row)[place.head] = 0;
+  }
+}
+
+/// Where a block has `Rows` rows of a sequence: the blocks of a sequence stand beside each other in
+/// blockIdx.x, those of a head together.
+template <int Rows>
+struct BlockPlace {
+  HeadPlace place;
+  int first;  // row of the sequence
+
+  __device__ BlockPlace(const SequenceView& sequences, int head_size, int blocks)
+      : place(sequences, head_size, blockIdx.x / static_cast<unsigned>(blocks)),
+        first(static_cast<int>(blockIdx.x % static_cast<unsigned>(blocks)) * Rows) {}
+  /// Rows beyond the last token are the first block's.
+  __device__ bool has_rows_beyond() const { return place.is_beyond && first == 0; }
+  __device__ bool has_none() const { return place.is_beyond || first >= place.length; }
+};
+
+/// Blocks of the longest sequence.
+template <int Rows>
+int blocks_of(const SequenceView& sequences) {
+  return static_cast<int>((sequences.longest + Rows - 1) / Rows);
 }
 
 /// sums[n] += 16 queries times the 8 keys of tile n: rows [first, first + 16) of q with rows of k.

@@ -43,6 +43,24 @@ __device__ inline Draws draw_eight(std::uint32_t element_block, std::uint32_t ex
       philox_key(state->seed))};
 }
 
+/// What one call draws for attention's probabilities: those of a query and eight keys, `key` being
+/// number key % 8 of them.
+__device__ inline Draws draw_keys(std::uint32_t example, std::int64_t head, int query, int key,
+                                  Dropout dropout, const StepState* state) {
+  const std::uint64_t element =
+      attention_element(static_cast<std::uint64_t>(head), static_cast<std::uint64_t>(query),
+                        static_cast<std::uint64_t>(key));
+  return draw_eight(static_cast<std::uint32_t>(element / 8), example, dropout, state);
+}
+
+/// What dropout multiplies the probability of (query, key) by.
+__device__ inline float attention_mask(std::uint32_t example, std::int64_t head, int query, int key,
+                                       Dropout dropout, const StepState* state) {
+  if (!dropout.is_active()) return 1.0f;
+  const Draws draws = draw_keys(example, head, query, key, dropout, state);
+  return draws.at(key % 8) < dropout.threshold ? 0.0f : static_cast<float>(dropout.scale());
+}
+
 /// What dropout makes of the values at `place` of rows with so many columns.
 template <int N>
 __device__ Values<N> dropped_out(Values<N> values, Place<N> place, std::int64_t columns,
