@@ -1,6 +1,6 @@
-#include <cmath>
+#include "tests/tensor/parity_attention.h"
 
-#include "tests/tensor/parity.h"
+#include <cmath>
 
 namespace basis {
 namespace {
@@ -31,10 +31,7 @@ const std::vector<AttentionCase> attention_cases = {
 };
 
 std::string describe(const AttentionCase& c) {
-  std::string text = std::to_string(c.heads) + " heads of " + std::to_string(c.head_size) + " p " +
-                     std::to_string(c.probability) + " lengths";
-  for (std::int32_t length : c.lengths) text.append(" ").append(std::to_string(length));
-  return text;
+  return describe_attention(c.lengths, c.heads, c.head_size, c.probability);
 }
 
 StepState some_state() {
@@ -78,24 +75,18 @@ TEST_P(ParityOfAttention, ForwardAndGradient) {
     }
     const double units = units_of(c), gradient_units = gradient_units_of(c);
     Matrix out = poisoned(rows, width), lse = poisoned_wide(rows, c.heads);
-    auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
-      Scratch s(b.attention_workspace(packing.view(), shape, dtype()));
-      b.attention(q, k, v, packing.view(), shape, site, &state, o, l, s.workspace());
-    };
+    const AttentionCall call{q, k, v, packing.view(), shape, site, &state};
     compare(describe(c), {{poisoned(rows, width, 3), units}, {lse, units}},
-            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), o[1].matrix.view()); });
+            [&](Backend& b, auto& o) { call.forward(b, o[0].matrix.view(), o[1].matrix.view()); });
     compare(describe(c) + " without log-sum-exp", {{poisoned(rows, width), units}},
-            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), {}); });
+            [&](Backend& b, auto& o) { call.forward(b, o[0].matrix.view(), {}); });
 
-    forward(*reference_, out.view(), lse.view());
+    call.forward(*reference_, out.view(), lse.view());
     compare(describe(c) + " gradient", {{poisoned(rows, 3 * width, 1), gradient_units}},
             [&](Backend& b, auto& o) {
-              Scratch s(b.attention_gradient_workspace(packing.view(), shape, dtype()));
               Matrix& d = o[0].matrix;
-              b.attention_gradient(dout.view(), q, k, v, out.view(), lse.view(), packing.view(),
-                                   shape, site, &state, d.columns(0, width),
-                                   d.columns(width, 2 * width), d.columns(2 * width, 3 * width),
-                                   s.workspace());
+              call.gradient(b, dout, out, lse, d.columns(0, width), d.columns(width, 2 * width),
+                            d.columns(2 * width, 3 * width));
             });
   }
 }
@@ -115,22 +106,17 @@ TEST_P(ParityOfAttention, OfFirstRows) {
     Matrix kv = random(rows, 2 * width, 5);
     const ConstMatrixView k = kv.columns(0, width), v = kv.columns(width, 2 * width);
     Matrix out = poisoned(queries, width), lse = poisoned_wide(queries, c.heads);
-    auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
-      Scratch s(b.attention_workspace(sequences, shape, dtype()));
-      b.attention(q.view(), k, v, sequences, shape, site, &state, o, l, s.workspace());
-    };
+    const AttentionCall call{q.view(), k, v, sequences, shape, site, &state};
     compare(describe(c), {{poisoned(queries, width, 3), units_of(c)}, {lse, units_of(c)}},
-            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), o[1].matrix.view()); });
-    forward(*reference_, out.view(), lse.view());
+            [&](Backend& b, auto& o) { call.forward(b, o[0].matrix.view(), o[1].matrix.view()); });
+    call.forward(*reference_, out.view(), lse.view());
     compare(describe(c) + " gradient",
             {{poisoned(queries, width, 1), gradient_units_of(c)},
              {poisoned(rows, 2 * width, 1), gradient_units_of(c)}},
             [&](Backend& b, auto& o) {
-              Scratch s(b.attention_gradient_workspace(sequences, shape, dtype()));
               Matrix& d = o[1].matrix;
-              b.attention_gradient(dout.view(), q.view(), k, v, out.view(), lse.view(), sequences,
-                                   shape, site, &state, o[0].matrix.view(), d.columns(0, width),
-                                   d.columns(width, 2 * width), s.workspace());
+              call.gradient(b, dout, out, lse, o[0].matrix.view(), d.columns(0, width),
+                            d.columns(width, 2 * width));
             });
   }
 }

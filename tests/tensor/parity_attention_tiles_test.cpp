@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "tests/tensor/parity.h"
+#include "tests/tensor/parity_attention.h"
 
 // Attention where rows are aligned, as a model has them: what a GPU's tensor cores do.
 
@@ -32,10 +32,7 @@ const std::vector<AlignedCase> aligned_cases = {
 };
 
 std::string describe(const AlignedCase& c) {
-  std::string text = std::to_string(c.heads) + " heads of " + std::to_string(c.head_size) + " p " +
-                     std::to_string(c.probability) + " lengths";
-  for (std::int32_t length : c.lengths) text.append(" ").append(std::to_string(length));
-  return text;
+  return describe_attention(c.lengths, c.heads, c.head_size, c.probability);
 }
 
 /// Tensor cores multiply in bf16, so a probability p (and in backward its score's gradient) is
@@ -70,26 +67,20 @@ TEST_P(ParityOfAlignedAttention, ForwardAndGradient) {
     // to about one, and roundings are as often up as down.
     const double gradient_units =
         units * 4 * std::sqrt(static_cast<double>(c.head_size)) + rounding_units(dtype(), 8 * kept);
-    auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
-      Scratch s(b.attention_workspace(packing.view(), shape, dtype()));
-      b.attention(q, k, v, packing.view(), shape, site, &state, o, l, s.workspace());
-    };
+    const AttentionCall call{q, k, v, packing.view(), shape, site, &state};
     compare(describe(c),
             {{poisoned(rows, width), out_units}, {poisoned_wide(rows, c.heads), units}},
-            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), o[1].matrix.view()); });
+            [&](Backend& b, auto& o) { call.forward(b, o[0].matrix.view(), o[1].matrix.view()); });
     compare(describe(c) + " without log-sum-exp", {{poisoned(rows, width), out_units}},
-            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), {}); });
+            [&](Backend& b, auto& o) { call.forward(b, o[0].matrix.view(), {}); });
 
     Matrix out = poisoned(rows, width), lse = poisoned_wide(rows, c.heads);
-    forward(*reference_, out.view(), lse.view());
+    call.forward(*reference_, out.view(), lse.view());
     compare(describe(c) + " gradient", {{poisoned(rows, 3 * width), gradient_units}},
             [&](Backend& b, auto& o) {
-              Scratch s(b.attention_gradient_workspace(packing.view(), shape, dtype()));
               Matrix& d = o[0].matrix;
-              b.attention_gradient(dout.view(), q, k, v, out.view(), lse.view(), packing.view(),
-                                   shape, site, &state, d.columns(0, width),
-                                   d.columns(width, 2 * width), d.columns(2 * width, 3 * width),
-                                   s.workspace());
+              call.gradient(b, dout, out, lse, d.columns(0, width), d.columns(width, 2 * width),
+                            d.columns(2 * width, 3 * width));
             });
   }
 }
@@ -114,22 +105,17 @@ TEST_P(ParityOfAlignedAttention, OfFirstRows) {
     const double units = 8 * std::sqrt(static_cast<double>(c.head_size)) * 5 + 16;
     const double gradient_units = units * 4 * std::sqrt(static_cast<double>(c.head_size));
     Matrix out = poisoned(queries, width), lse = poisoned_wide(queries, c.heads);
-    auto forward = [&](Backend& b, MatrixView o, MatrixView l) {
-      Scratch s(b.attention_workspace(sequences, shape, dtype()));
-      b.attention(q.view(), k, v, sequences, shape, site, &state, o, l, s.workspace());
-    };
+    const AttentionCall call{q.view(), k, v, sequences, shape, site, &state};
     compare(describe(c), {{poisoned(queries, width), units}, {lse, units}},
-            [&](Backend& b, auto& o) { forward(b, o[0].matrix.view(), o[1].matrix.view()); });
-    forward(*reference_, out.view(), lse.view());
+            [&](Backend& b, auto& o) { call.forward(b, o[0].matrix.view(), o[1].matrix.view()); });
+    call.forward(*reference_, out.view(), lse.view());
     compare(
         describe(c) + " gradient",
         {{poisoned(queries, width), gradient_units}, {poisoned(rows, 2 * width), gradient_units}},
         [&](Backend& b, auto& o) {
-          Scratch s(b.attention_gradient_workspace(sequences, shape, dtype()));
           Matrix& d = o[1].matrix;
-          b.attention_gradient(dout.view(), q.view(), k, v, out.view(), lse.view(), sequences,
-                               shape, site, &state, o[0].matrix.view(), d.columns(0, width),
-                               d.columns(width, 2 * width), s.workspace());
+          call.gradient(b, dout, out, lse, o[0].matrix.view(), d.columns(0, width),
+                        d.columns(width, 2 * width));
         });
   }
 }
