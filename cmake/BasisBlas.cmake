@@ -16,7 +16,9 @@ if(BASIS_BLAS STREQUAL reference)
   find_library(BASIS_NETLIB_LAPACK lapack PATH_SUFFIXES lapack REQUIRED
                PATHS /usr/lib/${CMAKE_CXX_LIBRARY_ARCHITECTURE} NO_DEFAULT_PATH)
   mark_as_advanced(BASIS_NETLIB_INCLUDE BASIS_NETLIB_BLAS BASIS_NETLIB_LAPACK)
-  set(BASIS_BLAS_INCLUDE ${BASIS_NETLIB_INCLUDE})
+  # Debian gives Netlib's header the name cblas.h by an alternative, which OpenBLAS may hold.
+  set(BASIS_BLAS_INCLUDE ${CMAKE_CURRENT_BINARY_DIR}/netlib ${BASIS_NETLIB_INCLUDE})
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/netlib/cblas.h "#include <cblas-netlib.h>\n")
   set(BASIS_BLAS_LIBRARIES ${BASIS_NETLIB_LAPACK} ${BASIS_NETLIB_BLAS})
 elseif(BASIS_BLAS STREQUAL openblas)
   find_path(BASIS_OPENBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas-openmp REQUIRED
