@@ -12,25 +12,14 @@ int calls_a_measurement(const Backend& backend) {
   return backend.is_asynchronous() ? 50 : 1;
 }
 
-/// Until all that was asked of the device is done.
-void wait_for(Backend& backend, const std::byte* memory) {
-  std::byte first{};
-  backend.copy_to_host(memory, &first, sizeof(first));
-}
-
 }  // namespace
 
 MatrixView Pool::matrix(std::int64_t rows, std::int64_t columns, DType dtype) {
   const std::int64_t count = rows * columns;
-  auto* const data = zeros<float>(count);
-  // The same 64 thousand numbers again and again: kernels do not know, and drawing takes longer.
+  const MatrixView wide{zeros<float>(count), DType::F32, rows, columns, columns};
   std::vector<float> drawn(static_cast<std::size_t>(std::min<std::int64_t>(count, 1 << 16)));
   for (float& number : drawn) number = static_cast<float>(stream_.normal());
-  for (std::int64_t i = 0; i < count; i += std::ssize(drawn)) {
-    const std::int64_t part = std::min(count - i, std::ssize(drawn));
-    backend_.copy_to_device(drawn.data(), data + i, static_cast<std::size_t>(part) * sizeof(float));
-  }
-  const MatrixView wide{data, DType::F32, rows, columns, columns};
+  fill_repeating(backend_, drawn, wide);
   if (dtype == DType::F32) return wide;
   const MatrixView out{zero_bytes(static_cast<std::size_t>(count) * size_of(dtype)), dtype, rows,
                        columns, columns};

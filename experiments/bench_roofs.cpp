@@ -45,13 +45,7 @@ void fill_with_numbers(Backend& backend, MatrixView view) {
   RandomStream stream(1, 1);
   std::vector<float> numbers(std::size_t{1} << 20);
   for (float& number : numbers) number = static_cast<float>(2 * stream.uniform() - 1);
-  auto* to = static_cast<float*>(view.data);
-  for (std::int64_t rest = view.element_count(); rest > 0;) {
-    const std::int64_t count = std::min(rest, std::ssize(numbers));
-    backend.copy_to_device(numbers.data(), to, static_cast<std::size_t>(count) * sizeof(float));
-    to += count;
-    rest -= count;
-  }
+  fill_repeating(backend, numbers, view);
 }
 
 /// A block with an n x n matrix of numbers.
@@ -72,12 +66,6 @@ struct Square {
   MatrixView view;
 };
 
-/// Until all that was asked of the device is done. `memory`: any of its.
-void wait_for(Backend& backend, const std::byte* memory) {
-  std::byte first{};
-  backend.copy_to_host(memory, &first, sizeof(first));
-}
-
 void copy_past_cache(int threads, const float* from, float* to, std::int64_t count) {
 #pragma omp parallel for schedule(static) num_threads(threads)
   for (std::int64_t i = 0; i < count; i += 16) {
@@ -90,6 +78,21 @@ void copy_past_cache(int threads, const float* from, float* to, std::int64_t cou
 }
 
 }  // namespace
+
+void wait_for(Backend& backend, const std::byte* memory) {
+  std::byte first{};
+  backend.copy_to_host(memory, &first, sizeof(first));
+}
+
+void fill_repeating(Backend& backend, std::span<const float> numbers, MatrixView out) {
+  auto* to = static_cast<float*>(out.data);
+  for (std::int64_t rest = out.element_count(); rest > 0;) {
+    const std::int64_t count = std::min<std::int64_t>(rest, std::ssize(numbers));
+    backend.copy_to_device(numbers.data(), to, static_cast<std::size_t>(count) * sizeof(float));
+    to += count;
+    rest -= count;
+  }
+}
 
 double measure_product_roof(Backend& backend, DType dtype) {
   const Effort effort = effort_on(backend);

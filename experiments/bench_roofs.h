@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
+
 #include "experiments/counting_backend.h"
 #include "tensor/backend.h"
 
@@ -12,6 +15,12 @@ struct Roofs {
   double flops_f64 = 0;
   double memory_bytes = 0;  // of a copy beyond the cache with non-temporal stores: read + written
 };
+
+/// Until all that was asked of the device is done. `memory`: any of its.
+void wait_for(Backend& backend, const std::byte* memory);
+/// Writes `numbers` into an f32 matrix again and again: kernels do not know, and drawing takes
+/// longer.
+void fill_repeating(Backend& backend, std::span<const float> numbers, MatrixView out);
 
 /// FLOPs a second of a product of three n x n matrices, n = 2048 (8192 on a GPU): the best of
 /// several, by matmul and by a prepared weight.

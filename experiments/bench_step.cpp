@@ -4,7 +4,6 @@
 #include <chrono>
 #include <functional>
 
-#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include "autograd/losses.h"
@@ -170,7 +169,7 @@ class StepBench {
 
   void train() {
     Batch batch;
-    std::string name_of_pass;
+    std::string pass_name;
     FixedBatches fixed(backend_, compute_.memory(), dtype_.activations);
     TrainingTask task;
     task.steps = std::ssize(options_.batches);
@@ -178,17 +177,16 @@ class StepBench {
       const HostBatch& host = options_.batches[static_cast<std::size_t>(step)];
       const bool may_record = options_.has_graphs && backend_.can_record();
       const Batch* placed = may_record ? fixed.place(host) : nullptr;
-      name_of_pass.clear();
+      pass_name.clear();
       if (placed != nullptr) {
         batch = *placed;
-        name_of_pass =
-            fmt::format("{}, {} labels", shape_of(backend_, host).to_string(), batch.loss_count);
+        pass_name = name_of_pass(shape_of(backend_, host), batch.loss_count);
       } else {
         batch = to_device(backend_, compute_.memory(), host, dtype_.activations);
       }
       return TrainingTask::Step{1, batch.loss_count, batch.layout.tokens()};
     };
-    task.name_of_pass = [&] { return name_of_pass; };
+    task.name_of_pass = [&] { return pass_name; };
     task.loss = [&](Context& context, std::int64_t, double scale) {
       return loss(context, batch, scale);
     };

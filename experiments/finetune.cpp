@@ -138,14 +138,13 @@ class Finetune {
 
   bool uses_graphs() { return config_.cuda_graphs && compute_.backend().can_record(); }
 
-  /// A batch where a recorded pass finds it. The divisor of the loss is a number of the pass.
+  /// A batch where a recorded pass finds it.
   void place_fixed(const MicroBatch& micro) {
     const HostBatch host = gather_batch(train_set_, micro.examples, micro.first_example);
     const Batch* batch = fixed_.place(host);
     if (batch == nullptr) return;
     batches_.push_back(*batch);
-    name_of_pass_ = fmt::format("{}, {} labels", shape_of(compute_.backend(), host).to_string(),
-                                batch->loss_count);
+    name_of_pass_ = name_of_pass(shape_of(compute_.backend(), host), batch->loss_count);
   }
 
   Variable loss(Context& context, std::int64_t i, double scale) {

@@ -234,8 +234,7 @@ class Pretrain {
     std::optional<MaskedBatch> masked = fixed_.place(host);
     if (!masked) return;
     name_of_pass_ =
-        fmt::format("{}, {} positions", shape_of(compute_.backend(), host.batch).to_string(),
-                    masked->batch.loss_count);
+        name_of_pass(shape_of(compute_.backend(), host.batch), masked->batch.loss_count);
     batches_.push_back(std::move(*masked));
   }
 

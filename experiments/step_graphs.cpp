@@ -1,5 +1,7 @@
 #include "experiments/step_graphs.h"
 
+#include <fmt/format.h>
+
 #include "autograd/row_gradient.h"
 
 namespace basis {
@@ -32,6 +34,10 @@ Tensor placed(const Tensor& tensor, const Block& owner) {
 }
 
 }  // namespace
+
+std::string name_of_pass(const BatchShape& shape, std::int64_t loss_count) {
+  return fmt::format("{}, {} labels", shape.to_string(), loss_count);
+}
 
 StepGraphs::StepGraphs(Backend& backend, Arena& arena, std::vector<Parameter*> trained)
     : backend_(backend), arena_(arena), trained_(std::move(trained)) {}

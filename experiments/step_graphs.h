@@ -6,11 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "data/batch.h"
 #include "nn/parameter.h"
 #include "tensor/arena.h"
 #include "tensor/row_segments.h"
 
 namespace basis {
+
+/// The name of a pass over a batch that stands in the place of its shape. The divisor of the loss
+/// is a number of the pass.
+std::string name_of_pass(const BatchShape& shape, std::int64_t loss_count);
 
 /// Forward and backward passes that are recorded once and queued again (CUDA graphs): thousands of
 /// small calls by the host become one. A pass is known by a name; passes of one name must queue the

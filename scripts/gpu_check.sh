@@ -14,7 +14,7 @@ Usage: gpu_check.sh a|b|c|m [--package FOLDER] [--minilm FOLDER] [--out FOLDER] 
 FOLDER is what scripts/package_gpu.sh made (default: where this script lies). Results are appended to
 files in --out (default $OUT, else gpu-results) as they come, so that a call that is cut off has lost
 nothing: checks.tsv (name, ok | FAILED | not run, seconds, reason), log.txt, benchmarks.jsonl,
-peers.jsonl, sanitizer.txt, profile.txt. The most telling checks come first; what does not begin within
+kernels.json, peers.jsonl, sanitizer.txt, profile.txt. The most telling checks come first; what does not begin within
 --seconds (default 350) is not run.
 
 A parity test that fails is run again by itself, then with each plain twin (BASIS_CUDA_PLAIN) until it

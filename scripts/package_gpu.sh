@@ -16,7 +16,7 @@ OpenBLAS nor GoogleTest nor a network:
               ones where that is absent)
   reference/  losses that this machine's CPU computed on these batches, and their command lines
   benchmarks/ PyTorch on the same work
-  gpu_check.sh, check_kernels.sh, sources.tar.zst, headers.tar.zst, MANIFEST
+  gpu_check.sh, sources.tar.zst, headers.tar.zst, MANIFEST
 
 --minilm makes another folder instead (default build/gpu-minilm): the data folder's MiniLM as f16, 44
 MiB, and losses that the CPU computed with it.
@@ -134,7 +134,7 @@ find "$made/tests/oracle" -name '*.cpp' -delete -o -name '*.h' -delete -o -name 
 mkdir "$made/benchmarks"
 cp -r benchmarks/peers benchmarks/*.py "$made/benchmarks/"
 find "$made" -name __pycache__ -prune -exec rm -r {} +
-cp scripts/gpu_check.sh scripts/check_kernels.sh "$made/"
+cp scripts/gpu_check.sh "$made/"
 git archive --format=tar HEAD -- ':!docs/results' ':!docs/images' ':!tests/oracle' |
   zstd -q -19 -o "$made/sources.tar.zst"
 

@@ -11,7 +11,6 @@ struct CachingAllocator::State {
   Backend* backend = nullptr;
   std::map<std::size_t, std::vector<Block>> free_blocks;  // by class size
   std::size_t requests = 0;
-  std::size_t reserved = 0;
   std::size_t live = 0;
 };
 
@@ -39,7 +38,6 @@ Block CachingAllocator::allocate(std::size_t bytes) {
   if (available.empty()) {
     memory = state_->backend->reserve(size);
     ++state_->requests;
-    state_->reserved += size;
   } else {
     memory = std::move(available.back());
     available.pop_back();
@@ -57,9 +55,6 @@ std::size_t CachingAllocator::system_requests() const {
 }
 std::size_t CachingAllocator::live_bytes() const {
   return state_->live;
-}
-std::size_t CachingAllocator::reserved_bytes() const {
-  return state_->reserved;
 }
 
 }  // namespace basis

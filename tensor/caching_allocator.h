@@ -20,8 +20,6 @@ class CachingAllocator : public Allocator {
   /// How often the system was asked since the start.
   std::size_t system_requests() const;
   std::size_t live_bytes() const;
-  /// Bytes that the system has given, live or kept for later.
-  std::size_t reserved_bytes() const;
 
  private:
   struct State;
