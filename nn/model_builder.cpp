@@ -1,5 +1,7 @@
 #include "nn/model_builder.h"
 
+#include <algorithm>
+
 #include "tensor/packed.h"
 
 namespace basis {
@@ -71,12 +73,23 @@ LoadReport ModelBuilder::report() const {
 
 namespace {
 
-/// `draw()` for each element, rounded to f32, as a tensor of `dtype`.
+/// `draw(stream)`, which takes at most 4 words, for each element in order, rounded to f32, as a
+/// tensor of `dtype`. Threads take blocks of the stream each, so their number changes nothing.
 template <class Draw>
 Tensor drawn_tensor(Backend& backend, Allocator& allocator, const Shape& shape, DType dtype,
-                    const Draw& draw) {
-  std::vector<float> values(static_cast<std::size_t>(shape.element_count()));
-  for (float& value : values) value = static_cast<float>(draw());
+                    const RandomStream& stream, int draws_per_block, const Draw& draw) {
+  constexpr std::int64_t block = 1 << 14;
+  const std::int64_t count = shape.element_count();
+  std::vector<float> values(static_cast<std::size_t>(count));
+#pragma omp parallel for schedule(static)
+  for (std::int64_t first = 0; first < count; first += block) {
+    RandomStream part = stream;
+    part.skip(static_cast<std::uint64_t>(first / draws_per_block));
+    const std::int64_t end = std::min(count, first + block);
+    for (std::int64_t i = first; i < end; ++i) {
+      values[static_cast<std::size_t>(i)] = static_cast<float>(draw(part));
+    }
+  }
   if (dtype != DType::F64) return to_device<float>(backend, allocator, values, shape);
   const std::vector<double> wide(values.begin(), values.end());
   return to_device<double>(backend, allocator, wide, shape);
@@ -86,16 +99,14 @@ Tensor drawn_tensor(Backend& backend, Allocator& allocator, const Shape& shape, 
 
 Tensor random_tensor(Backend& backend, Allocator& allocator, const Shape& shape, DType dtype,
                      std::uint64_t seed, const std::string& name, double standard_deviation) {
-  RandomStream random(seed, purpose_of(name));
-  return drawn_tensor(backend, allocator, shape, dtype,
-                      [&] { return random.normal() * standard_deviation; });
+  return drawn_tensor(backend, allocator, shape, dtype, {seed, purpose_of(name)}, 1,
+                      [&](RandomStream& random) { return random.normal() * standard_deviation; });
 }
 
 Tensor uniform_tensor(Backend& backend, Allocator& allocator, const Shape& shape, DType dtype,
                       std::uint64_t seed, const std::string& name, double bound) {
-  RandomStream random(seed, purpose_of(name));
-  return drawn_tensor(backend, allocator, shape, dtype,
-                      [&] { return (2 * random.uniform() - 1) * bound; });
+  return drawn_tensor(backend, allocator, shape, dtype, {seed, purpose_of(name)}, 2,
+                      [&](RandomStream& random) { return (2 * random.uniform() - 1) * bound; });
 }
 
 }  // namespace basis

@@ -30,6 +30,14 @@ std::uint32_t RandomStream::next_u32() {
   return words_.word[used_++];
 }
 
+void RandomStream::skip(std::uint64_t blocks) {
+  ensure(used_ == 4, "RandomStream::skip in the middle of a block");
+  const std::uint64_t at =
+      ((static_cast<std::uint64_t>(counter_.word[1]) << 32) | counter_.word[0]) + blocks;
+  counter_.word[0] = static_cast<std::uint32_t>(at);
+  counter_.word[1] = static_cast<std::uint32_t>(at >> 32);
+}
+
 std::uint64_t RandomStream::below(std::uint64_t bound) {
   ensure(bound > 0, "RandomStream::below needs a positive bound");
   const std::uint64_t limit = UINT64_MAX - UINT64_MAX % bound;  // a multiple of bound

@@ -43,10 +43,11 @@ TEST_P(ParityOfProducts, Linear) {
   for (const Sizes& s : product_sizes) {
     const Matrix x = random(s.rows, s.inner, 3);
     // Numbers that preparing does not round: the reference multiplies with the source.
-    const Matrix narrow = random(s.columns, s.inner);
-    Matrix w = poisoned_wide(s.columns, s.inner);
+    const Matrix narrow = random(s.columns, s.inner), narrow_bias = random(1, s.columns);
+    Matrix w = poisoned_wide(s.columns, s.inner), bias = poisoned_wide(1, s.columns);
     reference_->convert(narrow.view(), w.view());
-    const Matrix bias = random_wide(1, s.columns), g = random(s.rows, s.columns, 1);
+    reference_->convert(narrow_bias.view(), bias.view());  // which a device may round, too
+    const Matrix g = random(s.rows, s.columns, 1);
     const std::string what = std::to_string(s.rows) + " x " + std::to_string(s.inner) + " to " +
                              std::to_string(s.columns);
     for (bool has_bias : {true, false}) {
