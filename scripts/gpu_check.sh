@@ -18,7 +18,8 @@ kernels.json, peers.jsonl, sanitizer.txt, profile.txt. The most telling checks c
 --seconds (default 350) is not run.
 
 A parity test that fails is run again by itself, then with each plain twin (BASIS_CUDA_PLAIN) until it
-passes; that twin is used from there on. Status 0: no check failed.
+passes; that twin is used from there on, but for that of products, under which nothing could be
+measured. Status 0: no check failed.
 TEXT
 }
 

@@ -194,7 +194,8 @@ class Backend {
   virtual PreparedWeight prepare_weight(ConstMatrixView source, DType compute) = 0;
   /// Brings a prepared weight up to what its source holds by now, in the memory that it has.
   virtual void refresh_weight(const PreparedWeight& weight) = 0;
-  /// out = x Wᵀ + bias. x: (T, in), W: (out, in), bias: (1, out) or absent, out: (T, out).
+  /// out = x Wᵀ + bias. x: (T, in), W: (out, in), bias: (1, out) or absent, out: (T, out). A device
+  /// may round the bias to x's dtype; the sum is rounded once.
   virtual void linear(ConstMatrixView x, const PreparedWeight& weight, ConstMatrixView bias,
                       MatrixView out) = 0;
   /// out = beta out + g W. g: (T, out), out: (T, in).

@@ -84,8 +84,8 @@ class RandomStream {
  public:
   RandomStream(std::uint64_t seed, std::uint64_t purpose);
   std::uint32_t next_u32();
-  /// Leaves out the next 4 `blocks` words; a normal() takes 4 and a uniform() 2. Only where the words
-  /// taken so far are a multiple of 4.
+  /// Leaves out the next `blocks` times 4 words; a normal() takes 4, a uniform() 2. Only where the
+  /// words taken so far are a multiple of 4.
   void skip(std::uint64_t blocks);
   /// Uniform in [0, bound), without bias. bound > 0.
   std::uint64_t below(std::uint64_t bound);

@@ -24,7 +24,8 @@ class Products {
   /// Backend's matmul.
   void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
               bool transpose_b, double beta, MatrixView out);
-  /// out = x Wᵀ + bias. weight: (out, in) of x's dtype; bias: (1, out) f32 or absent.
+  /// out = x Wᵀ + bias. weight: (out, in) of x's dtype; bias: (1, out) f32 or absent;
+  /// rounded to bf16 where x is, which is what the library's epilogue takes.
   void linear(ConstMatrixView x, ConstMatrixView weight, ConstMatrixView bias, MatrixView out);
   /// dW = beta dW + gᵀ x with dbias = column sums of g in one call; false where there is none.
   bool weight_gradient(ConstMatrixView g, ConstMatrixView x, double beta, MatrixView dweight,

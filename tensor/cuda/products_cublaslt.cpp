@@ -166,8 +166,12 @@ void Products::linear(ConstMatrixView x, ConstMatrixView weight, ConstMatrixView
   if (is_plain("matmul")) {
     return plain_matmul(state_->runtime.stream(), 1, x, false, weight, true, 0, out, bias);
   }
-  state_->run(product);
+  // The bias first and the product added to it: the sum is rounded once, as in an epilogue.
+  fill(state_->runtime.stream(), 0, out);
   add_bias(state_->runtime.stream(), bias, out);
+  Product added = product;
+  added.beta = 1;
+  state_->run(added);
 }
 
 bool Products::weight_gradient(ConstMatrixView g, ConstMatrixView x, double beta,
