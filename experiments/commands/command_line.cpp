@@ -114,6 +114,22 @@ void add_encode(CLI::App& app, EncodeOptions& options, Command& command) {
   encode->callback([&] { command = [&] { return encode_command(options); }; });
 }
 
+void add_vocab(CLI::App& app, VocabOptions& options, Command& command) {
+  CLI::App* const vocab = app.add_subcommand(
+      "vocab", "Learn a WordPiece vocabulary from text: the same text gives the same one");
+  vocab
+      ->add_option("corpus", options.corpora,
+                   "Text (.txt or .zst), a paragraph a line; several are one text")
+      ->required();
+  vocab->add_option("--size", options.size, "Tokens, special ones included (default: 8192)")
+      ->check(CLI::Range(std::int64_t{6}, std::int64_t{1} << 24));
+  vocab->add_flag("--cased", options.is_cased, "Keep capitals and accents");
+  vocab->add_option("--out", options.out, "Folder for vocab.txt and tokenizer_config.json")
+      ->required();
+  vocab->footer("Example:\n  basis vocab wikipedia.txt.zst novels.txt.zst --size 8192 --out vocab");
+  vocab->callback([&] { command = [&] { return vocab_command(options); }; });
+}
+
 void add_merge(CLI::App& app, MergeOptions& options, Command& command) {
   CLI::App* const merge = app.add_subcommand("merge", "Fold an adapter into its model's weights");
   merge->add_option("--model", options.model, "Model folder that the adapter stands on")
@@ -232,12 +248,14 @@ int run_command_line(int count, const char* const* arguments) {
   add_tokenize(app, tokenize, command);
   PredictOptions predict;
   EncodeOptions encode;
+  VocabOptions vocab;
   MergeOptions merge;
   SpectrumOptions spectrum;
   std::filesystem::path report_folder;
   BenchOptions bench;
   add_predict(app, predict, command);
   add_encode(app, encode, command);
+  add_vocab(app, vocab, command);
   add_merge(app, merge, command);
   add_spectrum(app, spectrum, command);
   add_report(app, report_folder, command);

@@ -35,6 +35,14 @@ struct TokenizeOptions {
 };
 int tokenize_command(const TokenizeOptions& options);
 
+struct VocabOptions {
+  std::vector<std::filesystem::path> corpora;
+  std::filesystem::path out;
+  std::int64_t size = 8192;
+  bool is_cased = false;
+};
+int vocab_command(const VocabOptions& options);
+
 struct PredictOptions {
   std::filesystem::path model;
   std::optional<std::filesystem::path> adapter;

@@ -45,13 +45,23 @@ class Program : public FolderTest {
 TEST_F(Program, HelpsWithEveryCommand) {
   const Outcome help = run("--help");
   EXPECT_EQ(help.status, 0);
-  for (const char* command : {"run", "status", "config", "info", "tokenize"}) {
+  for (const char* command : {"run", "status", "config", "info", "tokenize", "vocab"}) {
     EXPECT_THAT(help.out, HasSubstr(command));
     const Outcome own = run(std::string(command) + " --help");
     EXPECT_EQ(own.status, 0);
     EXPECT_THAT(own.out, HasSubstr("Example"));
   }
   EXPECT_THAT(run("--version").out, StartsWith("basis "));
+}
+
+TEST_F(Program, LearnsAVocabularyThatItThenReads) {
+  write_file_atomically(folder_ / "corpus.txt", "a cat sat\n\nthe cat\n");
+  const Outcome made = run("vocab corpus.txt --size 20 --out words");
+  EXPECT_EQ(made.status, 0) << made.error;
+  EXPECT_THAT(made.out, HasSubstr("words/vocab.txt: 15 tokens from 5 words, 4 of them different"));
+  EXPECT_THAT(made.out, HasSubstr("fewer than the 20 asked for"));
+  write_file_atomically(folder_ / "words" / "config.json", "{\"max_position_embeddings\": 8}");
+  EXPECT_EQ(run("tokenize --model words", "cat\n").status, 0);
 }
 
 struct BadCommand {
