@@ -17,16 +17,12 @@ namespace basis {
 /// The sink of WordSplitter.
 struct VocabularyTrainer::Counter {
   void short_word(WordKey key, int length) {
-    char bytes[16];
-    std::memcpy(bytes, &key.low, 8);
-    std::memcpy(bytes + 8, &key.high, 8);
-    count({bytes, static_cast<std::size_t>(length)});
+    count({bytes_of(key).data(), static_cast<std::size_t>(length)}, length);
   }
-  void punctuation(char symbol) { count({&symbol, 1}); }
-  void word(std::string_view text, std::int64_t characters) {
-    if (characters <= static_cast<std::int64_t>(longest_word)) count(text);
-  }
-  void count(std::string_view text) {
+  void punctuation(char symbol) { count({&symbol, 1}, 1); }
+  void word(std::string_view text, std::int64_t characters) { count(text, characters); }
+  void count(std::string_view text, std::int64_t characters) {
+    if (characters > most_characters) return;
     const auto known = counts.find(text);
     if (known != counts.end()) {
       ++known->second;
@@ -36,12 +32,15 @@ struct VocabularyTrainer::Counter {
   }
 
   decltype(VocabularyTrainer::counts_)& counts;
+  std::int64_t most_characters;
 };
 
-VocabularyTrainer::VocabularyTrainer(bool lowercase) : splitter_(lowercase, lowercase, true) {}
+VocabularyTrainer::VocabularyTrainer(const WordPieceOptions& options)
+    : options_(options),
+      splitter_(options.lowercase, options.strips_accents(), options.split_chinese) {}
 
 void VocabularyTrainer::add(std::string_view text) {
-  Counter counter{counts_};
+  Counter counter{counts_, options_.max_characters_per_word};
   splitter_.split(text, 0, counter);
 }
 
@@ -72,14 +71,16 @@ std::vector<std::string_view> characters_of(std::string_view word) {
   return characters;
 }
 
-constexpr const char* special_tokens[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
-
 /// The words as rows of symbols, and which pair of neighbours is the most frequent.
 class Merges {
  public:
-  explicit Merges(std::vector<std::pair<std::string_view, std::int64_t>> words)
+  Merges(std::vector<std::pair<std::string_view, std::int64_t>> words,
+         const WordPieceOptions& options)
       : sources_(std::move(words)) {
-    for (const char* token : special_tokens) symbol_of(token);
+    for (const std::string* token :
+         {&options.pad, &options.unknown, &options.cls, &options.sep, &options.mask}) {
+      symbol_of(*token);
+    }
     // In order: neither a hash's order nor that of the text may matter.
     std::sort(sources_.begin(), sources_.end());
     add_characters();
@@ -106,15 +107,16 @@ class Merges {
     return false;
   }
 
-  double pieces_per_word() const {
-    double pieces = 0, words = 0;
-    for (const auto& [text, count] : sources_) words += static_cast<double>(count);
-    double whole = words;
-    for (const Word& word : words_) {
-      pieces += static_cast<double>(word.count) * static_cast<double>(word.symbols.size());
-      whole -= static_cast<double>(word.count);
-    }
-    return (pieces + whole) / words;
+  /// Of the text, and in how many pieces: a word that is left out is one.
+  std::int64_t words() const {
+    std::int64_t sum = 0;
+    for (const auto& [text, count] : sources_) sum += count;
+    return sum;
+  }
+  std::int64_t pieces() const {
+    std::int64_t sum = words();
+    for (const Word& word : words_) sum += word.count * (std::ssize(word.symbols) - 1);
+    return sum;
   }
 
  private:
@@ -169,12 +171,13 @@ class Merges {
   void add_words() {
     for (const auto& [text, count] : sources_) {
       Word word{{}, count};
-      for (const std::string_view c : characters_of(text)) {
+      const std::vector<std::string_view> characters = characters_of(text);
+      for (const std::string_view c : characters) {
         const auto known = ids_.find((word.symbols.empty() ? "" : "##") + std::string(c));
         if (known == ids_.end()) break;
         word.symbols.push_back(known->second);
       }
-      if (word.symbols.size() < characters_of(text).size()) continue;
+      if (word.symbols.size() < characters.size()) continue;
       words_.push_back(std::move(word));
       count_pairs(words_.size() - 1, +1, nullptr);
     }
@@ -234,22 +237,21 @@ class Merges {
 
 TrainedVocabulary VocabularyTrainer::train(std::int64_t size, const Observer& observer) const {
   if (counts_.empty()) throw Error("vocabulary: the text has no words");
-  Merges merges({counts_.begin(), counts_.end()});
+  Merges merges({counts_.begin(), counts_.end()}, options_);
   const auto tokens = [&] { return static_cast<std::int64_t>(merges.tokens().size()); };
   if (tokens() > size) {
     throw Error(
         fmt::format("vocabulary: {} tokens cannot hold the special tokens and characters of the "
-                    "text, which are "
-                    "{}; ask for more",
+                    "text, which are {}; ask for more",
                     size, tokens()));
   }
   constexpr std::int64_t told_every = 256;
   for (std::int64_t told = 0; tokens() < size && merges.merge_next();) {
     if (observer && tokens() >= told + told_every) observer(told = tokens());
   }
-  TrainedVocabulary trained{merges.tokens(), 0, merges.pieces_per_word()};
-  for (const auto& [text, count] : counts_) trained.words += count;
-  return trained;
+  const std::int64_t words = merges.words();
+  return {merges.tokens(), words,
+          static_cast<double>(merges.pieces()) / static_cast<double>(words)};
 }
 
 }  // namespace basis

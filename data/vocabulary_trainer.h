@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "data/wordpiece.h"
 #include "data/wordpiece_splitter.h"
 
 namespace basis {
@@ -30,9 +31,10 @@ class VocabularyTrainer {
   /// The most frequent characters that make up this share of the text are pieces; rarer ones,
   /// letters of other scripts mostly, are left out, as are the words that have them.
   static constexpr double character_coverage = 0.9999;
-  static constexpr std::size_t longest_word = 100;  // characters; a longer word is left out
 
-  explicit VocabularyTrainer(bool lowercase = true);
+  /// Of the tokenizer that is to read it: its case, its special tokens, its longest word, beyond
+  /// which words are left out.
+  explicit VocabularyTrainer(const WordPieceOptions& options = {});
 
   /// Counts a text's words. Throws Error where it is not UTF-8.
   void add(std::string_view text);
@@ -54,6 +56,7 @@ class VocabularyTrainer {
   };
   struct Counter;
 
+  WordPieceOptions options_;
   WordSplitter splitter_;
   std::unordered_map<std::string, std::int64_t, HashOfText, std::equal_to<>> counts_;
 };

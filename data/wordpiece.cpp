@@ -95,8 +95,7 @@ WordPieceTokenizer::Tables::Tables(std::vector<std::string> tokens, const WordPi
     : source(source_name),
       vocabulary((check_vocabulary(tokens, source_name), std::move(tokens))),
       options((check_options(chosen, source_name), chosen)),
-      splitter(options.lowercase, options.strip_accents.value_or(options.lowercase),
-               options.split_chinese),
+      splitter(options.lowercase, options.strips_accents(), options.split_chinese),
       words(vocabulary.size()),
       pieces(vocabulary, static_cast<std::size_t>(4 * options.max_characters_per_word)) {
   ids.reserve(vocabulary.size());
@@ -150,10 +149,8 @@ struct IdSink {
     if (characters > max_characters) return out.push(unknown);
     const std::int32_t id = words.find(key);
     if (id >= 0) return out.push(id);
-    char bytes[16];
-    std::memcpy(bytes, &key.low, 8);
-    std::memcpy(bytes + 8, &key.high, 8);
-    cut({bytes, characters});
+    const std::array<char, 16> bytes = bytes_of(key);
+    cut({bytes.data(), characters});
   }
 
   void punctuation(char symbol) { out.push(symbols[static_cast<unsigned char>(symbol)]); }

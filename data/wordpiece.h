@@ -31,6 +31,8 @@ struct WordPieceOptions {
   std::vector<std::string> more_special = {};  // further tokens that are recognised in the text
   std::int64_t max_characters_per_word = 100;  // 1 to 1000; a longer word is unknown
   std::int64_t model_max_length = 512;  // only kept for transformers, which cuts there when asked
+
+  bool strips_accents() const { return strip_accents.value_or(lowercase); }
 };
 
 /// How many ids of each text stay when a pair is cut to `room` ids, longest first as in Hugging

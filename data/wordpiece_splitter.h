@@ -32,6 +32,14 @@ inline WordKey key_of(std::string_view word) {
   return key;
 }
 
+/// Its word is the first `length` of them.
+inline std::array<char, 16> bytes_of(const WordKey& key) {
+  std::array<char, 16> bytes;
+  std::memcpy(bytes.data(), &key.low, 8);
+  std::memcpy(bytes.data() + 8, &key.high, 8);
+  return bytes;
+}
+
 /// Cuts text into BERT's words: cleaned, lower-cased, without accents, cut at spaces, and at
 /// punctuation and Chinese characters, which are words of their own. The same as
 /// BertNormalizer and BertPreTokenizer of Hugging Face's `tokenizers`, in one pass over the bytes

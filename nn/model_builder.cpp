@@ -73,19 +73,20 @@ LoadReport ModelBuilder::report() const {
 
 namespace {
 
-/// `draw(stream)`, which takes at most 4 words, for each element in order, rounded to f32, as a
-/// tensor of `dtype`. Threads take blocks of the stream each, so their number changes nothing.
+/// `draw(stream)`, which takes 4 / `draws_per_block` words, for each element in order, rounded to
+/// f32, as a tensor of `dtype`. Threads take stretches of the stream each, so their number changes
+/// nothing.
 template <class Draw>
 Tensor drawn_tensor(Backend& backend, Allocator& allocator, const Shape& shape, DType dtype,
                     const RandomStream& stream, int draws_per_block, const Draw& draw) {
-  constexpr std::int64_t block = 1 << 14;
+  constexpr std::int64_t stretch = 1 << 14;
   const std::int64_t count = shape.element_count();
   std::vector<float> values(static_cast<std::size_t>(count));
 #pragma omp parallel for schedule(static)
-  for (std::int64_t first = 0; first < count; first += block) {
+  for (std::int64_t first = 0; first < count; first += stretch) {
     RandomStream part = stream;
     part.skip(static_cast<std::uint64_t>(first / draws_per_block));
-    const std::int64_t end = std::min(count, first + block);
+    const std::int64_t end = std::min(count, first + stretch);
     for (std::int64_t i = first; i < end; ++i) {
       values[static_cast<std::size_t>(i)] = static_cast<float>(draw(part));
     }

@@ -14,8 +14,8 @@ Usage: gpu_check.sh a|b|c|m [--package FOLDER] [--minilm FOLDER] [--out FOLDER] 
 FOLDER is what scripts/package_gpu.sh made (default: where this script lies). Results are appended to
 files in --out (default $OUT, else gpu-results) as they come, so that a call that is cut off has lost
 nothing: checks.tsv (name, ok | FAILED | not run, seconds, reason), log.txt, benchmarks.jsonl,
-kernels.json, peers.jsonl, sanitizer.txt, profile.txt. The most telling checks come first; what does not begin within
---seconds (default 350) is not run.
+kernels.json, peers.jsonl, sanitizer.txt, profile.txt. The most telling checks come first; what does
+not begin within --seconds (default 350) is not run.
 
 A parity test that fails is run again by itself, then with each plain twin (BASIS_CUDA_PLAIN) until it
 passes; that twin is used from there on, but for that of products, under which nothing could be
@@ -144,7 +144,7 @@ failed_tests() { sed -n 's/^\[  FAILED  \] \([^ ,]*\).*/\1/p' | sort -u; }
 # Runs a failing test by itself, then with one plain twin after the other; the one with which it
 # passes is used from there on.
 find_twin() {
-  local test=$1 begin=$SECONDS name text why before=$plain
+  local test=$1 begin=$SECONDS name text why before=$plain kept=", used from here on"
   if text=$(limited 60 gpu_tests --gtest_filter="$test" 2>&1); then
     note "parity/$test" ok $((SECONDS - begin)) "by itself; it fails behind others"
     return
@@ -155,13 +155,9 @@ find_twin() {
     (($(left) > 20)) || break
     plain=${before:+$before,}$name
     if limited 60 gpu_tests --gtest_filter="$test" >>"$log" 2>&1; then
-      if [[ $name == matmul ]]; then  # 30 times slower: what follows would measure nothing
-        plain=$before
-        note "parity/$test" FAILED $((SECONDS - begin)) "$why; passes with BASIS_CUDA_PLAIN=matmul"
-        return
-      fi
-      note "parity/$test" FAILED $((SECONDS - begin)) \
-        "$why; passes with BASIS_CUDA_PLAIN=$name, used from here on"
+      # Plain products are 30 times slower: what follows would measure nothing.
+      if [[ $name == matmul ]]; then plain=$before kept=; fi
+      note "parity/$test" FAILED $((SECONDS - begin)) "$why; passes with BASIS_CUDA_PLAIN=$name$kept"
       return
     fi
   done

@@ -18,7 +18,9 @@ int vocab_command(const VocabOptions& options) {
     fmt::print(stderr, "\r{} {}\033[K", format_count(static_cast<double>(count)), what);
     std::fflush(stderr);
   };
-  VocabularyTrainer trainer(!options.is_cased);
+  WordPieceOptions tokenizer;
+  tokenizer.lowercase = !options.is_cased;
+  VocabularyTrainer trainer(tokenizer);
   std::int64_t paragraphs = 0;
   for (const std::filesystem::path& corpus : options.corpora) {
     CorpusReader reader(corpus);
@@ -31,8 +33,6 @@ int vocab_command(const VocabOptions& options) {
   const TrainedVocabulary made =
       trainer.train(options.size, [&](std::int64_t tokens) { tell("tokens", tokens, true); });
   if (is_terminal) fmt::print(stderr, "\r\033[K");
-  WordPieceOptions tokenizer;
-  tokenizer.lowercase = !options.is_cased;
   WordPieceTokenizer(made.tokens, tokenizer).save(options.out);
   fmt::print("{}: {} tokens from {} words, {} of them different; {:.3f} tokens a word\n",
              (options.out / "vocab.txt").string(),

@@ -136,17 +136,6 @@ __global__ void __launch_bounds__(first_rows_threads, 4)
   store_products(of.dv, place, dropped, gradient, head_size);
 }
 
-template <class T>
-void launch_attention(Stream stream, const AttentionForward<T>& of, const AttentionShape& shape) {
-  launch(stream, shape.heads, of.sequences.sequences, first_rows_threads, 0,
-         first_rows_attention_kernel<T>, of, static_cast<int>(shape.head_size));
-}
-template <class T>
-void launch_gradient(Stream stream, const AttentionBackward<T>& of, const AttentionShape& shape) {
-  launch(stream, shape.heads, of.sequences.sequences + 1, first_rows_threads, 0,
-         first_rows_gradient_kernel<T>, of, static_cast<int>(shape.head_size));
-}
-
 }  // namespace
 
 bool fits_first_rows_attention(std::initializer_list<ConstMatrixView> operands,
@@ -157,22 +146,23 @@ bool fits_first_rows_attention(std::initializer_list<ConstMatrixView> operands,
                      [](const ConstMatrixView& view) { return fits_packs(view); });
 }
 
-void first_rows_attention(Stream stream, const AttentionForward<float>& of,
+template <class T>
+void first_rows_attention(Stream stream, const AttentionForward<T>& of,
                           const AttentionShape& shape) {
-  launch_attention(stream, of, shape);
+  launch(stream, shape.heads, of.sequences.sequences, first_rows_threads, 0,
+         first_rows_attention_kernel<T>, of, static_cast<int>(shape.head_size));
 }
-void first_rows_attention(Stream stream, const AttentionForward<BFloat16>& of,
-                          const AttentionShape& shape) {
-  launch_attention(stream, of, shape);
+template <class T>
+void first_rows_attention_gradient(Stream stream, const AttentionBackward<T>& of,
+                                   const AttentionShape& shape) {
+  launch(stream, shape.heads, of.sequences.sequences + 1, first_rows_threads, 0,
+         first_rows_gradient_kernel<T>, of, static_cast<int>(shape.head_size));
 }
 
-void first_rows_attention_gradient(Stream stream, const AttentionBackward<float>& of,
-                                   const AttentionShape& shape) {
-  launch_gradient(stream, of, shape);
-}
-void first_rows_attention_gradient(Stream stream, const AttentionBackward<BFloat16>& of,
-                                   const AttentionShape& shape) {
-  launch_gradient(stream, of, shape);
-}
+template void first_rows_attention(Stream, const AttentionForward<float>&, const AttentionShape&);
+template void first_rows_attention(Stream, const Bf16Forward&, const AttentionShape&);
+template void first_rows_attention_gradient(Stream, const AttentionBackward<float>&,
+                                            const AttentionShape&);
+template void first_rows_attention_gradient(Stream, const Bf16Backward&, const AttentionShape&);
 
 }  // namespace basis::cuda::BASIS_CUDA_SIDE

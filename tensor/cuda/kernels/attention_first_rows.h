@@ -14,11 +14,11 @@ namespace basis::cuda::BASIS_CUDA_SIDE {
 bool fits_first_rows_attention(std::initializer_list<ConstMatrixView> operands,
                                const SequenceView& sequences, const AttentionShape& shape);
 
-/// Backend's attention and attention_gradient where fits_first_rows_attention says so.
-void first_rows_attention(Stream, const AttentionForward<float>&, const AttentionShape&);
-void first_rows_attention(Stream, const AttentionForward<BFloat16>&, const AttentionShape&);
-void first_rows_attention_gradient(Stream, const AttentionBackward<float>&, const AttentionShape&);
-void first_rows_attention_gradient(Stream, const AttentionBackward<BFloat16>&,
-                                   const AttentionShape&);
+/// Backend's attention and attention_gradient where fits_first_rows_attention says so. T: float,
+/// BFloat16.
+template <class T>
+void first_rows_attention(Stream, const AttentionForward<T>&, const AttentionShape&);
+template <class T>
+void first_rows_attention_gradient(Stream, const AttentionBackward<T>&, const AttentionShape&);
 
 }  // namespace basis::cuda::BASIS_CUDA_SIDE
