@@ -10,6 +10,7 @@ namespace basis {
 namespace {
 
 constexpr std::int64_t shortest_length = 8;
+constexpr std::int64_t longest_document = 500;          // paragraphs
 constexpr std::uint64_t held_out_purpose = 0x68656c64;  // "held": seed of the hash that splits
 
 // Purposes of RandomStream.
@@ -101,12 +102,16 @@ PackedCorpus pack_corpus(const ParagraphSource& corpus, const TextTokenizer& tok
     throw Error("corpus: a share is not in [0, 1]");
   }
   Packer train(special, options, pack_training);
-  Packer held_out(special, options, pack_held_out);
+  PackingOptions same_for_all = options;
+  same_for_all.seed = 0;
+  Packer held_out(special, same_for_all, pack_held_out);
   Packer* target = nullptr;
   PackedCorpus packed;
+  std::int64_t paragraphs = 0;  // of the document
   while (std::optional<Paragraph> paragraph = corpus()) {
     if (options.max_tokens > 0 && train.tokens() >= options.max_tokens) break;
-    if (paragraph->begins_document) {
+    if (paragraph->begins_document || ++paragraphs == longest_document) {
+      paragraphs = 0;
       target = nullptr;
       if (place_of(paragraph->text, held_out_purpose) < options.held_out_share) {
         target = &held_out;

@@ -25,7 +25,7 @@ struct PackingOptions {
 
 struct PackedCorpus {
   EncodedDataset train;        // no labels (-1)
-  EncodedDataset held_out;     // the same whatever train_share and subset_seed are
+  EncodedDataset held_out;     // the same whatever train_share and seeds are
   std::int64_t documents = 0;  // that train holds
 };
 
@@ -40,7 +40,8 @@ using TextTokenizer = std::function<std::vector<std::int32_t>(std::string_view)>
 /// document to document, cut every length - 2 tokens into `[CLS] a [SEP]`, or every length - 3 into
 /// `[CLS] a [SEP] b [SEP]`, b the text that follows a, types 0 and 1, broken at a random token of
 /// the middle half. Only the last sequence may be shorter. A document is held out, or in the
-/// subset, by a hash of its first paragraph. Memory: 5 bytes a token of the result, the corpus
+/// subset, by a hash of its first paragraph; one of more than 500 paragraphs (a corpus without empty
+/// lines) goes in parts of as many. Memory: 5 bytes a token of the result, the corpus
 /// itself is streamed. Throws Error for a length below 8, shares outside [0, 1], a corpus (or
 /// subset) without text.
 PackedCorpus pack_corpus(const ParagraphSource& corpus, const TextTokenizer& tokenizer,

@@ -14,39 +14,64 @@ namespace basis {
 using ConfigValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
                                  std::vector<std::string>>;
 
-/// Keys of [train] that a [task.NAME] or a [method.NAME] sets otherwise.
-using TrainOverrides = std::map<std::string, ConfigValue>;
+/// Keys of a table that another one sets otherwise: of [train] in [task.NAME] and [method.NAME], of
+/// [pretrain] in [model.NAME].
+using Overrides = std::map<std::string, ConfigValue>;
 
 // The structs below are the tables of a config file with their defaults. What each key means and
 // which values it takes stands once, in config_fields.cpp, whence `basis config` prints it.
 
-/// [model]: what is fine-tuned.
+/// [model]: what is fine-tuned; [model.NAME]: one of several.
 struct ModelSettings {
+  std::string name;  // empty: the only one
   std::string path = "weights/minilm-l6-h384-uncased";
   std::string head = "mean";
+  std::string checkpoint = "final";
+  Overrides overrides;  // of [pretrain]
 
   bool is_pretrained_here() const { return path == "pretrain"; }
+  /// Of `checkpoint`, "matching NAME": the model whose final held-out loss is matched; else empty.
+  std::string matched_model() const;
   bool operator==(const ModelSettings&) const = default;
 };
+
+/// Sizes of a BERT: a row of google-research/bert's table.
+struct BertSize {
+  std::int64_t hidden_size = 0;
+  std::int64_t num_hidden_layers = 0;
+  std::int64_t num_attention_heads = 0;
+  std::int64_t intermediate_size = 0;
+  bool operator==(const BertSize&) const = default;
+};
+
+/// "tiny" 2x128, "mini" 4x256, "small" 4x512, "medium" 8x512, "base" 12x768.
+BertSize bert_size_named(std::string_view name);
 
 /// [pretrain]: a BERT of our own by masked language modelling. Present or absent as a whole.
 struct PretrainSettings {
   std::string corpus = "synthetic";
   std::string vocabulary;
+  std::int64_t vocabulary_size = 8192;
+  std::vector<std::string> vocabulary_corpora;
   std::int64_t documents = 20000;
   std::int64_t held_out_documents = 500;
-  std::int64_t seed = 0;
-  std::int64_t hidden_size = 128;
-  std::int64_t num_hidden_layers = 2;
-  std::int64_t num_attention_heads = 2;
-  std::int64_t intermediate_size = 512;
+  double data_share = 1;
+  std::vector<std::int64_t> seeds = {0};
+  std::string size = "tiny";
+  std::int64_t hidden_size = 0;
+  std::int64_t num_hidden_layers = 0;
+  std::int64_t num_attention_heads = 0;
+  std::int64_t intermediate_size = 0;
   std::string hidden_act = "gelu";
   double initializer_range = 0.02;
   std::int64_t max_length = 128;
-  std::int64_t steps = 1000;
+  std::int64_t steps = 0;
+  std::int64_t tokens = 0;
+  double minutes = 0;
   std::int64_t batch_size = 32;
   std::int64_t micro_batch = 0;
   double mask_share = 0.15;
+  bool whole_words = false;
   double learning_rate = 1e-3;
   std::string schedule = "linear";
   double warmup_share = 0.06;
@@ -57,7 +82,18 @@ struct PretrainSettings {
   double clip_norm = 1.0;
   double dropout = 0;
   std::int64_t evaluate_every = 0;
+  std::vector<std::int64_t> snapshots;
+  bool keeps_best = false;
   std::int64_t checkpoint_every = 200;
+
+  /// `size`, where numbers do not say otherwise.
+  BertSize bert_size() const;
+  std::int64_t tokens_per_step() const { return batch_size * max_length; }
+  /// By `steps`, or `tokens` rounded up to whole steps; 0 where only `minutes` tell.
+  std::int64_t planned_steps() const;
+  /// Sizes and steps in numbers, and the corpora of a vocabulary that is learned.
+  PretrainSettings resolved() const;
+  bool learns_vocabulary() const { return vocabulary.empty() && corpus != "synthetic"; }
   bool operator==(const PretrainSettings&) const = default;
 };
 
@@ -111,7 +147,7 @@ struct TaskSettings {
   std::vector<std::string> labels;
   bool regression = false;
   std::vector<std::string> metrics;
-  TrainOverrides overrides;
+  Overrides overrides;
 
   bool is_own() const { return !train.empty(); }
   bool operator==(const TaskSettings&) const = default;
@@ -131,7 +167,8 @@ struct MethodSettings {
   std::string apply = "auto";
   double adapter_dropout = 0;
   std::int64_t max_seeds = 0;
-  TrainOverrides overrides;
+  std::vector<std::string> models;
+  Overrides overrides;
   bool operator==(const MethodSettings&) const = default;
 };
 
@@ -161,10 +198,13 @@ struct Config {
   bool cuda_graphs = true;
   std::int64_t threads = 0;
   bool recompute = false;
+  std::vector<std::string> models;
   std::vector<std::string> tasks;
   std::vector<std::string> methods;
+  std::vector<std::string> reduced;
 
   ModelSettings model;
+  std::map<std::string, ModelSettings> named_model;  // by name; every name of `models` has one
   bool has_pretrain = false;
   PretrainSettings pretrain;
   DataSettings data;
@@ -174,20 +214,32 @@ struct Config {
   SpectrumSettings spectrum;
   ReportSettings report;
 
+  /// Names of the models: `models`, or the one without a name.
+  std::vector<std::string> model_names() const;
+  /// [model] or [model.NAME].
+  const ModelSettings& model_named(std::string_view model_name) const;
+  /// [pretrain] as it holds for a model, resolved.
+  PretrainSettings pretrain_for(std::string_view model_name) const;
   /// [train] as it holds for one fine-tuning: the method's keys lead, then the task's.
   TrainSettings train_for(std::string_view task_name, std::string_view method_name) const;
   bool operator==(const Config&) const = default;
 };
 
+/// An experiment as its file has it, or in the small form that its key "reduced" makes of it.
+enum class ConfigForm : bool { Full, Reduced };
+
 /// Reads an experiment file. `overrides` are `key=value` texts with dotted keys and TOML values (a
-/// value that is not TOML is taken as a string), applied in order before anything is checked.
+/// value that is not TOML is taken as a string), applied in order before anything is checked, after
+/// those of the reduced form, which is named NAME-reduced.
 /// Throws Error with file and line (or `--set key=value`), the key and the nearest valid one.
 Config load_config(const std::filesystem::path& path,
-                   const std::vector<std::string>& overrides = {});
+                   const std::vector<std::string>& overrides = {},
+                   ConfigForm form = ConfigForm::Full);
 
 /// The same from text; `file` is the name that messages give it, and its stem the default name.
 Config parse_config(std::string_view text, const std::string& file,
-                    const std::vector<std::string>& overrides = {});
+                    const std::vector<std::string>& overrides = {},
+                    ConfigForm form = ConfigForm::Full);
 
 /// The config in full as TOML, defaults included. parse_config gives the same Config back.
 std::string to_toml(const Config& config);

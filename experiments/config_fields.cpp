@@ -62,6 +62,22 @@ Constraint one_of(Texts choices) {
   return {fmt::format("{}", fmt::join(choices, " | ")), {}, {}, holds, choices};
 }
 
+Constraint positive_share() {
+  return {"above 0, at most 1", {}, [](double value) { return value > 0 && value <= 1; }, {}, {}};
+}
+
+Constraint checkpoint_name() {
+  const auto holds = [](const std::string& text) {
+    const auto is_digits = [](const std::string& part) {
+      return !part.empty() && part.size() <= 12 &&
+             part.find_first_not_of("0123456789") == std::string::npos;
+    };
+    const bool is_matching = text.starts_with("matching ") && text.size() > 9;
+    return text == "final" || text == "best" || is_digits(text) || is_matching;
+  };
+  return {"final | best | matching NAME | a number of tokens", {}, {}, holds, {"final", "best"}};
+}
+
 Constraint not_empty() {
   return {"not empty", {}, {}, [](const std::string& text) { return !text.empty(); }, {}};
 }
@@ -119,8 +135,10 @@ const std::vector<Field<Config>>& fields<Config>() {
       {"cuda_graphs", &C::cuda_graphs, anything(), "on cuda: record a step's kernels once and replay them; the same bits", Counts::No},
       {"threads", &C::threads, between(0, 4096), "0: every core", Counts::No},
       {"recompute", &C::recompute, anything(), "keep an encoder layer's input alone and run the layer again in backward: less memory, the same bits, a third more work", Counts::No},
+      {"models", &C::models, file_name(), "several models, each with a table [model.NAME]; empty: the one of [model]"},
       {"tasks", &C::tasks, file_name(), "GLUE's, the synthetic language's, or own ones with a table [task.NAME]"},
       {"methods", &C::methods, file_name(), "built-in names, or own ones with a table [method.NAME]"},
+      {"reduced", &C::reduced, not_empty(), "key=value texts that make the small form of `basis run --reduced`", Counts::No},
   };
   return table;
 }
@@ -131,6 +149,7 @@ const std::vector<Field<ModelSettings>>& fields<ModelSettings>() {
   static const std::vector<Field<M>> table = {
       {"path", &M::path, not_empty(), "model folder under the data root, or an absolute path, or \"pretrain\": what [pretrain] makes", Counts::No},
       {"head", &M::head, one_of({"mean", "pooler"}), "what the task head reads: the mean of the tokens, or the pooler of [CLS]"},
+      {"checkpoint", &M::checkpoint, checkpoint_name(), "of a pretraining: its end, its lowest held-out loss, the snapshot nearest to the final held-out loss of another model, or the snapshot at so many tokens"},
   };
   return table;
 }
@@ -140,21 +159,28 @@ const std::vector<Field<PretrainSettings>>& fields<PretrainSettings>() {
   using P = PretrainSettings;
   static const std::vector<Field<P>> table = {
       {"corpus", &P::corpus, not_empty(), "\"synthetic\", or a file under the data root such as corpora/wikipedia.txt.zst", Counts::No},
-      {"vocabulary", &P::vocabulary, anything(), "vocab.txt under the data root; empty: the synthetic language's own", Counts::No},
-      {"documents", &P::documents, at_least(1), "of the corpus that are read or made for training"},
+      {"vocabulary", &P::vocabulary, anything(), "vocab.txt under the data root; empty: learned from vocabulary_corpora, or the synthetic language's own", Counts::No},
+      {"vocabulary_size", &P::vocabulary_size, between(64, 1'000'000), "tokens of a vocabulary that is learned"},
+      {"vocabulary_corpora", &P::vocabulary_corpora, not_empty(), "files under the data root that it is learned from; empty: the corpus", Counts::No},
+      {"documents", &P::documents, at_least(1), "of the synthetic corpus, made for training; a corpus file has its own"},
       {"held_out_documents", &P::held_out_documents, at_least(1), "of the synthetic corpus, kept for the held-out loss; a corpus file keeps 1 % of its own"},
-      {"seed", &P::seed, at_least(0), "of the initial weights, the order and the masks"},
-      {"hidden_size", &P::hidden_size, between(1, 65536), "H"},
-      {"num_hidden_layers", &P::num_hidden_layers, between(1, 1024), "N"},
-      {"num_attention_heads", &P::num_attention_heads, between(1, 4096), "A, a divisor of H"},
-      {"intermediate_size", &P::intermediate_size, between(1, 262144), "F"},
+      {"data_share", &P::data_share, positive_share(), "of the training documents; a smaller share is a subset of a larger one of the same seed"},
+      {"seeds", &P::seeds, at_least(0), "one pretraining each: of the initial weights, the subset, the order and the masks", Counts::No},
+      {"size", &P::size, one_of({"tiny", "mini", "small", "medium", "base"}), "2x128, 4x256, 4x512, 8x512 or 12x768; the four below say otherwise where they are not 0", Counts::No},
+      {"hidden_size", &P::hidden_size, between(0, 65536), "H; 0: as the size has it"},
+      {"num_hidden_layers", &P::num_hidden_layers, between(0, 1024), "N; 0: as the size has it"},
+      {"num_attention_heads", &P::num_attention_heads, between(0, 4096), "A, a divisor of H; 0: as the size has it"},
+      {"intermediate_size", &P::intermediate_size, between(0, 262144), "F; 0: as the size has it"},
       {"hidden_act", &P::hidden_act, one_of({"gelu", "gelu_new", "relu"}), "activation, by Hugging Face's names"},
       {"initializer_range", &P::initializer_range, positive(), "standard deviation of the first weights"},
       {"max_length", &P::max_length, between(8, 512), "tokens of a packed sequence"},
-      {"steps", &P::steps, at_least(1), "optimiser steps"},
+      {"steps", &P::steps, at_least(0), "optimiser steps; 0: as tokens or minutes say, or else 1000"},
+      {"tokens", &P::tokens, between(0, 1'000'000'000'000), "of all steps together, rounded up to whole steps; 0: as steps say", Counts::No},
+      {"minutes", &P::minutes, not_negative(), "of training, at a rate that is measured first; 0: as steps say"},
       {"batch_size", &P::batch_size, between(1, 65536), "sequences a step"},
       {"micro_batch", &P::micro_batch, between(0, 65536), "sequences computed at once; 0: the whole batch"},
       {"mask_share", &P::mask_share, number_from(0.01, 1), "of the tokens that are predicted"},
+      {"whole_words", &P::whole_words, anything(), "draw whole words instead of pieces of words"},
       {"learning_rate", &P::learning_rate, positive(), "at its peak"},
       {"schedule", &P::schedule, one_of({"linear", "cosine", "constant"}), "of the learning rate after the warm-up"},
       {"warmup_share", &P::warmup_share, share(), "of the steps, the rate rising from 0"},
@@ -165,6 +191,8 @@ const std::vector<Field<PretrainSettings>>& fields<PretrainSettings>() {
       {"clip_norm", &P::clip_norm, not_negative(), "of the whole gradient; 0: not clipped"},
       {"dropout", &P::dropout, number_from(0, 1), "of hidden states and attention"},
       {"evaluate_every", &P::evaluate_every, at_least(0), "steps between held-out losses; 0: at the end only"},
+      {"snapshots", &P::snapshots, between(0, 1'000'000'000'000), "token counts at which the model is kept, with its held-out loss; 0: the initial weights"},
+      {"keeps_best", &P::keeps_best, anything(), "keep the model of the lowest held-out loss as well"},
       {"checkpoint_every", &P::checkpoint_every, at_least(1), "steps", Counts::No},
   };
   return table;
@@ -244,6 +272,7 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
       {"targets", &M::targets, one_of(targets), "matrices of each layer that get an adapter"},
       {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: side, folded or merged by counted cost"},
       {"adapter_dropout", &M::adapter_dropout, number_from(0, 1), "on the side path's input; forbids the merged form"},
+      {"models", &M::models, file_name(), "only on these of the config's models; empty: all", Counts::No},
       {"max_seeds", &M::max_seeds, at_least(0), "only so many of the config's first seeds; 0: all", Counts::No},
   };
   return table;
@@ -299,7 +328,7 @@ template struct Field<ReportSettings>;
 bool method_has(const MethodSettings& method, std::string_view key) {
   const bool is_lora = method.kind == "lora";
   const bool is_spectral = method.kind == "spectral";
-  if (key == "kind" || key == "start" || key == "max_seeds") return true;
+  if (key == "kind" || key == "start" || key == "models" || key == "max_seeds") return true;
   if (key == "alpha") return is_lora;
   if (key == "form" || key == "basis") return is_spectral;
   if (key == "bandwidth") return is_spectral && method.form == "band";

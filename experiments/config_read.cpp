@@ -40,7 +40,12 @@ class ConfigReader {
   void check_method(const MethodSettings& method, const toml::table& source);
   void check_names(const char* key, const std::vector<std::string>& names,
                    const std::vector<std::string>& built_in, const char* table);
+  void read_models();
+  void read_model(const std::string& name, const toml::table& source);
+  void check_table_name(const char* what, const std::string& name, const toml::table& source) const;
+  void check_checkpoint(const ModelSettings& model, const toml::table& source);
   void check_pretrain();
+  void check_pretrain_of(const std::string& model);
   void check_spectrum();
   template <class T>
   void check_no_duplicates(const toml::table& table, const char* key, const std::string& name,
@@ -51,6 +56,11 @@ class ConfigReader {
     const toml::node* const node = table.get(key);
     return node != nullptr ? node->source() : table.source();
   }
+  /// A table that has keys of its own and may set those of another one otherwise. `inherited`: what
+  /// holds where it does not.
+  template <class Settings, class Inherited>
+  void read_with_overrides(const toml::table& source, const std::string& table, Settings& settings,
+                           Inherited inherited);
   template <class Settings>
   void read_plain(const char* key, Settings& settings) {
     const toml::table* const table = tree_.child_table(tree_.root(), key, key);
@@ -63,13 +73,13 @@ class ConfigReader {
 
 void ConfigReader::read() {
   read_top();
-  read_plain("model", config_.model);
   config_.has_pretrain = tree_.child_table(tree_.root(), "pretrain", "pretrain") != nullptr;
   read_plain("pretrain", config_.pretrain);
   read_plain("data", config_.data);
   read_plain("train", config_.train);
   read_plain("spectrum", config_.spectrum);
   read_plain("report", config_.report);
+  read_models();
   read_tasks();
   read_methods();
   check_pretrain();
@@ -91,6 +101,7 @@ void ConfigReader::read_top() {
   }
   const toml::table& root = tree_.root();
   check_no_duplicates(root, "seeds", "", config_.seeds);
+  check_no_duplicates(root, "models", "", config_.models);
   check_no_duplicates(root, "tasks", "", config_.tasks);
   check_no_duplicates(root, "methods", "", config_.methods);
   if (config_.seeds.empty()) {
@@ -140,6 +151,73 @@ void ConfigReader::check_names(const char* key, const std::vector<std::string>& 
   }
 }
 
+template <class Settings, class Inherited>
+void ConfigReader::read_with_overrides(const toml::table& source, const std::string& table,
+                                       Settings& settings, Inherited inherited) {
+  for (const auto& [key, node] : source) {
+    if (const Field<Settings>* own = find_field<Settings>(key.str())) {
+      read_field(tree_, node, *own, table, settings);
+    } else if (const Field<Inherited>* field = find_field<Inherited>(key.str())) {
+      read_field(tree_, node, *field, table, inherited);
+      settings.overrides[field->key] = field->get(inherited);
+    } else {
+      std::vector<std::string> known = keys_of<Settings>();
+      for (const std::string& other : keys_of<Inherited>()) known.push_back(other);
+      fail_unknown_key(tree_, key, table, known);
+    }
+  }
+}
+
+/// [model] holds its own keys and the tables of the named ones.
+void ConfigReader::read_models() {
+  const toml::table* const tables = tree_.child_table(tree_.root(), "model", "model");
+  if (tables != nullptr) {
+    for (const auto& [key, node] : *tables) {
+      if (node.is_table()) continue;
+      const Field<ModelSettings>* const field = find_field<ModelSettings>(key.str());
+      if (field == nullptr) fail_unknown_key(tree_, key, "model", keys_of<ModelSettings>());
+      read_field(tree_, node, *field, "model", config_.model);
+    }
+    check_checkpoint(config_.model, *tables);
+    for (const auto& [key, node] : *tables) {
+      if (const toml::table* const table = node.as_table()) {
+        read_model(std::string(key.str()), *table);
+      }
+    }
+  }
+  check_names("models", config_.models, {}, "model");
+}
+
+void ConfigReader::read_model(const std::string& name, const toml::table& source) {
+  const std::string table = "model." + name;
+  check_table_name("model", name, source);
+  ModelSettings model = config_.model;
+  model.name = name;
+  read_with_overrides(source, table, model, config_.pretrain);
+  if (model.overrides.contains("seeds")) {
+    tree_.fail(source_of(source, "seeds"),
+               "\"seeds\" belongs to [pretrain]: all models have the same ones");
+  }
+  check_checkpoint(model, source);
+  config_.named_model[name] = model;
+}
+
+void ConfigReader::check_checkpoint(const ModelSettings& model, const toml::table& source) {
+  if (model.checkpoint == "final" || model.is_pretrained_here()) return;
+  const std::string table = model.name.empty() ? "model" : "model." + model.name;
+  tree_.fail(source_of(source, "checkpoint"),
+             fmt::format("{} is of a model that [pretrain] makes; this one is {}",
+                         key_name("checkpoint", table), toml_value(model.path)));
+}
+
+void ConfigReader::check_table_name(const char* what, const std::string& name,
+                                    const toml::table& source) const {
+  const Constraint& constraint = find_field<Config>("tasks")->constraint;
+  if (constraint.holds(name)) return;
+  tree_.fail(source.source(), fmt::format("a {}'s name must be {}, not {}", what, constraint.text,
+                                          toml_value(name)));
+}
+
 void ConfigReader::read_tasks() {
   check_names("tasks", config_.tasks, known_tasks(), "task");
   for (const std::string& name : config_.tasks) config_.task[name].name = name;
@@ -153,35 +231,18 @@ void ConfigReader::read_tasks() {
 
 void ConfigReader::read_task(const std::string& name, const toml::table& source) {
   const std::string table = "task." + name;
-  const Constraint& name_constraint = find_field<Config>("tasks")->constraint;
-  if (!name_constraint.holds(name)) {
-    tree_.fail(source.source(), fmt::format("a task's name must be {}, not {}",
-                                            name_constraint.text, toml_value(name)));
-  }
+  check_table_name("task", name, source);
   TaskSettings task;
   task.name = name;
   const bool is_built_in = contains(known_tasks(), name);
-  TrainSettings train = config_.train;
   for (const auto& [key, node] : source) {
-    if (const Field<TrainSettings>* field = find_field<TrainSettings>(key.str())) {
-      read_field(tree_, node, *field, table, train);
-      task.overrides[field->key] = field->get(train);
-      continue;
-    }
-    const Field<TaskSettings>* const field = find_field<TaskSettings>(key.str());
-    if (field == nullptr) {
-      std::vector<std::string> known = keys_of<TrainSettings>();
-      for (const std::string& own : keys_of<TaskSettings>()) known.push_back(own);
-      fail_unknown_key(tree_, key, table, known);
-    }
-    if (is_built_in) {
-      tree_.fail(key.source(),
-                 fmt::format("{} belongs to tasks of your own, and \"{}\" is built in: take "
-                             "another name, or set keys of [train] here",
-                             key_name(field->key, table), name));
-    }
-    read_field(tree_, node, *field, table, task);
+    if (!is_built_in || find_field<TaskSettings>(key.str()) == nullptr) continue;
+    tree_.fail(key.source(),
+               fmt::format("{} belongs to tasks of your own, and \"{}\" is built in: take "
+                           "another name, or set keys of [train] here",
+                           key_name(key.str(), table), name));
   }
+  read_with_overrides(source, table, task, config_.train);
   if (!is_built_in) {
     if (task.metrics.empty()) {
       task.metrics = task.regression ? std::vector<std::string>{"pearson", "spearman"}
@@ -242,11 +303,7 @@ void ConfigReader::read_methods() {
 
 void ConfigReader::read_method(const std::string& name, const toml::table& source) {
   const std::string table = "method." + name;
-  const Constraint& name_constraint = find_field<Config>("methods")->constraint;
-  if (!name_constraint.holds(name)) {
-    tree_.fail(source.source(), fmt::format("a method's name must be {}, not {}",
-                                            name_constraint.text, toml_value(name)));
-  }
+  check_table_name("method", name, source);
   const bool is_built_in = contains(known_methods(), name);
   MethodSettings method;
   if (is_built_in) method = method_preset(name);
@@ -266,19 +323,7 @@ void ConfigReader::read_method(const std::string& name, const toml::table& sourc
   }
   method.name = name;
 
-  TrainSettings train = config_.train;
-  for (const auto& [key, node] : source) {
-    if (const Field<TrainSettings>* field = find_field<TrainSettings>(key.str())) {
-      read_field(tree_, node, *field, table, train);
-      method.overrides[field->key] = field->get(train);
-    } else if (const Field<MethodSettings>* own = find_field<MethodSettings>(key.str())) {
-      read_field(tree_, node, *own, table, method);
-    } else {
-      std::vector<std::string> known = keys_of<MethodSettings>();
-      for (const std::string& inherited : keys_of<TrainSettings>()) known.push_back(inherited);
-      fail_unknown_key(tree_, key, table, known);
-    }
-  }
+  read_with_overrides(source, table, method, config_.train);
   check_method(method, source);
   config_.method[name] = method;
 }
@@ -306,23 +351,54 @@ void ConfigReader::check_method(const MethodSettings& method, const toml::table&
 void ConfigReader::check_pretrain() {
   const toml::table& root = tree_.root();
   if (!config_.has_pretrain) {
-    if (!config_.model.is_pretrained_here()) return;
-    const toml::table* const model = root["model"].as_table();
-    tree_.fail(source_of(*model, "path"),
-               "\"path\" in [model] is \"pretrain\", but there is no table [pretrain]");
+    for (const std::string& name : config_.model_names()) {
+      if (!config_.model_named(name).is_pretrained_here()) continue;
+      const toml::table* model = root["model"].as_table();
+      if (!name.empty()) model = (*model)[name].as_table();
+      tree_.fail(source_of(*model, "path"),
+                 fmt::format("{} is \"pretrain\", but there is no table [pretrain]",
+                             key_name("path", name.empty() ? "model" : "model." + name)));
+    }
+    return;
   }
   const toml::table& source = *root["pretrain"].as_table();
-  const PretrainSettings& pretrain = config_.pretrain;
-  if (pretrain.hidden_size % pretrain.num_attention_heads != 0) {
-    tree_.fail(source_of(source, "num_attention_heads"),
-               fmt::format("\"num_attention_heads\" in [pretrain] must divide hidden_size: {} does "
-                           "not divide {}",
-                           pretrain.num_attention_heads, pretrain.hidden_size));
+  check_no_duplicates(source, "seeds", "pretrain", config_.pretrain.seeds);
+  if (config_.pretrain.seeds.empty()) {
+    tree_.fail(source_of(source, "seeds"), "\"seeds\" in [pretrain] must name at least one seed");
   }
-  if (pretrain.corpus != "synthetic" && pretrain.vocabulary.empty()) {
-    tree_.fail(source_of(source, "corpus"),
-               "\"vocabulary\" in [pretrain] is missing: a corpus from a file needs one, such as "
-               "\"vocab/bert-base-uncased-vocab.txt\"");
+  for (const std::string& name : config_.model_names()) check_pretrain_of(name);
+}
+
+/// `model`: whose [model.NAME] may say what [pretrain] does not.
+void ConfigReader::check_pretrain_of(const std::string& model) {
+  PretrainSettings asked = config_.pretrain;
+  for (const auto& [key, value] : config_.model_named(model).overrides) {
+    find_field<PretrainSettings>(key)->set(asked, value);
+  }
+  const PretrainSettings pretrain = asked.resolved();
+  const auto fail = [&](const char* key, const std::string& message) {
+    const toml::table& root = tree_.root();
+    const bool is_own = !model.empty() && config_.model_named(model).overrides.contains(key);
+    const toml::table& table =
+        is_own ? *(*root["model"].as_table())[model].as_table() : *root["pretrain"].as_table();
+    tree_.fail(source_of(table, key),
+               key_name(key, is_own ? "model." + model : "pretrain") + message);
+  };
+  if (pretrain.hidden_size % pretrain.num_attention_heads != 0) {
+    fail("num_attention_heads", fmt::format(" must divide hidden_size: {} does not divide {}",
+                                            pretrain.num_attention_heads, pretrain.hidden_size));
+  }
+  if ((asked.steps > 0) + (asked.tokens > 0) + (asked.minutes > 0) > 1) {
+    fail(asked.tokens > 0 ? "tokens" : "minutes",
+         " stands beside another budget: choose one of steps, tokens and minutes");
+  }
+  const std::string matched = config_.model_named(model).matched_model();
+  if (!matched.empty() &&
+      (!contains(config_.models, matched) || !config_.model_named(matched).is_pretrained_here())) {
+    tree_.fail(tree_.root().source(),
+               fmt::format("\"checkpoint\" in [model.{}] matches \"{}\", which is not among "
+                           "\"models\" with path \"pretrain\"{}",
+                           model, matched, did_you_mean(matched, config_.models)));
   }
 }
 
@@ -346,11 +422,12 @@ void ConfigReader::check_spectrum() {
 }  // namespace
 
 Config parse_config(std::string_view text, const std::string& file,
-                    const std::vector<std::string>& overrides) {
-  const ConfigTree tree(text, file, overrides);
+                    const std::vector<std::string>& overrides, ConfigForm form) {
+  const ConfigTree tree(text, file, overrides, form);
   Config config;
   ConfigReader(tree, config).read();
   if (config.name.empty()) config.name = std::filesystem::path(file).stem().string();
+  if (form == ConfigForm::Reduced) config.name += "-reduced";
   const Constraint& constraint = find_field<Config>("name")->constraint;
   if (!constraint.holds(config.name)) {
     throw Error(fmt::format("{}: \"name\" is missing, and the file's own is not {}", file,
@@ -359,22 +436,9 @@ Config parse_config(std::string_view text, const std::string& file,
   return config;
 }
 
-Config load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
-  return parse_config(read_file(path), path.string(), overrides);
-}
-
-TrainSettings Config::train_for(std::string_view task_name, std::string_view method_name) const {
-  TrainSettings settings = train;
-  const auto apply = [&](const TrainOverrides& overrides) {
-    for (const auto& [key, value] : overrides) find_field<TrainSettings>(key)->set(settings, value);
-  };
-  if (const auto found = task.find(std::string(task_name)); found != task.end()) {
-    apply(found->second.overrides);
-  }
-  if (const auto found = method.find(std::string(method_name)); found != method.end()) {
-    apply(found->second.overrides);
-  }
-  return settings;
+Config load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
+                   ConfigForm form) {
+  return parse_config(read_file(path), path.string(), overrides, form);
 }
 
 }  // namespace basis

@@ -15,9 +15,10 @@ namespace basis {
 /// The tree of a config file and what is left to say about where each part of it came from.
 class ConfigTree {
  public:
-  /// Parses TOML and lays `key=value` overrides over it. Throws Error with the place.
-  ConfigTree(std::string_view text, const std::string& file,
-             std::span<const std::string> overrides);
+  /// Parses TOML and lays `key=value` overrides over it, those of its key "reduced" first where
+  /// the form is that. Throws Error with the place.
+  ConfigTree(std::string_view text, const std::string& file, std::span<const std::string> overrides,
+             ConfigForm form);
 
   const toml::table& root() const { return root_; }
 
@@ -32,6 +33,7 @@ class ConfigTree {
                                  const std::string& name) const;
 
  private:
+  void apply_reduced();
   void apply_override(const std::string& text);
 
   std::string file_;

@@ -55,7 +55,7 @@ void find_tables(std::string_view key, const char* table, std::string& found) {
 }  // namespace
 
 ConfigTree::ConfigTree(std::string_view text, const std::string& file,
-                       std::span<const std::string> overrides)
+                       std::span<const std::string> overrides, ConfigForm form)
     : file_(file) {
   if (const auto line = find_endless_key(text)) {
     throw Error(fmt::format("{}:{}: a key of more than {} parts", file, *line, most_key_parts));
@@ -65,7 +65,20 @@ ConfigTree::ConfigTree(std::string_view text, const std::string& file,
   } catch (const toml::parse_error& error) {
     fail(error.source(), std::string(error.description()));
   }
+  if (form == ConfigForm::Reduced) apply_reduced();
   for (const std::string& one : overrides) apply_override(one);
+}
+
+void ConfigTree::apply_reduced() {
+  const toml::array* const list = root_["reduced"].as_array();
+  if (list == nullptr || list->empty()) {
+    throw Error(fmt::format("{}: no reduced form: \"reduced\" lists no key=value texts", file_));
+  }
+  std::vector<std::string> texts;
+  for (const toml::node& one : *list) {
+    if (const auto text = one.value<std::string>()) texts.push_back(*text);
+  }
+  for (const std::string& text : texts) apply_override(text);
 }
 
 void ConfigTree::apply_override(const std::string& text) {

@@ -46,7 +46,7 @@ void write_fields(std::string& out, const Settings& settings) {
   }
 }
 
-void write_overrides(std::string& out, const TrainOverrides& overrides) {
+void write_overrides(std::string& out, const Overrides& overrides) {
   for (const auto& [key, value] : overrides)
     out += fmt::format("{} = {}\n", key, toml_value(value));
 }
@@ -116,6 +116,10 @@ std::string to_toml(const Config& config) {
   std::string out;
   write_fields(out, config);
   write_table(out, "model", config.model);
+  for (const auto& [name, model] : config.named_model) {
+    write_table(out, ("model." + toml_key(name)).c_str(), model);
+    write_overrides(out, model.overrides);
+  }
   if (config.has_pretrain) write_table(out, "pretrain", config.pretrain);
   write_table(out, "data", config.data);
   write_table(out, "train", config.train);
@@ -130,6 +134,7 @@ std::string describe_config() {
   std::string out;
   describe(out, "", "An experiment: KEY = DEFAULT  # meaning, type, range", Config{});
   describe(out, "model", "what is fine-tuned", ModelSettings{});
+  out += "\n[model.NAME]  # one of several: the same keys, and those of [pretrain] for it alone\n";
   describe(out, "pretrain", "a BERT of our own; leave the table out for none", PretrainSettings{});
   describe(out, "data", "rows of the synthetic tasks", DataSettings{});
   describe(out, "train", "every fine-tuning, unless its task or its method says otherwise",

@@ -11,6 +11,7 @@
 #include "experiments/basis_cache.h"
 #include "experiments/compute.h"
 #include "experiments/model_folder.h"
+#include "experiments/stage_model.h"
 #include "experiments/stage_training.h"
 #include "experiments/task_data.h"
 #include "experiments/task_scores.h"
@@ -21,12 +22,6 @@
 namespace basis {
 
 namespace {
-
-std::filesystem::path model_folder(const StageContext& stage) {
-  const ModelSettings& model = stage.plan.config.model;
-  if (model.is_pretrained_here()) return stage.inputs.at(0).folder / "model";
-  return stage.data->require_folder(model.path);
-}
 
 BatchOptions batch_options(const TrainSettings& train) {
   return {train.batch_size, train.tokens_per_batch, train.micro_batch, true, train.grouped};
@@ -40,7 +35,7 @@ class Finetune {
         config_(stage.plan.config),
         method_(config_.method.at(stage.stage.method)),
         train_(config_.train_for(stage.stage.task, stage.stage.method)),
-        folder_(model_folder(stage)),
+        folder_(start_model_folder(stage)),
         tokenizer_(load_tokenizer(folder_)),
         data_(load_task(config_, stage.stage.task, train_, *stage.data)),
         train_set_(tokenize(data_.train)),
@@ -59,7 +54,7 @@ class Finetune {
     training.group_of = learning_rate_group;
     training.optimizer = optimizer_options(train_);
     training.trainer = trainer_options();
-    training.evaluate_every = train_.evaluate_every;
+    training.evaluates_after = every(train_.evaluate_every);
     training.evaluate = [this](MetricsLog& log, std::int64_t step) { score_dev(log, step); };
     const double tokens_per_s = train_in_stage(stage_, compute_, training);
     save();
@@ -73,7 +68,7 @@ class Finetune {
 
   void make_model() {
     BertConfig bert = BertConfig::read(folder_);
-    bert.head = config_.model.head;
+    bert.head = config_.model_named(stage_.stage.model).head;
     if (train_.dropout >= 0) {
       bert.hidden_dropout_prob = bert.attention_probs_dropout_prob = train_.dropout;
       bert.classifier_dropout.reset();

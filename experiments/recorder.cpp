@@ -68,11 +68,12 @@ std::string results_csv(const StageStore& store, const Plan& plan) {
     }
   }
   const std::vector<std::string> names = metric_names(rows);
-  std::string csv = "stage,task,method,seed";
+  std::string csv = "stage,model,pretrain_seed,task,method,seed";
   for (const std::string& name : names) csv += fmt::format(",{}", name);
   csv += ",trainable,trainable_share,adapted_share,head_parameters,tokens_per_s,peak_mib,seconds\n";
   for (const auto& [stage, result] : rows) {
-    csv += fmt::format("{},{},{},{}", stage.folder, stage.task, stage.method, stage.seed);
+    csv += fmt::format("{},{},{},{},{},{}", stage.folder, stage.model, stage.pretrain_seed,
+                       stage.task, stage.method, stage.seed);
     for (const std::string& name : names) csv += fmt::format(",{}", metric_cell(result, name));
     csv += fmt::format(",{},{},{},{},{},{},{}\n", result.trainable, cell(result.trainable_share),
                        cell(result.adapted_share), result.head_parameters,

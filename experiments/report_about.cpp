@@ -2,6 +2,7 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "experiments/html.h"
 #include "experiments/report_sections.h"
@@ -31,9 +32,28 @@ double seconds_of_all(const ReportData& data) {
   return seconds;
 }
 
+std::string models_text(const Config& config) {
+  std::vector<std::string> texts;
+  for (const std::string& name : config.model_names()) {
+    const ModelSettings& model = config.model_named(name);
+    const PretrainSettings pretrain = config.pretrain_for(name);
+    const std::string what =
+        model.is_pretrained_here()
+            ? fmt::format("own BERT, {} × {}", pretrain.num_hidden_layers, pretrain.hidden_size)
+            : std::filesystem::path(model.path).filename().string();
+    texts.push_back(name.empty() ? what : fmt::format("{} ({})", name, what));
+  }
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
 bool needs_data(const Config& config) {
   const auto is_synthetic = [](const std::string& task) { return task.starts_with("synthetic-"); };
-  return !config.model.is_pretrained_here() ||
+  const std::vector<std::string> models = config.model_names();
+  const auto is_file = [&](const std::string& model) {
+    return !config.model_named(model).is_pretrained_here() ||
+           config.pretrain_for(model).corpus != "synthetic";
+  };
+  return std::any_of(models.begin(), models.end(), is_file) ||
          !std::all_of(config.tasks.begin(), config.tasks.end(), is_synthetic);
 }
 
@@ -67,10 +87,7 @@ std::string report_header(const ReportData& data) {
     html += fmt::format("<p class=\"question\">{}</p>\n", html_escape(config.question));
   }
   html += "<dl class=\"facts\">\n";
-  html += fact("Model", config.model.is_pretrained_here()
-                            ? fmt::format("own BERT, {} × {}", config.pretrain.num_hidden_layers,
-                                          config.pretrain.hidden_size)
-                            : std::filesystem::path(config.model.path).filename().string());
+  html += fact("Model", models_text(config));
   html += fact("Tasks × methods × seeds", fmt::format("{} × {} × {}", config.tasks.size(),
                                                       config.methods.size(), config.seeds.size()));
   html += fact("Finished stages",
@@ -159,7 +176,7 @@ Section notes_section(const ReportData& data, const ScoreTable& table) {
                      : "by its first-order formula, at most the chance of random "
                        "subspaces"));
   }
-  if (config.model.path.find("minilm") != std::string::npos) {
+  if (models_text(config).find("minilm") != std::string::npos) {
     items += list_item(
         "MiniLM is itself a fine-tuned model, whose training saw sentence pairs like those of QQP, "
         "QNLI and the inference tasks; of GLUE only CoLA and SST-2 are free of that.");

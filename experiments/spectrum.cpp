@@ -8,6 +8,7 @@
 #include "experiments/compute.h"
 #include "experiments/data_root.h"
 #include "experiments/model_folder.h"
+#include "experiments/stage_model.h"
 #include "experiments/stage_store.h"
 #include "experiments/trainer.h"
 #include "spectral/spectrum_csv.h"
@@ -97,9 +98,7 @@ StageResult run_spectrum(StageContext& stage) {
   const Config& config = stage.plan.config;
   // Inputs: the fine-tuning, and before it the pretraining where there is one.
   const StageInput& finetuned = stage.inputs.back();
-  const std::filesystem::path before = config.model.is_pretrained_here()
-                                           ? stage.inputs.front().folder / "model"
-                                           : stage.data->require_folder(config.model.path);
+  const std::filesystem::path before = start_model_folder(stage);
   const bool is_adapter = std::filesystem::exists(finetuned.folder / "adapter");
   const std::filesystem::path after = finetuned.folder / (is_adapter ? "adapter" : "model");
   reset_peak_memory();

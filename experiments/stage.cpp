@@ -85,9 +85,22 @@ class Planner {
   Plan make();
 
  private:
-  void add_pretrain();
-  void add_finetune(const std::string& task, const std::string& method, std::int64_t seed);
-  void add_spectrum(std::size_t finetune);
+  /// What fine-tunings start from: a model's folder, or what a pretraining leaves.
+  struct Start {
+    std::string model;
+    std::int64_t pretrain_seed = 0;
+    std::string name;  // "x4/1"; empty for the only one
+    std::vector<std::size_t> inputs;
+    Hasher hasher;
+    std::string on() const { return name.empty() ? "" : " on " + name; }
+  };
+  std::vector<Start> add_starts();
+  Start add_start(const std::string& model, std::int64_t pretrain_seed);
+  std::size_t add_pretrain(const std::string& model, std::int64_t seed);
+  bool has_finetune(const Start& start, const std::string& method, std::int64_t seed_place) const;
+  void add_finetune(const Start& start, const std::string& task, const std::string& method,
+                    std::int64_t seed);
+  void add_spectrum(const Start& start, std::size_t finetune);
   void add_report();
 
   /// What every stage's identity begins with.
@@ -101,39 +114,81 @@ class Planner {
   std::size_t add(Stage stage, const Hasher& hasher, const std::string& readable);
   void add_task(Hasher& hasher, const std::string& task);
   bool has_spectrum(const std::string& method) const;
+  const std::string& hash_of_file(const std::string& path);
 
   const StageInputs& inputs_;
   Plan plan_;
-  std::map<std::string, std::string> hash_of_task_;  // each file is read once
-  std::string hash_of_model_;
+  // Each file is read once.
+  std::map<std::string, std::string> hash_of_task_, hash_of_file_, hash_of_model_;
 };
 
 std::size_t Planner::add(Stage stage, const Hasher& hasher, const std::string& readable) {
   stage.identity = hasher.hex();
+  for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+    if (plan_.stages[i].identity == stage.identity) return i;  // the same pretraining of two models
+  }
   const std::string words = readable.empty() ? "" : "-" + readable;
   stage.folder = fmt::format("{}{}-{}", name_of(stage.kind), words, stage.identity.substr(0, 8));
   plan_.stages.push_back(std::move(stage));
   return plan_.stages.size() - 1;
 }
 
-void Planner::add_pretrain() {
+std::size_t Planner::add_pretrain(const std::string& model, std::int64_t seed) {
   const Config& config = plan_.config;
+  PretrainSettings settings = config.pretrain_for(model);
+  if (!settings.learns_vocabulary()) settings.vocabulary_size = 0;
   Hasher hasher = begin(StageKind::Pretrain);
-  add_settings(hasher, config.pretrain);
-  if (config.pretrain.corpus == "synthetic") {
+  hasher.add(seed);
+  add_settings(hasher, settings);
+  if (settings.corpus == "synthetic") {
     hasher.add("synthetic").add(config.data.language_seed);
   } else {
-    hasher.add("file").add(inputs_.hash_of_file(config.pretrain.corpus));
+    hasher.add("file").add(hash_of_file(settings.corpus));
   }
-  if (!config.pretrain.vocabulary.empty()) {
-    hasher.add(inputs_.hash_of_file(config.pretrain.vocabulary));
+  if (!settings.vocabulary.empty()) hasher.add(hash_of_file(settings.vocabulary));
+  if (settings.learns_vocabulary()) {
+    for (const std::string& corpus : settings.vocabulary_corpora) hasher.add(hash_of_file(corpus));
   }
   Stage stage;
   stage.kind = StageKind::Pretrain;
-  stage.seed = config.pretrain.seed;
-  stage.label = fmt::format("pretrain seed {}", stage.seed);
-  const std::string corpus = std::filesystem::path(config.pretrain.corpus).stem().stem().string();
-  add(std::move(stage), hasher, fmt::format("{}-{}", corpus, config.pretrain.seed));
+  stage.model = model;
+  stage.seed = stage.pretrain_seed = seed;
+  const std::string name = model.empty() ? "" : model + " ";
+  stage.label = fmt::format("pretrain {}seed {}", name, seed);
+  const std::string corpus = std::filesystem::path(settings.corpus).stem().stem().string();
+  return add(std::move(stage), hasher, fmt::format("{}-{}", model.empty() ? corpus : model, seed));
+}
+
+const std::string& Planner::hash_of_file(const std::string& path) {
+  std::string& hash = hash_of_file_[path];
+  if (hash.empty()) hash = inputs_.hash_of_file(path);
+  return hash;
+}
+
+/// What a fine-tuning on this model reads.
+Planner::Start Planner::add_start(const std::string& model, std::int64_t pretrain_seed) {
+  const ModelSettings& settings = plan_.config.model_named(model);
+  Start start{model, pretrain_seed, "", {}, Hasher()};
+  add_settings(start.hasher, settings);
+  if (!settings.is_pretrained_here()) {
+    std::string& hash = hash_of_model_[settings.path];
+    if (hash.empty()) hash = inputs_.hash_of_model_folder(settings.path);
+    start.hasher.add("folder").add(hash);
+    start.name = model;
+    return start;
+  }
+  start.inputs.push_back(add_pretrain(model, pretrain_seed));
+  if (const std::string matched = settings.matched_model(); !matched.empty()) {
+    start.inputs.push_back(add_pretrain(matched, pretrain_seed));
+  }
+  for (const std::size_t input : start.inputs) {
+    start.hasher.add("stage").add(plan_.stages[input].identity);
+  }
+  start.name = model;
+  if (plan_.config.pretrain.seeds.size() > 1) {
+    start.name = fmt::format("{}/{}", model.empty() ? "pretrained" : model, pretrain_seed);
+  }
+  return start;
 }
 
 void Planner::add_task(Hasher& hasher, const std::string& task) {
@@ -150,26 +205,22 @@ void Planner::add_task(Hasher& hasher, const std::string& task) {
   hasher.add(hash);
 }
 
-void Planner::add_finetune(const std::string& task, const std::string& method, std::int64_t seed) {
+void Planner::add_finetune(const Start& start, const std::string& task, const std::string& method,
+                           std::int64_t seed) {
   const Config& config = plan_.config;
   const MethodSettings settings = normalised(config.method.at(method));
   Stage stage;
   stage.kind = StageKind::Finetune;
+  stage.model = start.model;
+  stage.pretrain_seed = start.pretrain_seed;
   stage.task = task;
   stage.method = method;
   stage.seed = seed;
-  stage.label = fmt::format("finetune {} {} seed {}", task, method, seed);
+  stage.label = fmt::format("finetune {} {} seed {}{}", task, method, seed, start.on());
+  stage.inputs = start.inputs;
 
   Hasher hasher = begin(StageKind::Finetune);
-  hasher.add(seed);
-  add_settings(hasher, config.model);
-  if (config.model.is_pretrained_here()) {
-    stage.inputs = {0};
-    hasher.add("stage").add(plan_.stages[0].identity);
-  } else {
-    if (hash_of_model_.empty()) hash_of_model_ = inputs_.hash_of_model_folder(config.model.path);
-    hasher.add("folder").add(hash_of_model_);
-  }
+  hasher.add(seed).add(start.hasher.hex());
   add_task(hasher, task);
   add_settings(hasher, normalised(config.train_for(task, method)));
   hasher.add(method);
@@ -177,7 +228,7 @@ void Planner::add_finetune(const std::string& task, const std::string& method, s
 
   const std::size_t place =
       add(std::move(stage), hasher, fmt::format("{}-{}-{}", task, method, seed));
-  if (has_spectrum(method)) add_spectrum(place);
+  if (has_spectrum(method)) add_spectrum(start, place);
 }
 
 bool Planner::has_spectrum(const std::string& method) const {
@@ -188,18 +239,21 @@ bool Planner::has_spectrum(const std::string& method) const {
          spectrum.methods.end();
 }
 
-void Planner::add_spectrum(std::size_t finetune) {
+void Planner::add_spectrum(const Start& start, std::size_t finetune) {
   const Stage after = plan_.stages[finetune];
   Hasher hasher = begin(StageKind::Spectrum);
   hasher.add(after.identity);
   add_settings(hasher, plan_.config.spectrum);
   Stage stage;
   stage.kind = StageKind::Spectrum;
+  stage.model = after.model;
+  stage.pretrain_seed = after.pretrain_seed;
   stage.task = after.task;
   stage.method = after.method;
   stage.seed = after.seed;
-  stage.label = fmt::format("spectrum {} {} seed {}", stage.task, stage.method, stage.seed);
-  stage.inputs = after.inputs;  // the weights before: a pretrain stage or none
+  stage.label =
+      fmt::format("spectrum {} {} seed {}{}", stage.task, stage.method, stage.seed, start.on());
+  stage.inputs = after.inputs;  // the weights before: of pretrain stages or none
   stage.inputs.push_back(finetune);
   add(std::move(stage), hasher, fmt::format("{}-{}-{}", after.task, after.method, after.seed));
 }
@@ -218,16 +272,44 @@ void Planner::add_report() {
   add(std::move(stage), hasher, "");
 }
 
+std::vector<Planner::Start> Planner::add_starts() {
+  const Config& config = plan_.config;
+  std::vector<Start> starts;
+  for (const std::int64_t seed : config.pretrain.seeds) {
+    for (const std::string& model : config.model_names()) {
+      const bool is_new_by_seed = config.model_named(model).is_pretrained_here();
+      if (config.tasks.empty() && !is_new_by_seed) continue;
+      if (!is_new_by_seed && seed != config.pretrain.seeds.front()) continue;
+      starts.push_back(add_start(model, seed));
+    }
+  }
+  const bool is_used = std::any_of(starts.begin(), starts.end(),
+                                   [](const Start& start) { return !start.inputs.empty(); });
+  if (config.has_pretrain && !is_used) {
+    for (const std::int64_t seed : config.pretrain.seeds) add_pretrain("", seed);
+  }
+  return starts;
+}
+
+bool Planner::has_finetune(const Start& start, const std::string& method,
+                           std::int64_t seed_place) const {
+  const MethodSettings& settings = plan_.config.method.at(method);
+  if (settings.max_seeds > 0 && seed_place >= settings.max_seeds) return false;
+  return settings.models.empty() || std::find(settings.models.begin(), settings.models.end(),
+                                              start.model) != settings.models.end();
+}
+
 Plan Planner::make() {
   const Config& config = plan_.config;
-  if (config.has_pretrain) add_pretrain();
+  std::vector<Start> starts = add_starts();
   // Seeds outside: an experiment that is stopped early has whole rounds of all tasks and methods.
   for (std::int64_t i = 0; i < std::ssize(config.seeds); ++i) {
-    for (const std::string& task : config.tasks) {
-      for (const std::string& method : config.methods) {
-        const std::int64_t most = config.method.at(method).max_seeds;
-        if (most > 0 && i >= most) continue;
-        add_finetune(task, method, config.seeds[static_cast<std::size_t>(i)]);
+    for (const Start& start : starts) {
+      for (const std::string& task : config.tasks) {
+        for (const std::string& method : config.methods) {
+          if (!has_finetune(start, method, i)) continue;
+          add_finetune(start, task, method, config.seeds[static_cast<std::size_t>(i)]);
+        }
       }
     }
   }
@@ -288,6 +370,8 @@ void write_plan(const std::filesystem::path& path, const Plan& plan) {
                                 {"folder", stage.folder},
                                 {"identity", stage.identity},
                                 {"inputs", std::move(inputs)},
+                                {"model", stage.model},
+                                {"pretrain_seed", stage.pretrain_seed},
                                 {"task", stage.task},
                                 {"method", stage.method},
                                 {"seed", stage.seed}}));
@@ -318,6 +402,8 @@ Stage read_stage(const JsonKeys& keys, std::size_t place) {
       keys.fail("inputs", "names a stage that is not before it");
     stage.inputs.push_back(static_cast<std::size_t>(input));
   }
+  stage.model = keys.text("model");
+  stage.pretrain_seed = keys.integer("pretrain_seed");
   stage.task = keys.text("task");
   stage.method = keys.text("method");
   stage.seed = keys.integer("seed");

@@ -29,6 +29,8 @@ struct Stage {
   std::string folder;               // "finetune-mrpc-lora-0-1a2b3c4d", under RUN/stages
   std::string identity;             // 32 hexadecimal digits
   std::vector<std::size_t> inputs;  // stages before this one, by place in the plan
+  std::string model;                // of [model.NAME]; all but the report
+  std::int64_t pretrain_seed = 0;   // of the pretraining of that model, where it is one
   std::string task;                 // finetune and spectrum
   std::string method;               // finetune and spectrum
   std::int64_t seed = 0;            // pretrain, finetune and spectrum
@@ -47,8 +49,9 @@ struct StageInputs {
   std::function<std::string(const std::string& path)> hash_of_model_folder;
 };
 
-/// The stages of an experiment: pretrain, then for each task, method and seed a finetune, for those
-/// of [spectrum] a spectrum, and one report over all.
+/// The stages of an experiment: a pretraining for each model and seed of [pretrain] (models that
+/// differ in their checkpoint alone share it), then for each of these, task, method and seed a
+/// finetune, for those of [spectrum] a spectrum, and one report over all.
 Plan make_plan(const Config& config, const StageInputs& inputs);
 
 /// The stages whose label contains `pattern` (`*` and `?` as in a shell), in order of the plan,

@@ -8,12 +8,16 @@
 
 namespace basis {
 
+std::function<bool(std::int64_t)> every(std::int64_t steps) {
+  return [steps](std::int64_t done) { return steps > 0 && done > 0 && done % steps == 0; };
+}
+
 double train_in_stage(StageContext& stage, Compute& compute, const StageTraining& training) {
   Optimizer optimizer(compute.backend(), compute.memory(), training.parameters, training.group_of,
                       training.optimizer);
   TrainerOptions options = training.trainer;
   options.folder = stage.checkpoint_folder();
-  options.evaluate_every = training.evaluate_every;
+  options.reads_values_after = training.evaluates_after;
   Trainer trainer(compute.backend(), compute.arena(), optimizer, training.task, options);
   const std::int64_t resumed_at = trainer.resume();
   MetricsLog log(stage.folder, resumed_at);
@@ -32,11 +36,11 @@ double train_in_stage(StageContext& stage, Compute& compute, const StageTraining
       stage.report_progress(
           {report.step, report.steps, report.loss, static_cast<double>(tokens) / seconds});
     }
-    const bool is_due = training.evaluate_every > 0 && report.step % training.evaluate_every == 0;
-    if (!is_due || report.step == report.steps) return;
+    if (report.step == report.steps || !training.evaluates_after(report.step)) return;
     trainer.check_last_step();
     training.evaluate(log, report.step);
   };
+  if (resumed_at == 0 && training.evaluates_after(0)) training.evaluate(log, 0);
   trainer.run(on_step, [&] { return stage.should_stop(); });
   stage.remark(trainer.graphs_remark());
   if (const auto choices = compute.backend().product_choices(); !choices.empty()) {

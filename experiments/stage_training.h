@@ -17,10 +17,14 @@ struct StageTraining {
   std::function<int(const Parameter&)> group_of;
   OptimizerOptions optimizer;
   TrainerOptions trainer;  // its folder is the stage's
-  std::int64_t evaluate_every = 0;
-  /// Scores the model into the log, every `evaluate_every` steps and after the last one.
+  /// After which numbers of steps the model is scored; it is after the last one at any rate.
+  std::function<bool(std::int64_t steps_done)> evaluates_after;
+  /// Scores the model into the log. After 0 steps: before the first.
   std::function<void(MetricsLog& log, std::int64_t step)> evaluate;
 };
+
+/// True after each multiple of `steps` but 0; never where that is 0.
+std::function<bool(std::int64_t)> every(std::int64_t steps);
 
 /// Trains to the end, from the stage's last checkpoint where there is one: a line in metrics.jsonl
 /// and a word of progress every step. Returns real tokens/s over the steps of this process; 0 where

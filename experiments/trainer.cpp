@@ -193,7 +193,6 @@ void Trainer::check_last_step() {
 
 void Trainer::run(const std::function<void(const StepReport&)>& on_step,
                   const std::function<bool()>& is_cancelled) {
-  const auto falls_on = [&](std::int64_t every) { return every > 0 && steps_done_ % every == 0; };
   const auto report = [&](const StepReport& step) {
     if (on_step) on_step(step);
   };
@@ -207,10 +206,12 @@ void Trainer::run(const std::function<void(const StepReport&)>& on_step,
       const StepReport step = watched_step(steps_done_++);
       report(step);
     }
-    const bool is_due = falls_on(options_.checkpoint_every);
+    const bool is_due =
+        options_.checkpoint_every > 0 && steps_done_ % options_.checkpoint_every == 0;
     const bool is_last = steps_done_ == task_.steps;
     const bool stops = !is_last && is_cancelled && is_cancelled();
-    const bool reads_values = is_last || is_due || stops || falls_on(options_.evaluate_every);
+    const bool is_read = options_.reads_values_after && options_.reads_values_after(steps_done_);
+    const bool reads_values = is_last || is_due || stops || is_read;
     if (queued && reads_values) report(collect(*std::exchange(queued, std::nullopt)));
     if (is_last || is_due || stops) check_last_step();
     if (!is_last && (is_due || stops)) save(steps_done_);

@@ -38,9 +38,10 @@ struct TrainerOptions {
   DType dtype = DType::F32;
   bool recomputes_layers = false;  // Context::recomputes_layers
   Schedule schedule;
-  std::vector<double> learning_rates;   // by group, before the schedule
-  std::int64_t checkpoint_every = 0;    // steps; 0: only when cancelled
-  std::int64_t evaluate_every = 0;      // steps after which on_step reads values; 0: it never does
+  std::vector<double> learning_rates;  // by group, before the schedule
+  std::int64_t checkpoint_every = 0;   // steps; 0: only when cancelled
+  /// Does on_step read values after so many steps? Null: it never does.
+  std::function<bool(std::int64_t steps_done)> reads_values_after;
   bool has_graphs = true;               // passes are recorded where the backend can
   std::filesystem::path folder;         // of checkpoints; empty: none are written
   std::function<void()> before_update;  // sees a step's gradients, which are gone after it
@@ -84,8 +85,8 @@ class Trainer {
   std::string graphs_remark() const;
 
   /// Runs all remaining steps. `on_step` sees every step and may evaluate after those that
-  /// TrainerOptions::evaluate_every names, after check_last_step(); `is_cancelled` is asked after
-  /// each. Throws Error when a loss or a gradient
+  /// TrainerOptions::reads_values_after names, after check_last_step(); `is_cancelled` is asked
+  /// after each. Throws Error when a loss or a gradient
   /// is not finite, the loss after the last step included, with the step, the parameter and the
   /// last good checkpoint; Cancelled after saving when asked to stop.
   void run(const std::function<void(const StepReport&)>& on_step,

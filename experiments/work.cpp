@@ -41,45 +41,57 @@ double passes_of(const std::string& kind) {
 
 }  // namespace
 
-WorkEstimate::WorkEstimate(const Plan& plan, const DataRoot& data) : plan_(plan), data_(data) {
-  const Config& config = plan.config;
+BertConfig WorkEstimate::read_size(const std::string& model) const {
+  const Config& config = plan_.config;
+  const ModelSettings& settings = config.model_named(model);
+  const bool is_pretrained = settings.is_pretrained_here() || config.tasks.empty();
+  if (!is_pretrained) return BertConfig::read(data_.require_folder(settings.path));
+  const PretrainSettings pretrain = config.pretrain_for(model);
   BertConfig bert;
-  if (config.model.is_pretrained_here() || config.tasks.empty()) {
-    const PretrainSettings& pretrain = config.pretrain;
-    bert.hidden_size = pretrain.hidden_size;
-    bert.num_hidden_layers = pretrain.num_hidden_layers;
-    bert.intermediate_size = pretrain.intermediate_size;
-    if (pretrain.vocabulary.empty()) {
-      const SyntheticLanguage language(static_cast<std::uint64_t>(config.data.language_seed));
-      bert.vocab_size = static_cast<std::int64_t>(language.vocabulary().size());
-    } else {
-      const std::string text = read_file(data.require_file(pretrain.vocabulary));
-      bert.vocab_size = std::count(text.begin(), text.end(), '\n');
-    }
+  bert.hidden_size = pretrain.hidden_size;
+  bert.num_hidden_layers = pretrain.num_hidden_layers;
+  bert.intermediate_size = pretrain.intermediate_size;
+  if (!pretrain.vocabulary.empty()) {
+    const std::string text = read_file(data_.require_file(pretrain.vocabulary));
+    bert.vocab_size = std::count(text.begin(), text.end(), '\n');
+  } else if (pretrain.learns_vocabulary()) {
+    bert.vocab_size = pretrain.vocabulary_size;
   } else {
-    bert = BertConfig::read(data.require_folder(config.model.path));
+    const SyntheticLanguage language(static_cast<std::uint64_t>(config.data.language_seed));
+    bert.vocab_size = static_cast<std::int64_t>(language.vocabulary().size());
   }
-  layers_ = bert.num_hidden_layers;
-  hidden_ = bert.hidden_size;
-  intermediate_ = bert.intermediate_size;
-  vocabulary_ = bert.vocab_size;
-  const std::int64_t h = hidden_, f = intermediate_;
+  return bert;
+}
+
+WorkEstimate::WorkEstimate(const Plan& plan, const DataRoot& data) : plan_(plan), data_(data) {
+  for (const std::string& model : plan.config.model_names()) sizes_[model] = read_size(model);
+}
+
+std::int64_t WorkEstimate::parameters(const std::string& model) const {
+  const BertConfig& bert = sizes_.at(model);
+  const std::int64_t h = bert.hidden_size, f = bert.intermediate_size;
   const std::int64_t embeddings =
       (bert.vocab_size + bert.max_position_embeddings + bert.type_vocab_size + 2) * h;
   const std::int64_t layer = 4 * (h * h + h) + 2 * h * f + f + h + 4 * h;
   const std::int64_t pooler = h * h + h;
-  parameters_ = embeddings + layers_ * layer + pooler;
+  return embeddings + bert.num_hidden_layers * layer + pooler;
 }
 
 double WorkEstimate::flop(const Stage& stage) const {
   if (stage.kind == StageKind::Finetune) return finetune_flop(stage);
-  if (stage.kind != StageKind::Pretrain) return 0;
-  const PretrainSettings& pretrain = plan_.config.pretrain;
-  const auto h = static_cast<double>(hidden_), f = static_cast<double>(intermediate_);
+  return stage.kind == StageKind::Pretrain ? pretrain_flop(stage) : 0;
+}
+
+double WorkEstimate::pretrain_flop(const Stage& stage) const {
+  const PretrainSettings pretrain = plan_.config.pretrain_for(stage.model);
+  const BertConfig& bert = sizes_.at(stage.model);
+  const auto h = static_cast<double>(bert.hidden_size),
+             f = static_cast<double>(bert.intermediate_size);
   const auto length = static_cast<double>(pretrain.max_length);
-  const double tokens = static_cast<double>(pretrain.steps * pretrain.batch_size) * length;
-  const double encoder = static_cast<double>(layers_) * (24 * h * h + 12 * h * f + 12 * length * h);
-  const double head = 6 * pretrain.mask_share * (h * h + static_cast<double>(vocabulary_) * h);
+  const auto tokens = static_cast<double>(pretrain.steps * pretrain.tokens_per_step());
+  const double encoder =
+      static_cast<double>(bert.num_hidden_layers) * (24 * h * h + 12 * h * f + 12 * length * h);
+  const double head = 6 * pretrain.mask_share * (h * h + static_cast<double>(bert.vocab_size) * h);
   return tokens * (encoder + head);
 }
 
@@ -91,9 +103,11 @@ double WorkEstimate::finetune_flop(const Stage& stage) const {
   rows.tokens = std::min(rows.tokens, static_cast<double>(train.max_length));
   const double examples = train.steps > 0 ? static_cast<double>(train.steps * train.batch_size)
                                           : static_cast<double>(train.epochs) * rows.count;
-  const auto h = static_cast<double>(hidden_), f = static_cast<double>(intermediate_);
+  const BertConfig& bert = sizes_.at(stage.model);
+  const auto h = static_cast<double>(bert.hidden_size),
+             f = static_cast<double>(bert.intermediate_size);
   const double forward =
-      static_cast<double>(layers_) * (8 * h * h + 4 * h * f + 4 * rows.tokens * h);
+      static_cast<double>(bert.num_hidden_layers) * (8 * h * h + 4 * h * f + 4 * rows.tokens * h);
   return examples * rows.tokens * forward * passes_of(plan_.config.method.at(stage.method).kind);
 }
 

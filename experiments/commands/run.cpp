@@ -41,6 +41,7 @@ std::string command_of(const RunOptions& options, const std::filesystem::path& o
       fmt::format("basis run {} --out {}", quoted(options.config.string()), quoted(out.string()));
   for (const std::string& one : options.overrides) text += fmt::format(" --set {}", quoted(one));
   if (options.data) text += fmt::format(" --data {}", quoted(options.data->string()));
+  if (options.is_reduced) text += " --reduced";
   if (!options.only.empty()) text += fmt::format(" --only {}", quoted(options.only));
   return text;
 }
@@ -65,8 +66,11 @@ void print_plan(const Plan& plan, const std::vector<std::size_t>& selected, cons
                     config.name, config.tasks.size(), config.methods.size(), config.seeds.size(),
                     selected.size(), finished));
   if (!config.question.empty()) print(fmt::format("{}\n", config.question));
-  print(fmt::format("model: {} parameters in the encoder with embeddings\n",
-                    format_count(static_cast<double>(work.parameters()))));
+  for (const std::string& model : config.model_names()) {
+    print(fmt::format("model{}: {} parameters in the encoder with embeddings\n",
+                      model.empty() ? "" : " " + model,
+                      format_count(static_cast<double>(work.parameters(model)))));
+  }
   print(fmt::format("run folder: {}\n\n", store.run_folder().string()));
   double left = 0;
   for (const std::size_t place : selected) {
@@ -117,7 +121,9 @@ void print_end(const RunSummary& summary, const RunOptions& options, const Stage
 }  // namespace
 
 int run_command(const RunOptions& options) {
-  const Config config = load_config(options.config, options.overrides);
+  const Config config =
+      load_config(options.config, options.overrides,
+                  options.is_reduced ? ConfigForm::Reduced : ConfigForm::Full);
   const DataRoot data = DataRoot::find(options.data);
   const Plan plan = make_plan(config, inputs_under(config, data));
   const std::vector<std::size_t> selected = select_stages(plan, options.only);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <zstd.h>
 
@@ -213,8 +214,12 @@ TEST(PackedCorpus, HoldsOutTheSameDocumentsWhateverTheSubset) {
   options.train_share = 0.5;
   const PackedCorpus other = packed(folder, 29, options);
 
+  options.seed = 5;
+  const PackedCorpus reseeded = packed(folder, 29, options);
+
   EXPECT_GT(whole.held_out.size(), 0);
   EXPECT_EQ(whole.held_out.ids, half.held_out.ids);
+  EXPECT_EQ(whole.held_out.ids, reseeded.held_out.ids);
   const auto w = starts(whole.train), h = starts(half.train), q = starts(quarter.train);
   EXPECT_TRUE(std::includes(w.begin(), w.end(), h.begin(), h.end()));
   EXPECT_TRUE(std::includes(h.begin(), h.end(), q.begin(), q.end()));
@@ -222,6 +227,22 @@ TEST(PackedCorpus, HoldsOutTheSameDocumentsWhateverTheSubset) {
   EXPECT_LT(quarter.documents, half.documents);
   EXPECT_NE(starts(other.train), h);
   for (std::int32_t id : starts(whole.held_out)) EXPECT_FALSE(w.contains(id));
+}
+
+// 19th-century novels came as one file without an empty line: nothing could be held out.
+TEST(PackedCorpus, TakesADocumentWithoutEndInParts) {
+  std::int64_t line = 0;
+  const auto next = [&]() -> std::optional<Paragraph> {
+    if (line == 10'000) return std::nullopt;
+    ++line;
+    return Paragraph{fmt::format("w{}", line), line, line == 1};
+  };
+  const auto tokenize = [](std::string_view) { return std::vector<std::int32_t>{10}; };
+  PackingOptions options = {.length = 32, .held_out_share = 0.3};
+  const PackedCorpus corpus = pack_corpus(next, tokenize, special, options);
+  EXPECT_GT(corpus.held_out.size(), 0);
+  EXPECT_GT(corpus.documents, 5);
+  EXPECT_LT(corpus.documents, 20);
 }
 
 TEST(PackedCorpus, StopsAtItsTokens) {

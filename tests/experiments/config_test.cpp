@@ -196,8 +196,30 @@ INSTANTIATE_TEST_SUITE_P(
                   "experiment.toml:4: \"path\" in [model] is \"pretrain\", but there is no table"},
         BadConfig{"heads that do not divide", with("[pretrain]\nnum_attention_heads = 3\n"),
                   "experiment.toml:4: \"num_attention_heads\" in [pretrain] must divide"},
-        BadConfig{"corpus without vocabulary", with("[pretrain]\ncorpus = \"corpora/x\"\n"),
-                  "\"vocabulary\" in [pretrain] is missing"},
+        BadConfig{"two budgets", with("[pretrain]\nsteps = 3\nminutes = 2\n"),
+                  "experiment.toml:5: \"minutes\" in [pretrain] stands beside another budget"},
+        BadConfig{
+            "a model without a table", with("models = [\"a\"]\n"),
+            "experiment.toml:3: \"models\" names \"a\", which is neither built in nor a table"},
+        BadConfig{"heads of one model",
+                  with("models = [\"a\"]\n[model]\npath = \"pretrain\"\n[pretrain]\n"
+                       "[model.a]\nnum_attention_heads = 3\n"),
+                  "experiment.toml:8: \"num_attention_heads\" in [model.a] must divide"},
+        BadConfig{"seeds of one model",
+                  with("models = [\"a\"]\n[model]\npath = \"pretrain\"\n[pretrain]\n"
+                       "[model.a]\nseeds = [3]\n"),
+                  "experiment.toml:8: \"seeds\" belongs to [pretrain]"},
+        BadConfig{
+            "a checkpoint of a folder", with("[model]\ncheckpoint = \"best\"\n"),
+            "experiment.toml:4: \"checkpoint\" in [model] is of a model that [pretrain] makes"},
+        BadConfig{"a checkpoint that is none", with("[model]\ncheckpoint = \"bst\"\n"),
+                  "did you mean \"best\"?"},
+        BadConfig{"a match with nobody",
+                  with("models = [\"a\"]\n[model]\npath = \"pretrain\"\n[pretrain]\n"
+                       "[model.a]\ncheckpoint = \"matching b\"\n"),
+                  "\"checkpoint\" in [model.a] matches \"b\", which is not among \"models\""},
+        BadConfig{"an unknown key of a model", with("[model.a]\ndata_shar = 1.0\n"),
+                  "did you mean \"data_share\"?"},
         BadConfig{"spectrum of a stranger", with("[spectrum]\nmethods = [\"lora\"]\n"),
                   "which is not among \"methods\""},
         BadConfig{"rank twice", with("[spectrum]\nranks = [4, 4]\n"), "names 4 twice"}));
@@ -217,6 +239,17 @@ TEST(ConfigOverrides, AreNamedInErrors) {
   EXPECT_THAT(message_of(smallest, {"a b=3"}), HasSubstr("--set a b=3: "));
 }
 
+TEST(ConfigOverrides, OfTheReducedFormComeFirst) {
+  const std::string text = "reduced = [\"train.epochs=1\", \"train.steps=2\"]\n" +
+                           std::string(smallest) + "[train]\nepochs = 9\n";
+  EXPECT_EQ(parse_config(text, "a.toml").train.epochs, 9);
+  const Config reduced = parse_config(text, "a.toml", {"train.steps=5"}, ConfigForm::Reduced);
+  EXPECT_EQ(reduced.name, "a-reduced");
+  EXPECT_EQ(reduced.train.epochs, 1);
+  EXPECT_EQ(reduced.train.steps, 5);
+  EXPECT_THROW(parse_config(smallest, "a.toml", {}, ConfigForm::Reduced), Error);
+}
+
 // A text that would end its line must not smuggle in a second key.
 TEST(ConfigOverrides, WithANewlineAreTexts) {
   EXPECT_THAT(message_of(smallest, {"question=1\nseeds=[7]"}), HasSubstr("no error"));
@@ -228,10 +261,13 @@ TEST(ConfigOverrides, WithANewlineAreTexts) {
 Config config_without_defaults() {
   return parse_config(
       "name = \"all\"\nquestion = \"Does \\\"it\\\"\\nwork \\u0001 \xc3\xa9?\"\nseeds = [3, 1]\n"
+      "models = [\"a\", \"b\"]\nreduced = [\"train.epochs=1\", 'question=\"short\"']\n"
       "dtype = \"f64\"\nthreads = 2\ntasks = [\"mrpc\", \"my.own\", \"rating\"]\n"
       "methods = [\"full\", \"spectral-band\", \"x\"]\n"
       "[model]\npath = \"pretrain\"\nhead = \"pooler\"\n"
       "[pretrain]\nhidden_size = 96\nnum_attention_heads = 3\nlearning_rate = 3e-4\nsteps = 7\n"
+      "[model.a]\ndata_share = 0.5\nsnapshots = [0, 9]\nhead = \"mean\"\n"
+      "[model.b]\ncheckpoint = \"matching a\"\n"
       "[data]\nrows_seed = 4\n"
       "[train]\nepochs = 2\nlearning_rate = 1e-300\nclip_norm = 1e22\ngrouped = true\n"
       "[task.mrpc]\nepochs = 9\nclip_norm = 3\n"

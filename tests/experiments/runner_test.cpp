@@ -261,13 +261,14 @@ TEST_F(RunnerTest, WritesARowForEveryFinishedStageOfThePlan) {
   };
   // The clock ticks once at the start and once at the end of a stage.
   EXPECT_EQ(csv,
-            "stage,task,method,seed,f1,accuracy,trainable,trainable_share,adapted_share,"
+            "stage,model,pretrain_seed,task,method,seed,f1,accuracy,trainable,trainable_share,"
+            "adapted_share,"
             "head_parameters,tokens_per_s,peak_mib,seconds\n" +
-                folder_of("pretrain seed 0") + ",,,0,,,0,0,0,0,0,0,1\n" +
+                folder_of("pretrain seed 0") + ",,0,,,0,,,0,0,0,0,0,0,1\n" +
                 folder_of("finetune mrpc lora seed 3") +
-                ",mrpc,lora,3,0.1,0.6666666666666666,41400,0.0018,0,0,0,0,1\n" +
+                ",,0,mrpc,lora,3,0.1,0.6666666666666666,41400,0.0018,0,0,0,0,1\n" +
                 folder_of("finetune synthetic-sentiment lora seed 3") +
-                ",synthetic-sentiment,lora,3,,,0,0,0,0,0,0,1\n");
+                ",,0,synthetic-sentiment,lora,3,,,0,0,0,0,0,0,1\n");
 }
 
 TEST_F(RunnerTest, StatusTellsWhatIsDoneAndLeft) {

@@ -53,6 +53,59 @@ TEST(Plan, SelectsByLabelWithAllThatIsNeeded) {
   EXPECT_THROW(select_stages(plan, "sst2"), Error);
 }
 
+constexpr const char* three_models =
+    "tasks = [\"mrpc\"]\nmethods = [\"full\", \"lora\"]\n"
+    "models = [\"small\", \"large\", \"large-best\"]\n"
+    "[model]\npath = \"pretrain\"\n"
+    "[model.small]\ndata_share = 0.25\n"
+    "[model.large]\n"
+    "[model.large-best]\ncheckpoint = \"best\"\n"
+    "[pretrain]\nkeeps_best = true\n"
+    "[method.lora]\nmodels = [\"small\"]\n"
+    "[spectrum]\nenabled = false\n[report]\nenabled = false\n";
+
+TEST(Plan, HasAPretrainingForEveryModelAndSeedThatTwoCheckpointsShare) {
+  const Plan plan =
+      make_plan(parse_config(three_models, "x.toml", {"pretrain.seeds=[0, 1]"}), named_inputs());
+  std::vector<std::string> labels;
+  for (const Stage& stage : plan.stages) labels.push_back(stage.label);
+  EXPECT_THAT(
+      labels,
+      ElementsAre("pretrain small seed 0", "pretrain large seed 0", "pretrain small seed 1",
+                  "pretrain large seed 1", "finetune mrpc full seed 0 on small/0",
+                  "finetune mrpc lora seed 0 on small/0", "finetune mrpc full seed 0 on large/0",
+                  "finetune mrpc full seed 0 on large-best/0",
+                  "finetune mrpc full seed 0 on small/1", "finetune mrpc lora seed 0 on small/1",
+                  "finetune mrpc full seed 0 on large/1",
+                  "finetune mrpc full seed 0 on large-best/1"));
+  std::set<std::string> identities;
+  for (const Stage& stage : plan.stages) identities.insert(stage.identity);
+  EXPECT_EQ(identities.size(), plan.stages.size());
+}
+
+TEST(Plan, ReadsAMatchedModelsPretrainingToo) {
+  const Plan plan = make_plan(
+      parse_config(three_models, "x.toml", {"model.large-best.checkpoint=matching small"}),
+      named_inputs());
+  const Stage& stage = plan.stages[place_of(plan, "finetune mrpc full seed 0 on large-best")];
+  EXPECT_THAT(labels_of(plan, stage.inputs),
+              ElementsAre("pretrain large seed 0", "pretrain small seed 0"));
+}
+
+TEST(Plan, NamesASizeOrItsNumbersAsTheSamePretraining) {
+  const auto identity = [](const std::vector<std::string>& overrides) {
+    return make_plan(parse_config("[pretrain]\n", "x.toml", overrides), named_inputs())
+        .stages.front()
+        .identity;
+  };
+  const std::string mini = identity({"pretrain.size=mini", "pretrain.steps=7"});
+  EXPECT_EQ(identity({"pretrain.hidden_size=256", "pretrain.num_hidden_layers=4",
+                      "pretrain.num_attention_heads=4", "pretrain.intermediate_size=1024",
+                      "pretrain.tokens=28000"}),
+            mini);
+  EXPECT_NE(identity({"pretrain.size=small", "pretrain.steps=7"}), mini);
+}
+
 class PlanFile : public FolderTest {};
 
 TEST_F(PlanFile, ReadsBack) {
@@ -71,7 +124,8 @@ TEST_F(PlanFile, ReadsBack) {
 TEST_F(PlanFile, ThatIsDamagedIsAnError) {
   const auto stage = [](const std::string& kind, const std::string& inputs) {
     return R"({"name": "x", "stages": [{"kind": ")" + kind + R"(", "label": "a", "folder": "b",)" +
-           R"("identity": "c", "task": "", "method": "", "seed": 0, "inputs": )" + inputs + "}]}";
+           R"("identity": "c", "model": "", "pretrain_seed": 0, "task": "", "method": "", "seed": 0,)" +
+           R"("inputs": )" + inputs + "}]}";
   };
   struct Case {
     std::string text;

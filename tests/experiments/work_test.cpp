@@ -34,7 +34,7 @@ TEST_F(Work, AgreesWithTheKnownCountsOfMiniLm) {
   const DataRoot data(folder_);
   const Plan plan = make_plan(parse_config(config, "x.toml"), named_inputs());
   const WorkEstimate work(plan, data);
-  EXPECT_EQ(work.parameters(), 22713216);
+  EXPECT_EQ(work.parameters(""), 22713216);
   const double full = work.flop(plan.stages[place_of(plan, "finetune mine full seed 0")]);
   const double products = 63.7e6 * 2 * 10 * 20;
   const double attention = 3.0 * 6 * 4 * 20 * 384 * 2 * 10 * 20;

@@ -1,0 +1,16 @@
+#include "experiments/stage_model.h"
+
+#include "experiments/data_root.h"
+#include "experiments/snapshots.h"
+
+namespace basis {
+
+std::filesystem::path start_model_folder(const StageContext& stage) {
+  const ModelSettings& model = stage.plan.config.model_named(stage.stage.model);
+  if (!model.is_pretrained_here()) return stage.data->require_folder(model.path);
+  const bool is_matching = !model.matched_model().empty();
+  return model_of_pretraining(stage.inputs.at(0).folder, model,
+                              is_matching ? stage.inputs.at(1).folder : std::filesystem::path());
+}
+
+}  // namespace basis

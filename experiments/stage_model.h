@@ -1,0 +1,14 @@
+#pragma once
+
+#include <filesystem>
+
+#include "experiments/runner.h"
+
+namespace basis {
+
+/// The folder of the model that a finetune or spectrum stage starts from: under the data root, or
+/// of the pretrain stages that are its first inputs (experiments/snapshots.h). Throws Error where
+/// it is missing.
+std::filesystem::path start_model_folder(const StageContext& stage);
+
+}  // namespace basis
