@@ -158,6 +158,7 @@ struct MethodSettings {
   std::string name;
   std::string kind;
   std::string start = "pretrained";
+  std::string labels = "true";
   std::int64_t rank = 8;
   double alpha = 0;
   std::string form = "core";
@@ -178,6 +179,13 @@ struct SpectrumSettings {
   std::vector<std::string> methods;
   std::vector<std::int64_t> ranks = {8, 32};
   bool operator==(const SpectrumSettings&) const = default;
+};
+
+/// [sharing]: do fine-tunings of different tasks turn the weights' bases alike? (METHODS.md 2)
+struct SharingSettings {
+  std::vector<std::string> methods;
+  std::vector<std::int64_t> ranks = {1, 2, 4, 8, 16, 32, 64, 128};
+  bool operator==(const SharingSettings&) const = default;
 };
 
 /// [report]
@@ -212,6 +220,7 @@ struct Config {
   std::map<std::string, TaskSettings> task;      // by name; every name of `tasks` has one
   std::map<std::string, MethodSettings> method;  // by name; every name of `methods` has one
   SpectrumSettings spectrum;
+  SharingSettings sharing;
   ReportSettings report;
 
   /// Names of the models: `models`, or the one without a name.

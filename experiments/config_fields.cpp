@@ -263,7 +263,8 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
   using M = MethodSettings;
   static const std::vector<Field<M>> table = {
       {"kind", &M::kind, one_of({"full", "head", "bitfit", "lora", "spectral"}), "what is trained; the table's own name where that is built in"},
-      {"start", &M::start, one_of({"pretrained", "random"}), "weights that the encoder starts from; random: drawn anew by the seed"},
+      {"start", &M::start, one_of({"pretrained", "random", "scrambled"}), "weights that the encoder starts from; random: drawn anew by the seed; scrambled: the singular values kept, their directions drawn anew"},
+      {"labels", &M::labels, one_of({"true", "shuffled"}), "of the training rows; shuffled among them by the seed: the inputs without the task"},
       {"rank", &M::rank, between(0, 65536), "k of the basis, r of LoRA; 0: every vector of the matrix (spectral only)"},
       {"alpha", &M::alpha, not_negative(), "LoRA: the product is scaled by alpha / rank; 0: by 1"},
       {"form", &M::form, one_of({"diagonal", "band", "core"}), "spectral: which coefficients of the basis are trained"},
@@ -285,6 +286,16 @@ const std::vector<Field<SpectrumSettings>>& fields<SpectrumSettings>() {
       {"enabled", &S::enabled, anything(), "compare weights before and after fine-tuning", Counts::No},
       {"methods", &S::methods, file_name(), "whose results are compared; empty: those of kind full", Counts::No},
       {"ranks", &S::ranks, between(1, 65536), "k at which principal angles are found; all else is a curve over every k"},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<SharingSettings>>& fields<SharingSettings>() {
+  using S = SharingSettings;
+  static const std::vector<Field<S>> table = {
+      {"methods", &S::methods, file_name(), "whose drifts are compared between tasks and seeds, those on shuffled labels as control; empty: none"},
+      {"ranks", &S::ranks, between(1, 65536), "k at which they are; those above a matrix's rank are left out"},
   };
   return table;
 }
@@ -323,12 +334,14 @@ template struct Field<TrainSettings>;
 template struct Field<TaskSettings>;
 template struct Field<MethodSettings>;
 template struct Field<SpectrumSettings>;
+template struct Field<SharingSettings>;
 template struct Field<ReportSettings>;
 
 bool method_has(const MethodSettings& method, std::string_view key) {
   const bool is_lora = method.kind == "lora";
   const bool is_spectral = method.kind == "spectral";
-  if (key == "kind" || key == "start" || key == "models" || key == "max_seeds") return true;
+  if (key == "kind" || key == "start" || key == "labels" || key == "models" || key == "max_seeds")
+    return true;
   if (key == "alpha") return is_lora;
   if (key == "form" || key == "basis") return is_spectral;
   if (key == "bandwidth") return is_spectral && method.form == "band";

@@ -64,6 +64,8 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>();
 template <>
 const std::vector<Field<SpectrumSettings>>& fields<SpectrumSettings>();
 template <>
+const std::vector<Field<SharingSettings>>& fields<SharingSettings>();
+template <>
 const std::vector<Field<ReportSettings>>& fields<ReportSettings>();
 
 template <class Settings>

@@ -46,7 +46,8 @@ class ConfigReader {
   void check_checkpoint(const ModelSettings& model, const toml::table& source);
   void check_pretrain();
   void check_pretrain_of(const std::string& model);
-  void check_spectrum();
+  template <class Settings>
+  void check_analysis(const char* table, const Settings& settings);
   template <class T>
   void check_no_duplicates(const toml::table& table, const char* key, const std::string& name,
                            const std::vector<T>& values);
@@ -78,17 +79,19 @@ void ConfigReader::read() {
   read_plain("data", config_.data);
   read_plain("train", config_.train);
   read_plain("spectrum", config_.spectrum);
+  read_plain("sharing", config_.sharing);
   read_plain("report", config_.report);
   read_models();
   read_tasks();
   read_methods();
   check_pretrain();
-  check_spectrum();
+  check_analysis("spectrum", config_.spectrum);
+  check_analysis("sharing", config_.sharing);
 }
 
 void ConfigReader::read_top() {
-  static const std::vector<std::string> tables = {"model", "pretrain", "data",     "train",
-                                                  "task",  "method",   "spectrum", "report"};
+  static const std::vector<std::string> tables = {"model",  "pretrain", "data",    "train", "task",
+                                                  "method", "spectrum", "sharing", "report"};
   for (const auto& [key, node] : tree_.root()) {
     if (contains(tables, key.str())) continue;
     if (const Field<Config>* field = find_field<Config>(key.str())) {
@@ -402,20 +405,21 @@ void ConfigReader::check_pretrain_of(const std::string& model) {
   }
 }
 
-void ConfigReader::check_spectrum() {
-  const toml::table* const source = tree_.root()["spectrum"].as_table();
+/// [spectrum] and [sharing]: both name methods and ranks.
+template <class Settings>
+void ConfigReader::check_analysis(const char* table, const Settings& settings) {
+  const toml::table* const source = tree_.root()[table].as_table();
   if (source == nullptr) return;
-  check_no_duplicates(*source, "ranks", "spectrum", config_.spectrum.ranks);
-  check_no_duplicates(*source, "methods", "spectrum", config_.spectrum.methods);
-  if (config_.spectrum.ranks.empty()) {
-    tree_.fail(source_of(*source, "ranks"), "\"ranks\" in [spectrum] must name at least one");
+  check_no_duplicates(*source, "ranks", table, settings.ranks);
+  check_no_duplicates(*source, "methods", table, settings.methods);
+  if (settings.ranks.empty()) {
+    tree_.fail(source_of(*source, "ranks"), key_name("ranks", table) + " must name at least one");
   }
-  for (const std::string& name : config_.spectrum.methods) {
+  for (const std::string& name : settings.methods) {
     if (contains(config_.methods, name)) continue;
-    tree_.fail(
-        source_of(*source, "methods"),
-        fmt::format("\"methods\" in [spectrum] names \"{}\", which is not among \"methods\"{}",
-                    name, did_you_mean(name, config_.methods)));
+    tree_.fail(source_of(*source, "methods"),
+               fmt::format("{} names \"{}\", which is not among \"methods\"{}",
+                           key_name("methods", table), name, did_you_mean(name, config_.methods)));
   }
 }
 

@@ -126,6 +126,7 @@ std::string to_toml(const Config& config) {
   for (const auto& [name, task] : config.task) write_task(out, task);
   for (const auto& [name, method] : config.method) write_method(out, method);
   write_table(out, "spectrum", config.spectrum);
+  write_table(out, "sharing", config.sharing);
   write_table(out, "report", config.report);
   return out;
 }
@@ -144,6 +145,7 @@ std::string describe_config() {
   describe(out, "method.NAME", "a way to train; keys of [train] for it alone lead those of a task",
            MethodSettings{});
   describe(out, "spectrum", "weights before against after fine-tuning", SpectrumSettings{});
+  describe(out, "sharing", "drifts of different tasks against each other", SharingSettings{});
   describe(out, "report", "one HTML file", ReportSettings{});
   return out;
 }

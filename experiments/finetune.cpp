@@ -13,6 +13,7 @@
 #include "experiments/model_folder.h"
 #include "experiments/stage_model.h"
 #include "experiments/stage_training.h"
+#include "experiments/start_weights.h"
 #include "experiments/task_data.h"
 #include "experiments/task_scores.h"
 #include "experiments/training_settings.h"
@@ -37,7 +38,7 @@ class Finetune {
         train_(config_.train_for(stage.stage.task, stage.stage.method)),
         folder_(start_model_folder(stage)),
         tokenizer_(load_tokenizer(folder_)),
-        data_(load_task(config_, stage.stage.task, train_, *stage.data)),
+        data_(load_rows(stage)),
         train_set_(tokenize(data_.train)),
         epochs_(train_set_, batch_options(train_), static_cast<std::uint64_t>(stage.stage.seed)),
         compute_(config_.device, config_.threads, config_.tf32),
@@ -62,6 +63,14 @@ class Finetune {
   }
 
  private:
+  TaskData load_rows(const StageContext& stage) const {
+    TaskData data = load_task(config_, stage.stage.task, train_, *stage.data);
+    if (method_.labels == "shuffled") {
+      shuffle_labels(data.train, static_cast<std::uint64_t>(stage.stage.seed));
+    }
+    return data;
+  }
+
   EncodedDataset tokenize(const std::vector<Example>& rows) {
     return tokenize_rows(rows, data_.task, tokenizer_, train_.max_length, stage_.cache);
   }
@@ -77,7 +86,7 @@ class Finetune {
     bert.problem_type = data_.task.is_regression ? "regression" : "single_label_classification";
     const auto seed = static_cast<std::uint64_t>(stage_.stage.seed);
     std::optional<Checkpoint> checkpoint;
-    if (method_.start == "pretrained") {
+    if (method_.start != "random") {
       checkpoint.emplace(folder_);
     } else if (compute_.backend().device() == DeviceKind::Cpu) {
       expect_memory_to_train(bert.parameter_count(), dtype_.master(),
@@ -86,6 +95,9 @@ class Finetune {
     model_ = std::make_unique<SequenceClassifier>(
         compute_.backend(), compute_.memory(), bert, data_.task.outputs(),
         checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_.master()});
+    if (method_.start == "scrambled") {
+      scramble(compute_.backend(), compute_.memory(), *model_, seed);
+    }
     const std::int64_t tokens_per_step = train_set_.token_count() / epochs_.steps_of(1);
     adapter_ = adapter_method(method_, stage_.stage.seed, tokens_per_step);
     adapter_.activations = dtype_.activations;

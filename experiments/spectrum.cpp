@@ -10,6 +10,7 @@
 #include "experiments/model_folder.h"
 #include "experiments/stage_model.h"
 #include "experiments/stage_store.h"
+#include "experiments/start_weights.h"
 #include "experiments/trainer.h"
 #include "spectral/spectrum_csv.h"
 #include "spectral/statistics.h"
@@ -54,35 +55,44 @@ class Pairs {
   std::size_t place_ = 0;
 };
 
-/// Means over matrices of what the report's table shows.
+/// Geometric means over matrices and sides of what the report's table shows.
 class Summary {
  public:
   void add(const MatrixReport& report) {
     change_.push_back(report.change);
-    const auto k =
-        static_cast<std::size_t>(std::min<std::int64_t>(summary_rank, std::ssize(report.u.ratio)));
-    if (k == 0) return;
     for (const SideReport* side : {&report.u, &report.v}) {
-      const double ratio = side->ratio[k - 1];
-      if (std::isfinite(ratio) && ratio > 0) ratios_.push_back(ratio);
+      if (side->rotation.empty()) continue;
+      const auto at = static_cast<std::size_t>(
+          std::min<std::int64_t>(summary_rank, std::ssize(side->rotation)) - 1);
+      keep(rotations_, side->rotation[at]);
+      keep(ratios_, side->ratio[at]);
+      if (!side->rotation_haar.empty()) keep(haar_, side->rotation[at] / side->rotation_haar[at]);
     }
   }
   std::vector<std::pair<std::string, double>> metrics() const {
     std::vector<std::pair<std::string, double>> metrics{{"change", mean(change_)}};
-    if (!ratios_.empty()) metrics.emplace_back("rotation_ratio_32", geometric_mean(ratios_));
+    const auto add = [&](const char* name, const std::vector<double>& values) {
+      if (!values.empty()) metrics.emplace_back(name, geometric_mean(values));
+    };
+    add("rotation_ratio_32", ratios_);
+    add("rotation_ratio_haar_32", haar_);
+    add("rotation_32", rotations_);
     return metrics;
   }
 
  private:
-  std::vector<double> change_, ratios_;
+  static void keep(std::vector<double>& values, double value) {
+    if (std::isfinite(value) && value > 0) values.push_back(value);
+  }
+  std::vector<double> change_, rotations_, ratios_, haar_;
 };
 
 }  // namespace
 
-void write_spectrum(const std::filesystem::path& before, const std::filesystem::path& after,
+void write_spectrum(std::vector<EncoderMatrix> before, std::vector<EncoderMatrix> after,
                     const std::filesystem::path& out, const AnalysisOptions& options,
                     const SpectrumObserver& observer) {
-  Pairs pairs(encoder_matrices(before, before), encoder_matrices(after, before));
+  Pairs pairs(std::move(before), std::move(after));
   make_folder(out);
   SpectrumCsv csv(out);
   std::int64_t done = 0;
@@ -99,8 +109,7 @@ StageResult run_spectrum(StageContext& stage) {
   // Inputs: the fine-tuning, and before it the pretraining where there is one.
   const StageInput& finetuned = stage.inputs.back();
   const std::filesystem::path before = start_model_folder(stage);
-  const bool is_adapter = std::filesystem::exists(finetuned.folder / "adapter");
-  const std::filesystem::path after = finetuned.folder / (is_adapter ? "adapter" : "model");
+  const std::string& method_start = config.method.at(stage.stage.method).start;
   reset_peak_memory();
   const bool is_on_cpu = config.device == "cpu";
   const std::unique_ptr<Backend> backend =
@@ -110,11 +119,13 @@ StageResult run_spectrum(StageContext& stage) {
   Summary summary;
   AnalysisOptions options;
   options.gaussian_draws = 1;
+  options.haar_draws = 1;
   options.angle_ranks = config.spectrum.ranks;
   options.seed = static_cast<std::uint64_t>(stage.stage.seed);
   options.concurrent = static_cast<int>(config.threads);
   options.device = device.get();
-  write_spectrum(before, after, stage.folder, options,
+  write_spectrum(start_matrices(before, method_start, options.seed),
+                 encoder_matrices(finetuned_folder(finetuned), before), stage.folder, options,
                  [&](const MatrixReport& report, std::int64_t done, std::int64_t all) {
                    summary.add(report);
                    if (stage.report_progress) stage.report_progress({done, all, std::nan(""), 0});

@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <vector>
 
+#include "experiments/model_folder.h"
 #include "experiments/runner.h"
 #include "spectral/analysis.h"
 
@@ -16,9 +18,9 @@ StageResult run_spectrum(StageContext& stage);
 using SpectrumObserver =
     std::function<void(const MatrixReport& report, std::int64_t done, std::int64_t all)>;
 
-/// The same for two model folders; an adapter folder may stand for the model after, on the model
-/// before. Matrices are taken in order of the layers. Throws Error where the two differ in shape.
-void write_spectrum(const std::filesystem::path& before, const std::filesystem::path& after,
+/// The same for the encoder's matrices of two models (experiments/model_folder.h), in their order.
+/// Throws Error where the two differ in shape.
+void write_spectrum(std::vector<EncoderMatrix> before, std::vector<EncoderMatrix> after,
                     const std::filesystem::path& out, const AnalysisOptions& options,
                     const SpectrumObserver& observer = nullptr);
 

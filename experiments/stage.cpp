@@ -101,6 +101,7 @@ class Planner {
   void add_finetune(const Start& start, const std::string& task, const std::string& method,
                     std::int64_t seed);
   void add_spectrum(const Start& start, std::size_t finetune);
+  void add_sharing(const Start& start);
   void add_report();
 
   /// What every stage's identity begins with.
@@ -127,7 +128,8 @@ std::size_t Planner::add(Stage stage, const Hasher& hasher, const std::string& r
   for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
     if (plan_.stages[i].identity == stage.identity) return i;  // the same pretraining of two models
   }
-  const std::string words = readable.empty() ? "" : "-" + readable;
+  std::string words = readable.empty() ? "" : "-" + readable;
+  std::replace(words.begin(), words.end(), '/', '-');
   stage.folder = fmt::format("{}{}-{}", name_of(stage.kind), words, stage.identity.substr(0, 8));
   plan_.stages.push_back(std::move(stage));
   return plan_.stages.size() - 1;
@@ -258,6 +260,30 @@ void Planner::add_spectrum(const Start& start, std::size_t finetune) {
   add(std::move(stage), hasher, fmt::format("{}-{}-{}", after.task, after.method, after.seed));
 }
 
+void Planner::add_sharing(const Start& start) {
+  const std::vector<std::string>& methods = plan_.config.sharing.methods;
+  Stage stage;
+  stage.kind = StageKind::Sharing;
+  stage.model = start.model;
+  stage.pretrain_seed = start.pretrain_seed;
+  stage.label = "sharing" + start.on();
+  stage.inputs = start.inputs;
+  Hasher hasher = begin(StageKind::Sharing);
+  add_settings(hasher, plan_.config.sharing);
+  hasher.add(start.hasher.hex());
+  for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+    const Stage& input = plan_.stages[i];
+    const bool is_compared =
+        input.kind == StageKind::Finetune && input.model == start.model &&
+        input.pretrain_seed == start.pretrain_seed &&
+        std::find(methods.begin(), methods.end(), input.method) != methods.end();
+    if (!is_compared) continue;
+    stage.inputs.push_back(i);
+    hasher.add(input.identity);
+  }
+  if (stage.inputs.size() > start.inputs.size() + 1) add(std::move(stage), hasher, start.name);
+}
+
 void Planner::add_report() {
   const Config& config = plan_.config;
   Hasher hasher = begin(StageKind::Report);
@@ -313,6 +339,9 @@ Plan Planner::make() {
       }
     }
   }
+  if (!config.sharing.methods.empty()) {
+    for (const Start& start : starts) add_sharing(start);
+  }
   if (config.report.enabled) add_report();
   return std::move(plan_);
 }
@@ -327,6 +356,8 @@ const char* name_of(StageKind kind) {
       return "finetune";
     case StageKind::Spectrum:
       return "spectrum";
+    case StageKind::Sharing:
+      return "sharing";
     case StageKind::Report:
       return "report";
   }
@@ -383,8 +414,8 @@ namespace {
 
 StageKind read_kind(const JsonKeys& keys) {
   const std::string kind = keys.text("kind");
-  for (const StageKind known :
-       {StageKind::Pretrain, StageKind::Finetune, StageKind::Spectrum, StageKind::Report}) {
+  for (const StageKind known : {StageKind::Pretrain, StageKind::Finetune, StageKind::Spectrum,
+                                StageKind::Sharing, StageKind::Report}) {
     if (kind == name_of(known)) return known;
   }
   keys.refuse("kind", keys.require("kind"), "a kind of stage");

@@ -3,6 +3,7 @@
 #include "experiments/finetune.h"
 #include "experiments/pretrain.h"
 #include "experiments/report.h"
+#include "experiments/sharing.h"
 #include "experiments/spectrum.h"
 
 namespace basis {
@@ -11,6 +12,7 @@ StageFunctions stage_functions() {
   return {{StageKind::Pretrain, run_pretrain},
           {StageKind::Finetune, run_finetune},
           {StageKind::Spectrum, run_spectrum},
+          {StageKind::Sharing, run_sharing},
           {StageKind::Report, run_report}};
 }
 

@@ -13,4 +13,9 @@ std::filesystem::path start_model_folder(const StageContext& stage) {
                               is_matching ? stage.inputs.at(1).folder : std::filesystem::path());
 }
 
+std::filesystem::path finetuned_folder(const StageInput& finetune) {
+  const bool is_adapter = std::filesystem::exists(finetune.folder / "adapter");
+  return finetune.folder / (is_adapter ? "adapter" : "model");
+}
+
 }  // namespace basis

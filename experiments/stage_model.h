@@ -11,4 +11,8 @@ namespace basis {
 /// it is missing.
 std::filesystem::path start_model_folder(const StageContext& stage);
 
+/// Of a finished finetune stage: its adapter folder or, where it trained weights themselves, its
+/// model folder.
+std::filesystem::path finetuned_folder(const StageInput& finetune);
+
 }  // namespace basis

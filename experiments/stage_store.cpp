@@ -131,6 +131,27 @@ void StageStore::finish(const Stage& stage, const StageResult& result) const {
   write_result(folder_of(stage) / result_name, stage, result);
 }
 
+int StageStore::reuse(const StageStore& other, const Plan& plan) const {
+  std::error_code error;
+  if (!std::filesystem::exists(other.run_folder() / "plan.json", error)) {
+    throw Error(fmt::format("{}: not the folder of a run: it holds no plan.json",
+                            other.run_folder().string()));
+  }
+  int linked = 0;
+  for (const Stage& stage : plan.stages) {
+    // A report is of all its own run's stages.
+    if (stage.kind == StageKind::Report || !other.result_of(stage)) continue;
+    const std::filesystem::path here = folder_of(stage);
+    if (std::filesystem::exists(here, error)) continue;
+    make_folder(here.parent_path());
+    std::filesystem::create_directory_symlink(std::filesystem::absolute(other.folder_of(stage)),
+                                              here, error);
+    if (error) throw Error(fmt::format("{}: cannot link: {}", here.string(), error.message()));
+    ++linked;
+  }
+  return linked;
+}
+
 void StageStore::remove_partial_files(const Stage& stage) const {
   std::error_code error;
   std::vector<std::filesystem::path> partial;

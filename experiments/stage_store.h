@@ -57,6 +57,10 @@ class StageStore {
   void write_progress(const Stage& stage, const StageProgress& progress) const;
   void finish(const Stage& stage, const StageResult& result) const;
 
+  /// Links stages of the plan that another run has finished and this one has not; returns how many.
+  /// Throws Error where the other folder is no run's or a link cannot be made.
+  int reuse(const StageStore& other, const Plan& plan) const;
+
   // Both only save room: a file that cannot be removed is left.
 
   /// What a killed process was writing (AtomicFile's temporaries). Only for who holds the lock.

@@ -9,6 +9,7 @@
 #include "data/table.h"
 #include "tensor/error.h"
 #include "tensor/hash.h"
+#include "tensor/philox.h"
 
 namespace basis {
 
@@ -82,6 +83,15 @@ TaskData load_task(const Config& config, const std::string& name, const TrainSet
       is_own ? own_source(settings->second, data) : glue_source(name, data.folder());
   source.row_limit = train.train_rows;
   return read_task(source);
+}
+
+void shuffle_labels(std::vector<Example>& rows, std::uint64_t seed) {
+  RandomStream random(seed, hash_of_name("shuffled labels"));
+  for (std::size_t i = rows.size(); i > 1; --i) {
+    Example &one = rows[i - 1], &other = rows[random.below(i)];
+    std::swap(one.label, other.label);
+    std::swap(one.target, other.target);
+  }
 }
 
 EncodedDataset tokenize_rows(const std::vector<Example>& rows, const Task& task,

@@ -14,6 +14,9 @@ namespace basis {
 TaskData load_task(const Config& config, const std::string& name, const TrainSettings& train,
                    const DataRoot& data);
 
+/// Labels and targets change places among the rows at random: the inputs without the task.
+void shuffle_labels(std::vector<Example>& rows, std::uint64_t seed);
+
 /// Rows as token ids, out of the cache where the same rows were cut by the same tokenizer before.
 /// `cache` may be null.
 EncodedDataset tokenize_rows(const std::vector<Example>& rows, const Task& task,

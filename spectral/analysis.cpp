@@ -43,16 +43,22 @@ Curve first_order_control(const Curve& expected, const Curve& chance) {
   return control;
 }
 
+/// What random changes would do to one side.
+struct Controls {
+  Curve expected, gaussian, haar;
+};
+
 SideReport report_side(const BasisProducts& products, const Matrix& before, const Matrix& after,
-                       Curve expected, Curve simulated, const AnalysisOptions& options) {
+                       Controls controls, const AnalysisOptions& options) {
   const std::int64_t r = before.columns();
   SideReport side;
   side.overlap = overlap_curve(products);
   side.overlap_corrected = corrected_overlap(side.overlap, products.d);
   side.chance = overlap_chance(products.d, r);
   side.rotation = rotation_curve(products);
-  side.rotation_expected = std::move(expected);
-  side.rotation_gaussian = std::move(simulated);
+  side.rotation_expected = std::move(controls.expected);
+  side.rotation_gaussian = std::move(controls.gaussian);
+  side.rotation_haar = std::move(controls.haar);
   side.ratio =
       rotation_ratio(side.rotation, side.rotation_gaussian.empty()
                                         ? first_order_control(side.rotation_expected, side.chance)
@@ -84,25 +90,31 @@ MatrixReport analyse_matrix(const MatrixPair& pair, const AnalysisOptions& optio
   report.change_norm = frobenius_norm(change);
   const double norm_before = frobenius_norm(pair.before);
   report.change = norm_before > 0 ? report.change_norm / norm_before : 0;
-  report.change_spectral_norm = report.change_norm > 0 ? spectral_norm(change) : 0;
+  const std::vector<double> change_sigma = singular_values(change);
+  report.change_spectral_norm = change_sigma.front();
   report.energy = energy_in_basis(before, change);
   report.sigma = before.sigma;
 
   const Svd after = svd(pair.after, options.device);
   const BasisProducts u = basis_products(before.u, after.u);
   const BasisProducts v = basis_products(before.v, after.v);
-  SidedCurves gaussian;
+  SidedCurves gaussian, haar;
   if (options.gaussian_draws > 0) {
     gaussian =
         simulate_gaussian_rotation(pair.before, before, report.change_norm, options.gaussian_draws,
                                    options.seed, purpose_of(pair.name), options.device);
   }
+  if (options.haar_draws > 0) {
+    haar = simulate_haar_rotation(pair.before, before, change_sigma, options.haar_draws,
+                                  hash_of_name(pair.name, options.seed), options.device);
+  }
   const auto expected = [&](std::int64_t d) {
     return expected_gaussian_rotation(before.sigma, d, report.out, report.in, report.change_norm);
   };
-  report.u =
-      report_side(u, before.u, after.u, expected(report.out), std::move(gaussian.u), options);
-  report.v = report_side(v, before.v, after.v, expected(report.in), std::move(gaussian.v), options);
+  report.u = report_side(u, before.u, after.u,
+                         {expected(report.out), std::move(gaussian.u), std::move(haar.u)}, options);
+  report.v = report_side(v, before.v, after.v,
+                         {expected(report.in), std::move(gaussian.v), std::move(haar.v)}, options);
   report.sigma_after = after.sigma;
   report.sigma_shift = spectrum_shift(before.sigma, after.sigma);
   report.wedin = wedin_bound(before.sigma, after.sigma, report.change_spectral_norm);

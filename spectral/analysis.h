@@ -24,6 +24,8 @@ struct AnalysisOptions {
   /// Gaussian changes simulated a matrix, a decomposition each. 0: the control is the first-order
   /// formula alone.
   int gaussian_draws = 0;
+  /// Changes of the same singular values in random directions, a decomposition each.
+  int haar_draws = 0;
   std::uint64_t seed = 0;
   /// Principal angles are found for these k; those above a matrix's rank are left out.
   std::vector<std::int64_t> angle_ranks = {8, 32};
@@ -49,6 +51,7 @@ struct SideReport {
   Curve chance;  // of the overlap
   Curve rotation;
   Curve rotation_gaussian;  // simulated; empty without draws
+  Curve rotation_haar;      // simulated; empty without draws
   Curve rotation_expected;  // first order, as METHODS 2 has it: infinite at equal singular values
   /// rotation / rotation_gaussian where that was simulated, else
   /// rotation / min(rotation_expected, 1 - k/d): no change turns a subspace further than chance.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numbers>
 
@@ -9,6 +10,7 @@
 
 #include "spectral/svd_basis.h"
 #include "tensor/error.h"
+#include "tensor/philox.h"
 
 namespace basis {
 namespace {
@@ -40,10 +42,6 @@ std::vector<double> crossing_sums(std::int64_t r, const Value& value) {
 
 double square(double x) {
   return x * x;
-}
-
-Curve rotation_between(const Matrix& u, const Matrix& u_after) {
-  return rotation_curve(basis_products(u, u_after));
 }
 
 void accumulate(Curve& sum, const Curve& addend, double weight) {
@@ -80,6 +78,10 @@ Curve overlap_curve(const BasisProducts& products) {
     overlap[static_cast<std::size_t>(k)] = sum / static_cast<double>(k + 1);
   }
   return overlap;
+}
+
+Curve rotation_between(const Matrix& u, const Matrix& u_after) {
+  return rotation_curve(basis_products(u, u_after));
 }
 
 Curve rotation_curve(const BasisProducts& products) {
@@ -141,23 +143,53 @@ Curve expected_gaussian_rotation(const std::vector<double>& sigma, std::int64_t 
   return expected;
 }
 
-SidedCurves simulate_gaussian_rotation(const Matrix& before, const Svd& decomposition,
-                                       double change_norm, int draws, std::uint64_t seed,
-                                       std::uint64_t purpose, Decompositions* device) {
-  if (draws < 1) throw Error(fmt::format("Gaussian control: {} draws; give at least 1", draws));
+namespace {
+
+/// Mean rotation over the changes that `change_of(draw)` makes.
+SidedCurves mean_rotation(const Matrix& before, const Svd& decomposition, int draws,
+                          const std::function<Matrix(int draw)>& change_of,
+                          Decompositions* device) {
+  if (draws < 1) throw Error(fmt::format("control of rotation: {} draws; give at least 1", draws));
   const auto r = static_cast<std::size_t>(decomposition.rank());
   SidedCurves mean{Curve(r), Curve(r)};
-  if (change_norm == 0) return mean;
   for (int draw = 0; draw < draws; ++draw) {
-    // The draw counts in the upper bits of the purpose, which names leave free.
-    Matrix change = random_gaussian(before.rows(), before.columns(), seed,
-                                    purpose ^ (static_cast<std::uint64_t>(draw) << 48));
-    scale(change, change_norm / frobenius_norm(change));
-    const Svd after = svd(add(before, change), device);
+    const Svd after = svd(add(before, change_of(draw)), device);
     accumulate(mean.u, rotation_between(decomposition.u, after.u), 1.0 / draws);
     accumulate(mean.v, rotation_between(decomposition.v, after.v), 1.0 / draws);
   }
   return mean;
+}
+
+SidedCurves no_rotation(const Svd& decomposition) {
+  const auto r = static_cast<std::size_t>(decomposition.rank());
+  return {Curve(r), Curve(r)};
+}
+
+}  // namespace
+
+SidedCurves simulate_gaussian_rotation(const Matrix& before, const Svd& decomposition,
+                                       double change_norm, int draws, std::uint64_t seed,
+                                       std::uint64_t purpose, Decompositions* device) {
+  const auto gaussian = [&](int draw) {
+    // The draw counts in the upper bits of the purpose, which names leave free.
+    Matrix change = random_gaussian(before.rows(), before.columns(), seed,
+                                    purpose ^ (static_cast<std::uint64_t>(draw) << 48));
+    scale(change, change_norm / frobenius_norm(change));
+    return change;
+  };
+  if (change_norm == 0) return no_rotation(decomposition);
+  return mean_rotation(before, decomposition, draws, gaussian, device);
+}
+
+SidedCurves simulate_haar_rotation(const Matrix& before, const Svd& decomposition,
+                                   const std::vector<double>& change_sigma, int draws,
+                                   std::uint64_t seed, Decompositions* device) {
+  const auto turned = [&](int draw) {
+    return random_with_spectrum(change_sigma, before.rows(), before.columns(),
+                                hash_of_name("haar control", seed + static_cast<unsigned>(draw)));
+  };
+  if (change_sigma.front() == 0) return no_rotation(decomposition);
+  return mean_rotation(before, decomposition, draws, turned, device);
 }
 
 Curve rotation_ratio(const Curve& rotation, const Curve& control) {

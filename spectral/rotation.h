@@ -31,6 +31,9 @@ Curve overlap_curve(const BasisProducts& products);
 /// subtraction: a rotation of 1e-10 keeps ten digits.
 Curve rotation_curve(const BasisProducts& products);
 
+/// The same of two bases.
+Curve rotation_between(const Matrix& u, const Matrix& u_after);
+
 /// k / d: the overlap of two random subspaces.
 Curve overlap_chance(std::int64_t d, std::int64_t r);
 
@@ -61,6 +64,12 @@ struct SidedCurves {
 SidedCurves simulate_gaussian_rotation(const Matrix& before, const Svd& decomposition,
                                        double change_norm, int draws, std::uint64_t seed,
                                        std::uint64_t purpose = 0, Decompositions* device = nullptr);
+
+/// The same over `draws` changes Q₁ ΔW Q₂ with Haar-distributed rotations, of the singular values
+/// `change_sigma` (r) of the true change: what its spectrum alone, low rank say, would do.
+SidedCurves simulate_haar_rotation(const Matrix& before, const Svd& decomposition,
+                                   const std::vector<double>& change_sigma, int draws,
+                                   std::uint64_t seed, Decompositions* device = nullptr);
 
 /// rotation / control; not defined where the control is 0 (k = d, or no change at all) or infinite.
 Curve rotation_ratio(const Curve& rotation, const Curve& control);

@@ -10,8 +10,9 @@ namespace basis {
 namespace {
 
 constexpr const char* spectrum_header =
-    "matrix,side,k,overlap,overlap_corrected,chance,rotation,rotation_gaussian,rotation_expected,"
-    "ratio,energy_core,energy_diagonal,change,out,in,energy_core_chance,energy_diagonal_chance,"
+    "matrix,side,k,overlap,overlap_corrected,chance,rotation,rotation_gaussian,rotation_haar,"
+    "rotation_expected,ratio,energy_core,energy_diagonal,change,out,in,energy_core_chance,energy_"
+    "diagonal_chance,"
     "wedin_bound,largest_angle,intruders\n";
 constexpr const char* vectors_header =
     "matrix,i,sigma,sigma_after,sigma_shift,coefficient_shift,stability_diagonal,stability_matched,"
@@ -63,7 +64,9 @@ std::string side_rows(const MatrixReport& report, const char* name, const SideRe
     Row row(matrix);
     row.add(name).add(static_cast<std::int64_t>(k + 1)).add(side.overlap[k]);
     row.add(side.overlap_corrected[k]).add(side.chance[k]).add(side.rotation[k]);
-    side.rotation_gaussian.empty() ? row.add_empty() : row.add(side.rotation_gaussian[k]);
+    for (const Curve* control : {&side.rotation_gaussian, &side.rotation_haar}) {
+      control->empty() ? row.add_empty() : row.add((*control)[k]);
+    }
     row.add(side.rotation_expected[k]).add(side.ratio[k]);
     row.add(report.energy.core[k]).add(report.energy.diagonal[k]).add(report.change);
     row.add(report.out).add(report.in);

@@ -11,10 +11,10 @@ namespace basis {
 /// Numbers have 12 significant digits; what is not defined is an empty field, infinity is "inf".
 ///
 /// spectrum.csv, a row for every matrix, side (u, v) and k:
-///   matrix, side, k, overlap, overlap_corrected, chance, rotation, rotation_gaussian (empty
-///   without simulation), rotation_expected, ratio, energy_core, energy_diagonal, change, out, in,
-///   energy_core_chance, energy_diagonal_chance, wedin_bound, largest_angle (radians, where asked),
-///   intruders
+///   matrix, side, k, overlap, overlap_corrected, chance, rotation, rotation_gaussian and
+///   rotation_haar (each empty without simulation), rotation_expected, ratio, energy_core,
+///   energy_diagonal, change, out, in, energy_core_chance, energy_diagonal_chance, wedin_bound,
+///   largest_angle (radians, where asked), intruders
 /// vectors.csv, a row for every matrix and singular pair i (from 1):
 ///   matrix, i, sigma, sigma_after, sigma_shift, coefficient_shift, stability_diagonal,
 ///   stability_matched, matched_with, matched_chance, group_begin, group_end (both inclusive),

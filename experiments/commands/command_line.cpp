@@ -32,6 +32,11 @@ void add_run(CLI::App& app, RunOptions& options, Command& command) {
   run->add_option("--only", options.only,
                   "Only stages whose label contains this (* and ? as in a shell), with what they "
                   "need");
+  run->add_option("--reuse", options.reuse,
+                  "Folder of another run: stages that it has finished are linked, not computed "
+                  "again; repeatable")
+      ->allow_extra_args(false)
+      ->take_all();
   run->add_flag("--reduced", options.is_reduced,
                 "The config's small form, which shows in a minute that all of it runs");
   run->add_flag("--list", options.lists, "List the stages with their state and do nothing");

@@ -16,6 +16,7 @@ struct RunOptions {
   std::vector<std::string> overrides;         // --set key=value
   std::optional<std::filesystem::path> out;   // none: runs/NAME
   std::optional<std::filesystem::path> data;  // none: $BASIS_DATA, else ~/.local/share/basis
+  std::vector<std::filesystem::path> reuse;   // --reuse: runs whose finished stages are taken
   std::string only;
   bool is_reduced = false;  // --reduced
   bool lists = false;       // --list

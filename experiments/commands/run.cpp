@@ -41,6 +41,7 @@ std::string command_of(const RunOptions& options, const std::filesystem::path& o
       fmt::format("basis run {} --out {}", quoted(options.config.string()), quoted(out.string()));
   for (const std::string& one : options.overrides) text += fmt::format(" --set {}", quoted(one));
   if (options.data) text += fmt::format(" --data {}", quoted(options.data->string()));
+  for (const auto& other : options.reuse) text += fmt::format(" --reuse {}", quoted(other.string()));
   if (options.is_reduced) text += " --reduced";
   if (!options.only.empty()) text += fmt::format(" --only {}", quoted(options.only));
   return text;
@@ -137,6 +138,10 @@ int run_command(const RunOptions& options) {
     return 0;
   }
 
+  for (const std::filesystem::path& other : options.reuse) {
+    const int linked = store.reuse(StageStore(other), plan);
+    print(fmt::format("{}: {} finished stages are reused\n", other.string(), linked));
+  }
   const StageFunctions functions = stage_functions();
   check_functions(plan, selected, functions);
   record_run(store, plan, make_backend(config.device, config.threads, config.tf32)->description());

@@ -14,7 +14,8 @@ int spectrum_command(const SpectrumOptions& options) {
   const bool is_terminal = isatty(STDERR_FILENO) != 0;
   AnalysisOptions analysis;
   analysis.gaussian_draws = options.gaussian_draws;
-  write_spectrum(options.before, options.after, options.out, analysis,
+  write_spectrum(encoder_matrices(options.before, options.before),
+                 encoder_matrices(options.after, options.before), options.out, analysis,
                  [&](const MatrixReport& report, std::int64_t done, std::int64_t all) {
                    if (!is_terminal) return;
                    fmt::print(stderr, "\r[{}/{}] {}\033[K{}", done, all, report.name,

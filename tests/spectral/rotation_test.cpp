@@ -214,6 +214,26 @@ TEST(GaussianRotation, IsAFunctionOfSeedAndPurpose) {
   }
 }
 
+// Every product of a turned change with a pair of directions has the variance of a Gaussian one, so
+// the first order is the same, whatever the singular values: here one alone.
+TEST(HaarRotation, HasTheFirstOrderOfAGaussianChangeOfItsNorm) {
+  const Matrix before = random_gaussian(8, 11, 1, 1);
+  const Svd whole = svd(before);
+  constexpr double norm = 1e-3;
+  const SidedCurves simulated =
+      simulate_haar_rotation(before, whole, {norm, 0, 0, 0, 0, 0, 0, 0}, 2000, 3);
+  const Curve expected = expected_gaussian_rotation(whole.sigma, 11, 8, 11, norm);
+  // The square of a product of two unit vectors' elements scatters by twice its mean or so: 2000
+  // draws leave 5 %; 4 standard deviations are allowed.
+  for (std::size_t k = 0; k < 8; ++k) {
+    EXPECT_NEAR(simulated.v[k] / expected[k], 1, 0.2) << k;
+  }
+  EXPECT_EQ(simulate_haar_rotation(before, whole, {1, 0, 0, 0, 0, 0, 0, 0}, 1, 3).u,
+            simulate_haar_rotation(before, whole, {1, 0, 0, 0, 0, 0, 0, 0}, 1, 3).u);
+  EXPECT_NE(simulate_haar_rotation(before, whole, {1, 0, 0, 0, 0, 0, 0, 0}, 1, 3).u,
+            simulate_haar_rotation(before, whole, {1, 0, 0, 0, 0, 0, 0, 0}, 1, 4).u);
+}
+
 TEST(RotationRatio, IsNotDefinedAgainstNothingOrInfinity) {
   const double infinity = std::numeric_limits<double>::infinity();
   const Curve ratio = rotation_ratio({0.2, 0, 0.2}, {0.4, 0, infinity});

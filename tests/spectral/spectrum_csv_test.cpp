@@ -46,7 +46,7 @@ Table read_table(const std::filesystem::path& path) {
 MatrixReport small_report(const std::string& name, int draws) {
   const Matrix before = random_gaussian(4, 6, 1, 1);
   return analyse_matrix({name, before, with_noise(before, 0.1, 2)},
-                        {.gaussian_draws = draws, .angle_ranks = {2}});
+                        {.gaussian_draws = draws, .haar_draws = draws, .angle_ranks = {2}});
 }
 
 TEST_F(SpectrumCsvTest, HasARowForEveryMatrixSideAndRank) {
@@ -67,6 +67,7 @@ TEST_F(SpectrumCsvTest, HasARowForEveryMatrixSideAndRank) {
                                                   {"chance", a.v.chance[2]},
                                                   {"rotation", a.v.rotation[2]},
                                                   {"rotation_gaussian", a.v.rotation_gaussian[2]},
+                                                  {"rotation_haar", a.v.rotation_haar[2]},
                                                   {"rotation_expected", a.v.rotation_expected[2]},
                                                   {"ratio", a.v.ratio[2]},
                                                   {"energy_core", a.energy.core[2]},
@@ -85,6 +86,7 @@ TEST_F(SpectrumCsvTest, HasARowForEveryMatrixSideAndRank) {
   EXPECT_EQ(table.at(3).at("overlap_corrected"), "") << "u, k = d = 4: not defined";
   EXPECT_EQ(table.at(8).at("matrix"), "b.weight");
   EXPECT_EQ(table.at(8).at("rotation_gaussian"), "") << "not simulated";
+  EXPECT_EQ(table.at(8).at("rotation_haar"), "") << "not simulated";
 }
 
 TEST_F(SpectrumCsvTest, HasARowForEverySingularPair) {
