@@ -12,7 +12,9 @@ std::string key_of(const HostWeight& weight, BasisKind kind, std::int64_t k, std
                    const Decompositions* device) {
   Hasher hasher;
   hasher.add("basis 3").add(name_of(kind)).add(k);
-  if (kind == BasisKind::Random) hasher.add(seed).add(weight.name);
+  const bool is_drawn =
+      kind == BasisKind::Random || kind == BasisKind::Shuffled || kind == BasisKind::Rotated;
+  if (is_drawn) hasher.add(seed).add(weight.name);
   if (device != nullptr) hasher.add(device->name());
   return hasher.add(weight.value).hex();
 }

@@ -64,6 +64,7 @@ struct PretrainSettings {
   std::int64_t intermediate_size = 0;
   std::string hidden_act = "gelu";
   double initializer_range = 0.02;
+  std::string positions = "random";
   std::int64_t max_length = 128;
   std::int64_t steps = 0;
   std::int64_t tokens = 0;
@@ -158,6 +159,7 @@ struct MethodSettings {
   std::string name;
   std::string kind;
   std::string start = "pretrained";
+  double lesion_energy = 0.1;
   std::string labels = "true";
   std::int64_t rank = 8;
   double alpha = 0;
@@ -186,6 +188,14 @@ struct SharingSettings {
   std::vector<std::string> methods;
   std::vector<std::int64_t> ranks = {1, 2, 4, 8, 16, 32, 64, 128};
   bool operator==(const SharingSettings&) const = default;
+};
+
+/// [surgery]: which part of a full fine-tuning's change carries the task? (METHODS.md 2)
+struct SurgerySettings {
+  std::vector<std::string> methods;
+  std::vector<std::int64_t> ranks = {1, 8, 32, 128};
+  std::int64_t dev_rows = 1000;
+  bool operator==(const SurgerySettings&) const = default;
 };
 
 /// [report]
@@ -221,6 +231,7 @@ struct Config {
   std::map<std::string, MethodSettings> method;  // by name; every name of `methods` has one
   SpectrumSettings spectrum;
   SharingSettings sharing;
+  SurgerySettings surgery;
   ReportSettings report;
 
   /// Names of the models: `models`, or the one without a name.

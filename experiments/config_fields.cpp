@@ -173,6 +173,7 @@ const std::vector<Field<PretrainSettings>>& fields<PretrainSettings>() {
       {"intermediate_size", &P::intermediate_size, between(0, 262144), "F; 0: as the size has it"},
       {"hidden_act", &P::hidden_act, one_of({"gelu", "gelu_new", "relu"}), "activation, by Hugging Face's names"},
       {"initializer_range", &P::initializer_range, positive(), "standard deviation of the first weights"},
+      {"positions", &P::positions, one_of({"random", "sinusoidal"}), "how position embeddings start; they are learned either way. sinusoidal: neighbours alike from the first step, of the same mean square"},
       {"max_length", &P::max_length, between(8, 512), "tokens of a packed sequence"},
       {"steps", &P::steps, at_least(0), "optimiser steps; 0: as tokens or minutes say, or else 1000"},
       {"tokens", &P::tokens, between(0, 1'000'000'000'000), "of all steps together, rounded up to whole steps; 0: as steps say", Counts::No},
@@ -263,13 +264,14 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
   using M = MethodSettings;
   static const std::vector<Field<M>> table = {
       {"kind", &M::kind, one_of({"full", "head", "bitfit", "lora", "spectral"}), "what is trained; the table's own name where that is built in"},
-      {"start", &M::start, one_of({"pretrained", "random", "scrambled"}), "weights that the encoder starts from; random: drawn anew by the seed; scrambled: the singular values kept, their directions drawn anew"},
+      {"start", &M::start, one_of({"pretrained", "random", "scrambled", "lesion-leading", "lesion-trailing", "lesion-random"}), "weights that the encoder starts from; random: drawn anew by the seed; scrambled: singular values kept, directions drawn anew; lesion: without some of the components"},
+      {"lesion_energy", &M::lesion_energy, share(), "of each matrix's squared norm, that a lesion takes out"},
       {"labels", &M::labels, one_of({"true", "shuffled"}), "of the training rows; shuffled among them by the seed: the inputs without the task"},
       {"rank", &M::rank, between(0, 65536), "k of the basis, r of LoRA; 0: every vector of the matrix (spectral only)"},
       {"alpha", &M::alpha, not_negative(), "LoRA: the product is scaled by alpha / rank; 0: by 1"},
       {"form", &M::form, one_of({"diagonal", "band", "core"}), "spectral: which coefficients of the basis are trained"},
       {"bandwidth", &M::bandwidth, between(1, 65536), "spectral band: d, entries with |i - j| at most d"},
-      {"basis", &M::basis, one_of({"leading", "trailing", "random"}), "spectral: which singular vectors, or random orthonormal ones"},
+      {"basis", &M::basis, one_of({"leading", "trailing", "random", "shuffled", "rotated", "activation", "other-seed"}), "spectral: which directions are trained in (`other-seed`: those of the model's next pretraining seed)"},
       {"targets", &M::targets, one_of(targets), "matrices of each layer that get an adapter"},
       {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: side, folded or merged by counted cost"},
       {"adapter_dropout", &M::adapter_dropout, number_from(0, 1), "on the side path's input; forbids the merged form"},
@@ -296,6 +298,17 @@ const std::vector<Field<SharingSettings>>& fields<SharingSettings>() {
   static const std::vector<Field<S>> table = {
       {"methods", &S::methods, file_name(), "whose drifts are compared between tasks and seeds, those on shuffled labels as control; empty: none"},
       {"ranks", &S::ranks, between(1, 65536), "k at which they are; those above a matrix's rank are left out"},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<SurgerySettings>>& fields<SurgerySettings>() {
+  using S = SurgerySettings;
+  static const std::vector<Field<S>> table = {
+      {"methods", &S::methods, file_name(), "whose changes of the weights are taken apart; empty: none"},
+      {"ranks", &S::ranks, between(1, 65536), "k of the bases; those above a matrix's rank are cut to it"},
+      {"dev_rows", &S::dev_rows, at_least(1), "of dev, at most, that every part is scored on"},
   };
   return table;
 }
@@ -335,6 +348,7 @@ template struct Field<TaskSettings>;
 template struct Field<MethodSettings>;
 template struct Field<SpectrumSettings>;
 template struct Field<SharingSettings>;
+template struct Field<SurgerySettings>;
 template struct Field<ReportSettings>;
 
 bool method_has(const MethodSettings& method, std::string_view key) {
@@ -342,6 +356,7 @@ bool method_has(const MethodSettings& method, std::string_view key) {
   const bool is_spectral = method.kind == "spectral";
   if (key == "kind" || key == "start" || key == "labels" || key == "models" || key == "max_seeds")
     return true;
+  if (key == "lesion_energy") return method.start.starts_with("lesion-");
   if (key == "alpha") return is_lora;
   if (key == "form" || key == "basis") return is_spectral;
   if (key == "bandwidth") return is_spectral && method.form == "band";

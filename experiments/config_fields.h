@@ -66,6 +66,8 @@ const std::vector<Field<SpectrumSettings>>& fields<SpectrumSettings>();
 template <>
 const std::vector<Field<SharingSettings>>& fields<SharingSettings>();
 template <>
+const std::vector<Field<SurgerySettings>>& fields<SurgerySettings>();
+template <>
 const std::vector<Field<ReportSettings>>& fields<ReportSettings>();
 
 template <class Settings>

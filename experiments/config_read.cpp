@@ -45,6 +45,7 @@ class ConfigReader {
   void check_table_name(const char* what, const std::string& name, const toml::table& source) const;
   void check_checkpoint(const ModelSettings& model, const toml::table& source);
   void check_pretrain();
+  void check_other_seeds();
   void check_pretrain_of(const std::string& model);
   template <class Settings>
   void check_analysis(const char* table, const Settings& settings);
@@ -80,18 +81,22 @@ void ConfigReader::read() {
   read_plain("train", config_.train);
   read_plain("spectrum", config_.spectrum);
   read_plain("sharing", config_.sharing);
+  read_plain("surgery", config_.surgery);
   read_plain("report", config_.report);
   read_models();
   read_tasks();
   read_methods();
   check_pretrain();
+  check_other_seeds();
   check_analysis("spectrum", config_.spectrum);
   check_analysis("sharing", config_.sharing);
+  check_analysis("surgery", config_.surgery);
 }
 
 void ConfigReader::read_top() {
-  static const std::vector<std::string> tables = {"model",  "pretrain", "data",    "train", "task",
-                                                  "method", "spectrum", "sharing", "report"};
+  static const std::vector<std::string> tables = {"model",   "pretrain", "data",     "train",
+                                                  "task",    "method",   "spectrum", "sharing",
+                                                  "surgery", "report"};
   for (const auto& [key, node] : tree_.root()) {
     if (contains(tables, key.str())) continue;
     if (const Field<Config>* field = find_field<Config>(key.str())) {
@@ -372,6 +377,23 @@ void ConfigReader::check_pretrain() {
   for (const std::string& name : config_.model_names()) check_pretrain_of(name);
 }
 
+/// The basis of another pretraining seed needs one, for every model that the method trains.
+void ConfigReader::check_other_seeds() {
+  for (const auto& [name, method] : config_.method) {
+    if (method.kind != "spectral" || method.basis != "other-seed") continue;
+    for (const std::string& model : config_.model_names()) {
+      if (!method.models.empty() && !contains(method.models, model)) continue;
+      if (config_.model_named(model).is_pretrained_here() && config_.pretrain.seeds.size() > 1) {
+        continue;
+      }
+      tree_.fail(tree_.root().source(),
+                 fmt::format("\"basis\" in [method.{}] is \"other-seed\": that takes a model with "
+                             "path \"pretrain\" and two \"seeds\" in [pretrain] or more",
+                             name));
+    }
+  }
+}
+
 /// `model`: whose [model.NAME] may say what [pretrain] does not.
 void ConfigReader::check_pretrain_of(const std::string& model) {
   PretrainSettings asked = config_.pretrain;
@@ -405,7 +427,7 @@ void ConfigReader::check_pretrain_of(const std::string& model) {
   }
 }
 
-/// [spectrum] and [sharing]: both name methods and ranks.
+/// [spectrum], [sharing] and [surgery]: all name methods and ranks.
 template <class Settings>
 void ConfigReader::check_analysis(const char* table, const Settings& settings) {
   const toml::table* const source = tree_.root()[table].as_table();

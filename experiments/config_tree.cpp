@@ -145,6 +145,7 @@ void fail_unknown_key(const ConfigTree& tree, const toml::key& key, const std::s
     find_tables<MethodSettings>(key.str(), "method.NAME", found);
     find_tables<SpectrumSettings>(key.str(), "spectrum", found);
     find_tables<SharingSettings>(key.str(), "sharing", found);
+    find_tables<SurgerySettings>(key.str(), "surgery", found);
     if (!found.empty()) hint = fmt::format("; {} has such a key", found);
   }
   if (hint.empty()) hint = "; `basis config` lists every key";

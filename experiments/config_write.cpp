@@ -127,6 +127,7 @@ std::string to_toml(const Config& config) {
   for (const auto& [name, method] : config.method) write_method(out, method);
   write_table(out, "spectrum", config.spectrum);
   write_table(out, "sharing", config.sharing);
+  write_table(out, "surgery", config.surgery);
   write_table(out, "report", config.report);
   return out;
 }
@@ -146,6 +147,7 @@ std::string describe_config() {
            MethodSettings{});
   describe(out, "spectrum", "weights before against after fine-tuning", SpectrumSettings{});
   describe(out, "sharing", "drifts of different tasks against each other", SharingSettings{});
+  describe(out, "surgery", "parts of a change, scored one by one", SurgerySettings{});
   describe(out, "report", "one HTML file", ReportSettings{});
   return out;
 }

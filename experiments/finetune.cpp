@@ -10,6 +10,7 @@
 #include "data/epochs.h"
 #include "experiments/basis_cache.h"
 #include "experiments/compute.h"
+#include "experiments/input_moments.h"
 #include "experiments/model_folder.h"
 #include "experiments/stage_model.h"
 #include "experiments/stage_training.h"
@@ -95,16 +96,47 @@ class Finetune {
     model_ = std::make_unique<SequenceClassifier>(
         compute_.backend(), compute_.memory(), bert, data_.task.outputs(),
         checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_.master()});
-    if (method_.start == "scrambled") {
-      scramble(compute_.backend(), compute_.memory(), *model_, seed);
-    }
+    if (checkpoint) alter_start(compute_.backend(), compute_.memory(), *model_, method_, seed);
     const std::int64_t tokens_per_step = train_set_.token_count() / epochs_.steps_of(1);
     adapter_ = adapter_method(method_, stage_.stage.seed, tokens_per_step);
     adapter_.activations = dtype_.activations;
     const std::unique_ptr<Decompositions> device = compute_.backend().make_decompositions();
-    attach(compute_.backend(), compute_.memory(), *model_, adapter_,
-           cached_basis(stage_.cache, device.get()));
+    attach(compute_.backend(), compute_.memory(), *model_, adapter_, basis_source(device.get()));
     if (device) stage_.remark(device->remark());
+  }
+
+  /// Where the adapter's directions come from. Those of text and of another model are told by more
+  /// than the weight.
+  BasisSource basis_source(Decompositions* device) {
+    const BasisSource by_svd = cached_basis(stage_.cache, device);
+    if (adapter_.basis == BasisKind::Activation) return by_activation(device);
+    if (adapter_.basis == BasisKind::OtherSeed) return by_other_seed(by_svd);
+    return by_svd;
+  }
+
+  BasisSource by_activation(Decompositions* device) {
+    constexpr std::int64_t rows = 256;  // of the task's own training text
+    auto moments = std::make_shared<std::map<std::string, Matrix>>(
+        input_moments(compute_, *model_, train_set_, rows, dtype_.activations));
+    return [moments, device](const HostWeight& weight, BasisKind, std::int64_t k, std::uint64_t) {
+      return activation_basis(svd(to_matrix(weight.value.view()), device), moments->at(weight.name),
+                              k);
+    };
+  }
+
+  /// The model of the next pretraining seed is the last input.
+  BasisSource by_other_seed(const BasisSource& by_svd) {
+    const std::filesystem::path folder = stage_.inputs.back().folder / "model";
+    auto others = std::make_shared<std::vector<EncoderMatrix>>(encoder_matrices(folder, folder));
+    return
+        [others, by_svd](const HostWeight& weight, BasisKind, std::int64_t k, std::uint64_t seed) {
+          for (const EncoderMatrix& other : *others) {
+            if (other.name != weight.name) continue;
+            const Basis leading = by_svd({other.name, other.value}, BasisKind::Leading, k, seed);
+            return basis_of_other(to_matrix(weight.value.view()), leading);
+          }
+          throw Error(fmt::format("basis \"other-seed\": the other model has no {}", weight.name));
+        };
   }
 
   /// Steps are numbered over all epochs; each epoch has a plan of its own.

@@ -66,6 +66,24 @@ std::unique_ptr<SequenceClassifier> load_classifier(
   return classifier;
 }
 
+std::vector<Parameter*> encoder_weights(SequenceClassifier& model) {
+  std::vector<Parameter*> weights;
+  for (EncoderLayer& layer : model.bert().encoder().layers) {
+    for (const MatrixKind kind : all_matrix_kinds) weights.push_back(&layer.matrix(kind).weight());
+  }
+  return weights;
+}
+
+void set_weight(Backend& backend, Allocator& allocator, Parameter& weight, const Matrix& matrix) {
+  const std::vector<double>& elements = matrix.elements();
+  if (weight.value().dtype() == DType::F64) {
+    weight.set_value(to_device<double>(backend, allocator, elements, weight.shape()));
+  } else {
+    const std::vector<float> rounded(elements.begin(), elements.end());
+    weight.set_value(to_device<float>(backend, allocator, rounded, weight.shape()));
+  }
+}
+
 std::vector<EncoderMatrix> encoder_matrices(const std::filesystem::path& folder,
                                             const std::filesystem::path& base) {
   std::error_code ignored;
@@ -75,11 +93,8 @@ std::vector<EncoderMatrix> encoder_matrices(const std::filesystem::path& folder,
                                 : load_classifier(compute, folder, std::nullopt, 1);
   const MergedAdapters merged(compute.backend(), compute.memory(), *model);
   std::vector<EncoderMatrix> matrices;
-  for (EncoderLayer& layer : model->bert().encoder().layers) {
-    for (const MatrixKind kind : all_matrix_kinds) {
-      const Parameter& weight = layer.matrix(kind).weight();
-      matrices.push_back({weight.name(), weight.value()});
-    }
+  for (const Parameter* weight : encoder_weights(*model)) {
+    matrices.push_back({weight->name(), weight->value()});
   }
   return matrices;
 }

@@ -8,6 +8,7 @@
 #include "data/wordpiece.h"
 #include "experiments/compute.h"
 #include "nn/sequence_classifier.h"
+#include "spectral/matrix.h"
 
 namespace basis {
 
@@ -23,6 +24,11 @@ WordPieceTokenizer load_tokenizer(const std::filesystem::path& model);
 std::unique_ptr<SequenceClassifier> load_classifier(
     Compute& compute, const std::filesystem::path& model,
     const std::optional<std::filesystem::path>& adapter, std::int64_t outputs = 0);
+
+/// The weights of the encoder's matrices, in order of the layers.
+std::vector<Parameter*> encoder_weights(SequenceClassifier& model);
+/// Puts a matrix of its shape in a weight's place, in the weight's dtype.
+void set_weight(Backend& backend, Allocator& allocator, Parameter& weight, const Matrix& matrix);
 
 /// Every encoder matrix of a model by Hugging Face name
 /// ("encoder.layer.0.attention.self.query.weight"), in order of the layers.

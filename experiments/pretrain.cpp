@@ -1,11 +1,13 @@
 #include "experiments/pretrain.h"
 
 #include <algorithm>
-#include <chrono>
+#include <cmath>
+#include <numbers>
 
 #include <fmt/format.h>
 
 #include "experiments/masked_language_task.h"
+#include "experiments/model_folder.h"
 #include "experiments/snapshots.h"
 #include "experiments/stage_training.h"
 #include "experiments/training_settings.h"
@@ -88,9 +90,28 @@ class Pretrain {
     model_ = std::make_unique<MaskedLanguageModel>(
         compute_.backend(), compute_.memory(), config, nullptr,
         ModelOptions{static_cast<std::uint64_t>(seed_), dtype_.master()});
+    if (settings_.positions == "sinusoidal") start_positions();
     for (const auto& parameter : model_->parameters().all()) parameter->set_trainable(true);
     task_ = std::make_unique<MaskedLanguageTask>(compute_, dtype_, *model_, corpus_, *tokenizer_,
                                                  settings_, seed_, config_.cuda_graphs);
+  }
+
+  /// Sines and cosines of the positions (Vaswani et al., arXiv 1706.03762, section 3.5), scaled to
+  /// the mean square of the other embeddings.
+  void start_positions() {
+    constexpr double longest_wave = 10000;
+    Parameter& table = model_->bert().position_embeddings();
+    const std::int64_t width = table.shape()[1];
+    Matrix start(table.shape()[0], width);
+    const double amplitude = settings_.initializer_range * std::numbers::sqrt2;
+    for (std::int64_t position = 0; position < start.rows(); ++position) {
+      for (std::int64_t i = 0; i < width; ++i) {
+        const double exponent = static_cast<double>(i / 2 * 2) / static_cast<double>(width);
+        const double angle = static_cast<double>(position) / std::pow(longest_wave, exponent);
+        start(position, i) = amplitude * (i % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      }
+    }
+    set_weight(compute_.backend(), compute_.memory(), table, start);
   }
 
   StageTraining stage_training() {

@@ -109,7 +109,7 @@ StageResult run_spectrum(StageContext& stage) {
   // Inputs: the fine-tuning, and before it the pretraining where there is one.
   const StageInput& finetuned = stage.inputs.back();
   const std::filesystem::path before = start_model_folder(stage);
-  const std::string& method_start = config.method.at(stage.stage.method).start;
+  const MethodSettings& method = config.method.at(stage.stage.method);
   reset_peak_memory();
   const bool is_on_cpu = config.device == "cpu";
   const std::unique_ptr<Backend> backend =
@@ -124,7 +124,7 @@ StageResult run_spectrum(StageContext& stage) {
   options.seed = static_cast<std::uint64_t>(stage.stage.seed);
   options.concurrent = static_cast<int>(config.threads);
   options.device = device.get();
-  write_spectrum(start_matrices(before, method_start, options.seed),
+  write_spectrum(start_matrices(before, method, options.seed),
                  encoder_matrices(finetuned_folder(finetuned), before), stage.folder, options,
                  [&](const MatrixReport& report, std::int64_t done, std::int64_t all) {
                    summary.add(report);

@@ -98,9 +98,13 @@ class Planner {
   Start add_start(const std::string& model, std::int64_t pretrain_seed);
   std::size_t add_pretrain(const std::string& model, std::int64_t seed);
   bool has_finetune(const Start& start, const std::string& method, std::int64_t seed_place) const;
+  std::int64_t seed_after(std::int64_t seed) const;
   void add_finetune(const Start& start, const std::string& task, const std::string& method,
                     std::int64_t seed);
-  void add_spectrum(const Start& start, std::size_t finetune);
+  /// A stage on one fine-tuning and what it started from.
+  template <class Settings>
+  void add_analysis(StageKind kind, const Settings& settings, const Start& start,
+                    std::size_t finetune);
   void add_sharing(const Start& start);
   void add_report();
 
@@ -207,6 +211,13 @@ void Planner::add_task(Hasher& hasher, const std::string& task) {
   hasher.add(hash);
 }
 
+/// The next pretraining seed, in a circle.
+std::int64_t Planner::seed_after(std::int64_t seed) const {
+  const std::vector<std::int64_t>& seeds = plan_.config.pretrain.seeds;
+  const auto found = std::find(seeds.begin(), seeds.end(), seed);
+  return found + 1 == seeds.end() ? seeds.front() : found[1];
+}
+
 void Planner::add_finetune(const Start& start, const std::string& task, const std::string& method,
                            std::int64_t seed) {
   const Config& config = plan_.config;
@@ -223,6 +234,10 @@ void Planner::add_finetune(const Start& start, const std::string& task, const st
 
   Hasher hasher = begin(StageKind::Finetune);
   hasher.add(seed).add(start.hasher.hex());
+  if (settings.kind == "spectral" && settings.basis == "other-seed") {
+    stage.inputs.push_back(add_pretrain(start.model, seed_after(start.pretrain_seed)));
+    hasher.add(plan_.stages[stage.inputs.back()].identity);
+  }
   add_task(hasher, task);
   add_settings(hasher, normalised(config.train_for(task, method)));
   hasher.add(method);
@@ -230,7 +245,11 @@ void Planner::add_finetune(const Start& start, const std::string& task, const st
 
   const std::size_t place =
       add(std::move(stage), hasher, fmt::format("{}-{}-{}", task, method, seed));
-  if (has_spectrum(method)) add_spectrum(start, place);
+  if (has_spectrum(method)) add_analysis(StageKind::Spectrum, config.spectrum, start, place);
+  const std::vector<std::string>& cut = config.surgery.methods;
+  if (std::find(cut.begin(), cut.end(), method) != cut.end()) {
+    add_analysis(StageKind::Surgery, config.surgery, start, place);
+  }
 }
 
 bool Planner::has_spectrum(const std::string& method) const {
@@ -241,22 +260,18 @@ bool Planner::has_spectrum(const std::string& method) const {
          spectrum.methods.end();
 }
 
-void Planner::add_spectrum(const Start& start, std::size_t finetune) {
+template <class Settings>
+void Planner::add_analysis(StageKind kind, const Settings& settings, const Start& start,
+                           std::size_t finetune) {
   const Stage after = plan_.stages[finetune];
-  Hasher hasher = begin(StageKind::Spectrum);
+  Hasher hasher = begin(kind);
   hasher.add(after.identity);
-  add_settings(hasher, plan_.config.spectrum);
-  Stage stage;
-  stage.kind = StageKind::Spectrum;
-  stage.model = after.model;
-  stage.pretrain_seed = after.pretrain_seed;
-  stage.task = after.task;
-  stage.method = after.method;
-  stage.seed = after.seed;
-  stage.label =
-      fmt::format("spectrum {} {} seed {}{}", stage.task, stage.method, stage.seed, start.on());
-  stage.inputs = after.inputs;  // the weights before: of pretrain stages or none
-  stage.inputs.push_back(finetune);
+  add_settings(hasher, settings);
+  Stage stage = after;
+  stage.kind = kind;
+  stage.label = fmt::format("{} {} {} seed {}{}", name_of(kind), stage.task, stage.method,
+                            stage.seed, start.on());
+  stage.inputs.push_back(finetune);  // behind the weights before: of pretrain stages or none
   add(std::move(stage), hasher, fmt::format("{}-{}-{}", after.task, after.method, after.seed));
 }
 
@@ -358,6 +373,8 @@ const char* name_of(StageKind kind) {
       return "spectrum";
     case StageKind::Sharing:
       return "sharing";
+    case StageKind::Surgery:
+      return "surgery";
     case StageKind::Report:
       return "report";
   }
@@ -415,7 +432,7 @@ namespace {
 StageKind read_kind(const JsonKeys& keys) {
   const std::string kind = keys.text("kind");
   for (const StageKind known : {StageKind::Pretrain, StageKind::Finetune, StageKind::Spectrum,
-                                StageKind::Sharing, StageKind::Report}) {
+                                StageKind::Sharing, StageKind::Surgery, StageKind::Report}) {
     if (kind == name_of(known)) return known;
   }
   keys.refuse("kind", keys.require("kind"), "a kind of stage");

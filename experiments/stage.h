@@ -14,9 +14,9 @@ namespace basis {
 /// older version is then reused.
 inline constexpr int results_version = 3;
 
-enum class StageKind : std::uint8_t { Pretrain, Finetune, Spectrum, Sharing, Report };
+enum class StageKind : std::uint8_t { Pretrain, Finetune, Spectrum, Sharing, Surgery, Report };
 
-/// "pretrain", "finetune", "spectrum", "sharing", "report".
+/// "pretrain", "finetune", "spectrum", "sharing", "surgery", "report".
 const char* name_of(StageKind kind);
 
 /// A part of an experiment that is computed once. Its identity is a hash of the settings that
@@ -51,8 +51,8 @@ struct StageInputs {
 
 /// The stages of an experiment: a pretraining for each model and seed of [pretrain] (models that
 /// differ in their checkpoint alone share it), then for each of these, task, method and seed a
-/// finetune, for those of [spectrum] a spectrum; for each model with fine-tunings of [sharing] a
-/// sharing; and one report over all.
+/// finetune, for those of [spectrum] and [surgery] one of these; for each model with fine-tunings
+/// of [sharing] a sharing; and one report over all.
 Plan make_plan(const Config& config, const StageInputs& inputs);
 
 /// The stages whose label contains `pattern` (`*` and `?` as in a shell), in order of the plan,

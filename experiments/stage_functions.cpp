@@ -5,15 +5,14 @@
 #include "experiments/report.h"
 #include "experiments/sharing.h"
 #include "experiments/spectrum.h"
+#include "experiments/surgery.h"
 
 namespace basis {
 
 StageFunctions stage_functions() {
-  return {{StageKind::Pretrain, run_pretrain},
-          {StageKind::Finetune, run_finetune},
-          {StageKind::Spectrum, run_spectrum},
-          {StageKind::Sharing, run_sharing},
-          {StageKind::Report, run_report}};
+  return {{StageKind::Pretrain, run_pretrain}, {StageKind::Finetune, run_finetune},
+          {StageKind::Spectrum, run_spectrum}, {StageKind::Sharing, run_sharing},
+          {StageKind::Surgery, run_surgery},   {StageKind::Report, run_report}};
 }
 
 }  // namespace basis

@@ -1,6 +1,7 @@
 #include "experiments/training_settings.h"
 
 #include <cmath>
+#include <span>
 
 namespace basis {
 
@@ -8,11 +9,16 @@ namespace {
 
 /// The enumerator whose name_of is `name`; the config has checked that there is one.
 template <class Enum>
-Enum named(const std::string& name, std::initializer_list<Enum> all) {
+Enum named(const std::string& name, std::span<const Enum> all) {
   for (const Enum value : all) {
     if (name == name_of(value)) return value;
   }
   throw InternalError("the config let \"" + name + "\" through");
+}
+
+template <class Enum>
+Enum named(const std::string& name, std::initializer_list<Enum> all) {
+  return named(name, std::span<const Enum>(all.begin(), all.size()));
 }
 
 }  // namespace
@@ -49,8 +55,7 @@ AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
   method.alpha = settings.alpha;
   method.form = named(settings.form, {Form::Diagonal, Form::Band, Form::Core});
   method.bandwidth = settings.bandwidth;
-  method.basis =
-      named(settings.basis, {BasisKind::Leading, BasisKind::Trailing, BasisKind::Random});
+  method.basis = named(settings.basis, std::span<const BasisKind>(all_basis_kinds));
   for (const std::string& target : settings.targets) {
     method.targets.push_back(
         named(target, {MatrixKind::Query, MatrixKind::Key, MatrixKind::Value,

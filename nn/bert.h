@@ -42,6 +42,7 @@ class Bert {
   const BertConfig& config() const { return config_; }
   ParameterStore& parameters() const { return *store_; }
   Parameter& word_embeddings() const { return *word_; }
+  Parameter& position_embeddings() const { return *position_; }
   Encoder& encoder() { return encoder_; }
   const Encoder& encoder() const { return encoder_; }
   bool has_pooler() const { return has_pooler_; }

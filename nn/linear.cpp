@@ -28,6 +28,7 @@ Variable forward_layers(Context& context, std::span<const Linear* const> layers,
                         const SequenceView& sequences, bool has_bias) {
   std::vector<WeightAndBias> operands;
   for (const Linear* layer : layers) {
+    if (layer->observer()) layer->observer()(x.value, sequences.tokens);
     operands.push_back(product_operands(context, *layer, has_bias));
   }
   Variable y = linear(context, x, operands);

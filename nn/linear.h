@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -7,6 +8,9 @@
 #include "nn/parameter.h"
 
 namespace basis {
+
+/// Sees a layer's input in every forward: x (rows, in), of which the first `tokens` rows are real.
+using InputObserver = std::function<void(const Tensor& x, std::int64_t tokens)>;
 
 /// y = x Wᵀ + b, with one slot for an adapter on W.
 class Linear {
@@ -31,11 +35,15 @@ class Linear {
   std::shared_ptr<const Adapter> shared_adapter() const { return adapter_; }
   /// Fills or (null) empties the slot. What trains is set by who attaches.
   void set_adapter(std::shared_ptr<const Adapter> adapter) { adapter_ = std::move(adapter); }
+  const InputObserver& observer() const { return observer_; }
+  /// For analyses; null: nobody looks.
+  void set_observer(InputObserver observer) { observer_ = std::move(observer); }
 
  private:
   Parameter* weight_ = nullptr;
   Parameter* bias_ = nullptr;
   std::shared_ptr<const Adapter> adapter_;
+  InputObserver observer_;
 };
 
 /// Layers of one input side by side: [x W₀ᵀ + b₀ | x W₁ᵀ + b₁ | …].

@@ -91,13 +91,12 @@ Value named(const JsonKeys& keys, const char* key, const std::string& text,
 
 void read_spectral(const JsonKeys& keys, AdapterMethod& method) {
   constexpr Form forms[] = {Form::Diagonal, Form::Band, Form::Core};
-  constexpr BasisKind bases[] = {BasisKind::Leading, BasisKind::Trailing, BasisKind::Random};
   method.form = named(keys, "form", keys.text("form"), forms);
   if (method.form == Form::Band) {
     const std::int64_t most = method.rank == 0 ? 1 << 20 : method.rank - 1;
     method.bandwidth = keys.integer("bandwidth", 0, most);
   }
-  method.basis = named(keys, "basis", keys.text("basis"), bases);
+  method.basis = named(keys, "basis", keys.text("basis"), all_basis_kinds);
 }
 
 AdapterMethod read_method(const JsonKeys& keys) {

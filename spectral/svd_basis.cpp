@@ -1,11 +1,15 @@
 #include "spectral/svd_basis.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "spectral/matrix_lapack.h"
+#include "spectral/stability.h"
 #include "tensor/error.h"
 #include "tensor/philox.h"
 
@@ -15,6 +19,7 @@ namespace {
 // Streams of one seed stay apart by their purpose.
 constexpr std::uint64_t left_directions = 0x4c45'4654'0000'0001;
 constexpr std::uint64_t right_directions = 0x5249'4748'0000'0002;
+constexpr std::uint64_t shuffled_pairs = 0x5348'5546'0000'0003;
 
 /// Replaces the Gaussian columns by the Q of their QR factorisation. a: column-major (d x k).
 void orthonormalise(double* a, LapackInt d, LapackInt k) {
@@ -40,18 +45,71 @@ void orthonormalise(double* a, LapackInt d, LapackInt k) {
   }
 }
 
-Basis random_basis(const Svd& decomposition, std::int64_t k, std::uint64_t seed) {
-  Basis result{random_orthonormal(decomposition.out(), k, seed, left_directions),
-               random_orthonormal(decomposition.in(), k, seed, right_directions),
-               std::vector<double>(static_cast<std::size_t>(k))};
-  const Matrix left = scale_columns(multiply_at_b(result.u, decomposition.u), decomposition.sigma);
-  const Matrix right = multiply_at_b(result.v, decomposition.v);  // both (k x r)
-  for (std::int64_t i = 0; i < k; ++i) {
-    double sum = 0;
-    for (std::int64_t j = 0; j < left.columns(); ++j) sum += left(i, j) * right(i, j);
-    result.sigma[static_cast<std::size_t>(i)] = sum;
+/// σ_i = u_iᵀ W v_i, for W = U diag(σ) Vᵀ and whatever directions.
+std::vector<double> coefficients(const Svd& whole, const Matrix& u, const Matrix& v) {
+  const Matrix left = scale_columns(multiply_at_b(u, whole.u), whole.sigma);
+  const Matrix right = multiply_at_b(v, whole.v);  // both (k x r)
+  std::vector<double> sigma(static_cast<std::size_t>(u.columns()));
+  for (std::int64_t i = 0; i < left.rows(); ++i) {
+    for (std::int64_t j = 0; j < left.columns(); ++j) {
+      sigma[static_cast<std::size_t>(i)] += left(i, j) * right(i, j);
+    }
   }
-  return result;
+  return sigma;
+}
+
+Basis with_coefficients(const Svd& whole, Matrix u, Matrix v) {
+  std::vector<double> sigma = coefficients(whole, u, v);
+  return {std::move(u), std::move(v), std::move(sigma)};
+}
+
+Basis random_basis(const Svd& decomposition, std::int64_t k, std::uint64_t seed) {
+  return with_coefficients(decomposition,
+                           random_orthonormal(decomposition.out(), k, seed, left_directions),
+                           random_orthonormal(decomposition.in(), k, seed, right_directions));
+}
+
+Matrix columns_at(const Matrix& a, const std::vector<std::int64_t>& places) {
+  Matrix chosen(a.rows(), std::ssize(places));
+  for (std::int64_t i = 0; i < a.rows(); ++i) {
+    for (std::int64_t j = 0; j < chosen.columns(); ++j) {
+      chosen(i, j) = a(i, places[static_cast<std::size_t>(j)]);
+    }
+  }
+  return chosen;
+}
+
+/// One cycle through all of them (Sattolo's algorithm): none stays where it was.
+std::vector<std::int64_t> random_cycle(std::int64_t k, std::uint64_t seed) {
+  RandomStream random(seed, shuffled_pairs);
+  std::vector<std::int64_t> places(static_cast<std::size_t>(k));
+  std::iota(places.begin(), places.end(), std::int64_t{0});
+  for (std::size_t i = places.size(); i > 1; --i) {
+    std::swap(places[i - 1], places[random.below(i - 1)]);
+  }
+  return places;
+}
+
+Basis shuffled_basis(const Svd& decomposition, std::int64_t k, std::uint64_t seed) {
+  if (k < 2) throw Error("basis: a single pair cannot be shuffled; choose a rank of at least 2");
+  return with_coefficients(decomposition, columns_of(decomposition.u, 0, k),
+                           columns_at(decomposition.v, random_cycle(k, seed)));
+}
+
+Basis rotated_basis(const Svd& decomposition, std::int64_t k, std::uint64_t seed) {
+  return with_coefficients(
+      decomposition,
+      multiply(columns_of(decomposition.u, 0, k), random_orthonormal(k, k, seed, left_directions)),
+      multiply(columns_of(decomposition.v, 0, k),
+               random_orthonormal(k, k, seed, right_directions)));
+}
+
+void require_rank(std::int64_t k, std::int64_t out, std::int64_t in) {
+  const std::int64_t r = std::min(out, in);
+  if (k >= 1 && k <= r) return;
+  throw Error(
+      fmt::format("basis: rank {} was asked of a {} x {} matrix, whose rank is {}; choose 1 to {}",
+                  k, out, in, r, r));
 }
 
 }  // namespace
@@ -64,22 +122,73 @@ const char* name_of(BasisKind kind) {
       return "trailing";
     case BasisKind::Random:
       return "random";
+    case BasisKind::Shuffled:
+      return "shuffled";
+    case BasisKind::Rotated:
+      return "rotated";
+    case BasisKind::Activation:
+      return "activation";
+    case BasisKind::OtherSeed:
+      return "other-seed";
   }
   return "?";
 }
 
 Basis select_basis(const Svd& decomposition, BasisKind kind, std::int64_t k, std::uint64_t seed) {
+  require_rank(k, decomposition.out(), decomposition.in());
   const std::int64_t r = decomposition.rank();
-  if (k < 1 || k > r) {
-    throw Error(fmt::format(
-        "basis: rank {} was asked of a {} x {} matrix, whose rank is {}; choose 1 to {}", k,
-        decomposition.out(), decomposition.in(), r, r));
+  switch (kind) {
+    case BasisKind::Leading:
+    case BasisKind::Trailing: {
+      const std::int64_t begin = kind == BasisKind::Leading ? 0 : r - k;
+      return {columns_of(decomposition.u, begin, begin + k),
+              columns_of(decomposition.v, begin, begin + k),
+              {decomposition.sigma.begin() + begin, decomposition.sigma.begin() + begin + k}};
+    }
+    case BasisKind::Random:
+      return random_basis(decomposition, k, seed);
+    case BasisKind::Shuffled:
+      return shuffled_basis(decomposition, k, seed);
+    case BasisKind::Rotated:
+      return rotated_basis(decomposition, k, seed);
+    case BasisKind::Activation:
+    case BasisKind::OtherSeed:
+      throw Error(fmt::format("basis \"{}\" needs more than the weight: text, or another model",
+                              name_of(kind)));
   }
-  if (kind == BasisKind::Random) return random_basis(decomposition, k, seed);
-  const std::int64_t begin = kind == BasisKind::Leading ? 0 : r - k;
-  return {columns_of(decomposition.u, begin, begin + k),
-          columns_of(decomposition.v, begin, begin + k),
-          {decomposition.sigma.begin() + begin, decomposition.sigma.begin() + begin + k}};
+  throw InternalError("unknown basis");
+}
+
+Basis activation_basis(const Svd& decomposition, const Matrix& second_moment, std::int64_t k) {
+  require_rank(k, decomposition.out(), decomposition.in());
+  const std::vector<double> used = functional_spectrum(decomposition, second_moment);
+  std::vector<std::int64_t> places(used.size());
+  std::iota(places.begin(), places.end(), std::int64_t{0});
+  std::stable_sort(places.begin(), places.end(), [&](std::int64_t a, std::int64_t b) {
+    return used[static_cast<std::size_t>(a)] > used[static_cast<std::size_t>(b)];
+  });
+  places.resize(static_cast<std::size_t>(k));
+  std::vector<double> sigma;
+  for (const std::int64_t i : places)
+    sigma.push_back(decomposition.sigma[static_cast<std::size_t>(i)]);
+  return {columns_at(decomposition.u, places), columns_at(decomposition.v, places),
+          std::move(sigma)};
+}
+
+Basis basis_of_other(const Matrix& weight, const Basis& other) {
+  if (weight.rows() != other.u.rows() || weight.columns() != other.v.rows()) {
+    throw ShapeError(fmt::format("basis: another model's {} and {} are not of a weight {}",
+                                 other.u.to_string(), other.v.to_string(), weight.to_string()));
+  }
+  Basis basis{other.u, other.v, std::vector<double>(other.sigma.size())};
+  const Matrix turned = multiply(weight, basis.v);  // (out x k)
+  for (std::int64_t i = 0; i < turned.rows(); ++i) {
+    for (std::size_t j = 0; j < basis.sigma.size(); ++j) {
+      const auto column = static_cast<std::int64_t>(j);
+      basis.sigma[j] += basis.u(i, column) * turned(i, column);
+    }
+  }
+  return basis;
 }
 
 Matrix random_gaussian(std::int64_t rows, std::int64_t columns, std::uint64_t seed,

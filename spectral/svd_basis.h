@@ -14,14 +14,35 @@ struct Basis {
   std::vector<double> sigma;  // (k): u_iᵀ W v_i; the singular values unless the basis is random
 };
 
-enum class BasisKind : std::uint8_t { Leading, Trailing, Random };
+/// Which directions (METHODS 1, "Controls").
+enum class BasisKind : std::uint8_t {
+  Leading,     // the first k pairs, in descending σ
+  Trailing,    // the last k
+  Random,      // orthonormal directions that know nothing of the weight
+  Shuffled,    // the leading ones, u_i with v_π(i), π(i) ≠ i
+  Rotated,     // U_k Q and V_k Q': for the core the same functions, so only the optimiser differs
+  Activation,  // the k pairs of largest σ_i rms(v_iᵀ x) on text
+  OtherSeed    // the leading ones of the same model from another seed
+};
 
-/// "leading", "trailing", "random".
+inline constexpr BasisKind all_basis_kinds[] = {
+    BasisKind::Leading, BasisKind::Trailing,   BasisKind::Random,   BasisKind::Shuffled,
+    BasisKind::Rotated, BasisKind::Activation, BasisKind::OtherSeed};
+
+/// "leading", "trailing", "random", "shuffled", "rotated", "activation", "other-seed".
 const char* name_of(BasisKind kind);
 
-/// k pairs of the decomposition: the first, the last (both in descending σ), or random orthonormal
-/// directions drawn by `seed`. Throws Error that names both when k is below 1 or above the rank.
+/// k directions of the decomposition, those that are random drawn by `seed`. Throws Error that
+/// names both when k is below 1 or above the rank, or below 2 for Shuffled; and for Activation and
+/// OtherSeed, which need more than the weight (activation_basis, basis_of_other).
 Basis select_basis(const Svd& decomposition, BasisKind kind, std::int64_t k, std::uint64_t seed);
+
+/// BasisKind::Activation. second_moment: (in x in), as functional_spectrum wants it.
+Basis activation_basis(const Svd& decomposition, const Matrix& second_moment, std::int64_t k);
+
+/// BasisKind::OtherSeed: the directions of another weight's basis for this one. Throws ShapeError
+/// where they do not fit.
+Basis basis_of_other(const Matrix& weight, const Basis& other);
 
 /// Independent standard normal elements, a function of (seed, purpose).
 Matrix random_gaussian(std::int64_t rows, std::int64_t columns, std::uint64_t seed,

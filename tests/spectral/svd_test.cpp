@@ -143,12 +143,88 @@ TEST(SelectBasis, DrawsOrthonormalDirectionsByTheSeed) {
 
 TEST(SelectBasis, RefusesARankBeyondTheMatrixAndNamesBoth) {
   const Svd whole = svd(random_gaussian(6, 9, 1, 1));
-  for (const BasisKind kind : {BasisKind::Leading, BasisKind::Trailing, BasisKind::Random}) {
+  for (const BasisKind kind : {BasisKind::Leading, BasisKind::Trailing, BasisKind::Random,
+                               BasisKind::Shuffled, BasisKind::Rotated}) {
     EXPECT_THAT(error_of([&] { select_basis(whole, kind, 7, 0); }),
                 testing::AllOf(HasSubstr("rank 7"), HasSubstr("6 x 9"), HasSubstr("rank is 6")));
     EXPECT_THROW(select_basis(whole, kind, 0, 0), Error);
     EXPECT_EQ(select_basis(whole, kind, 6, 0).u.columns(), 6);
   }
+}
+
+// The coefficients that every basis comes with are u_iᵀ W v_i.
+void expect_coefficients(const Matrix& weight, const Basis& basis) {
+  const Matrix inside = multiply(multiply_at_b(basis.u, weight), basis.v);
+  for (std::int64_t i = 0; i < inside.rows(); ++i) {
+    EXPECT_NEAR(basis.sigma[static_cast<std::size_t>(i)], inside(i, i), 1e-12) << i;
+  }
+}
+
+/// B Bᵀ: what a basis spans, whichever its columns.
+Matrix projection(const Matrix& b) {
+  return multiply_a_bt(b, b);
+}
+
+TEST(SelectBasis, ShufflesTheLeadingPairsSoThatNoneStays) {
+  const Matrix weight = random_gaussian(9, 7, 1, 1);
+  const Svd whole = svd(weight);
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Basis shuffled = select_basis(whole, BasisKind::Shuffled, 4, seed);
+    EXPECT_EQ(shuffled.u, columns_of(whole.u, 0, 4));
+    EXPECT_LT(largest_difference(projection(shuffled.v), projection(columns_of(whole.v, 0, 4))),
+              tolerance);
+    for (const double sigma : shuffled.sigma) EXPECT_NEAR(sigma, 0, 1e-12) << "a pair stayed";
+  }
+  EXPECT_THROW(select_basis(whole, BasisKind::Shuffled, 1, 0), Error);
+}
+
+TEST(SelectBasis, RotatesBothSidesWithinTheLeadingSubspace) {
+  const Matrix weight = random_gaussian(9, 9, 1, 1);
+  const Svd whole = svd(weight);
+  const Basis rotated = select_basis(whole, BasisKind::Rotated, 4, 3);
+  const Matrix u = columns_of(whole.u, 0, 4), v = columns_of(whole.v, 0, 4);
+  EXPECT_LT(largest_difference(projection(rotated.u), projection(u)), tolerance);
+  EXPECT_LT(largest_difference(projection(rotated.v), projection(v)), tolerance);
+  EXPECT_GT(largest_difference(rotated.u, u), 0.1);
+  EXPECT_GT(largest_difference(multiply_at_b(u, rotated.u), multiply_at_b(v, rotated.v)), 0.1)
+      << "the same rotation on both sides";
+  expect_coefficients(weight, rotated);
+}
+
+TEST(SelectBasis, CannotTellFromAWeightWhatItIsUsedFor) {
+  const Svd whole = svd(random_gaussian(6, 9, 1, 1));
+  for (const BasisKind kind : {BasisKind::Activation, BasisKind::OtherSeed}) {
+    EXPECT_THAT(error_of([&] { select_basis(whole, kind, 2, 0); }), HasSubstr(name_of(kind)));
+  }
+}
+
+// Inputs that live in the weakest direction alone: that one leads.
+TEST(ActivationBasis, OrdersPairsByWhatTheyDoToTheInputs) {
+  const Matrix weight = random_gaussian(9, 5, 1, 1);
+  const Svd whole = svd(weight);
+  const Matrix last = columns_of(whole.v, 4, 5);
+  Matrix moment = projection(last);
+  for (std::int64_t i = 0; i < 5; ++i) moment(i, i) += 1e-6;
+  const Basis basis = activation_basis(whole, moment, 2);
+  EXPECT_EQ(basis.u, [&] {
+    Matrix wanted(9, 2);
+    for (std::int64_t i = 0; i < 9; ++i) {
+      wanted(i, 0) = whole.u(i, 4);
+      wanted(i, 1) = whole.u(i, 0);
+    }
+    return wanted;
+  }());
+  expect_coefficients(weight, basis);
+  EXPECT_THROW(activation_basis(whole, moment, 6), Error);
+}
+
+TEST(BasisOfOther, HasItsDirectionsAndThisWeightsCoefficients) {
+  const Matrix weight = random_gaussian(8, 6, 1, 1);
+  const Basis other = select_basis(svd(random_gaussian(8, 6, 2, 1)), BasisKind::Leading, 3, 0);
+  const Basis basis = basis_of_other(weight, other);
+  EXPECT_EQ(basis.u, other.u);
+  expect_coefficients(weight, basis);
+  EXPECT_THROW(basis_of_other(random_gaussian(6, 8, 1, 1), other), ShapeError);
 }
 
 TEST(RandomOrthonormal, IsHaarDistributed) {
