@@ -198,6 +198,18 @@ struct SurgerySettings {
   bool operator==(const SurgerySettings&) const = default;
 };
 
+/// [claim.NAME]: what the report answers, with its endpoint, written down before the run.
+struct ClaimSettings {
+  std::string name;
+  std::string text;
+  std::string endpoint;
+  std::string method;
+  std::string control;
+  std::int64_t k = 32;
+  std::int64_t needs = 0;
+  bool operator==(const ClaimSettings&) const = default;
+};
+
 /// [report]
 struct ReportSettings {
   bool enabled = true;
@@ -232,6 +244,7 @@ struct Config {
   SpectrumSettings spectrum;
   SharingSettings sharing;
   SurgerySettings surgery;
+  std::map<std::string, ClaimSettings> claim;  // by name
   ReportSettings report;
 
   /// Names of the models: `models`, or the one without a name.

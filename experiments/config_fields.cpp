@@ -314,6 +314,20 @@ const std::vector<Field<SurgerySettings>>& fields<SurgerySettings>() {
 }
 
 template <>
+const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>() {
+  using S = ClaimSettings;
+  static const std::vector<Field<S>> table = {
+      {"text", &S::text, not_empty(), "the claim in a sentence", Counts::No},
+      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's", Counts::No},
+      {"method", &S::method, anything(), "whose runs it is about", Counts::No},
+      {"control", &S::control, anything(), "rotation-ratio: a method; all methods of its start make the curve to compare with", Counts::No},
+      {"k", &S::k, between(1, 65536), "rank at which it is decided", Counts::No},
+      {"needs", &S::needs, between(0, 1000), "tasks on which it must hold; 0: all", Counts::No},
+  };
+  return table;
+}
+
+template <>
 const std::vector<Field<ReportSettings>>& fields<ReportSettings>() {
   using R = ReportSettings;
   static const std::vector<Field<R>> table = {
@@ -349,6 +363,7 @@ template struct Field<MethodSettings>;
 template struct Field<SpectrumSettings>;
 template struct Field<SharingSettings>;
 template struct Field<SurgerySettings>;
+template struct Field<ClaimSettings>;
 template struct Field<ReportSettings>;
 
 bool method_has(const MethodSettings& method, std::string_view key) {

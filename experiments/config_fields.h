@@ -68,6 +68,8 @@ const std::vector<Field<SharingSettings>>& fields<SharingSettings>();
 template <>
 const std::vector<Field<SurgerySettings>>& fields<SurgerySettings>();
 template <>
+const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>();
+template <>
 const std::vector<Field<ReportSettings>>& fields<ReportSettings>();
 
 template <class Settings>

@@ -46,6 +46,8 @@ class ConfigReader {
   void check_checkpoint(const ModelSettings& model, const toml::table& source);
   void check_pretrain();
   void check_other_seeds();
+  void read_claims();
+  void read_claim(const std::string& name, const toml::table& source);
   void check_pretrain_of(const std::string& model);
   template <class Settings>
   void check_analysis(const char* table, const Settings& settings);
@@ -91,12 +93,13 @@ void ConfigReader::read() {
   check_analysis("spectrum", config_.spectrum);
   check_analysis("sharing", config_.sharing);
   check_analysis("surgery", config_.surgery);
+  read_claims();
 }
 
 void ConfigReader::read_top() {
   static const std::vector<std::string> tables = {"model",   "pretrain", "data",     "train",
                                                   "task",    "method",   "spectrum", "sharing",
-                                                  "surgery", "report"};
+                                                  "surgery", "claim",    "report"};
   for (const auto& [key, node] : tree_.root()) {
     if (contains(tables, key.str())) continue;
     if (const Field<Config>* field = find_field<Config>(key.str())) {
@@ -375,6 +378,38 @@ void ConfigReader::check_pretrain() {
     tree_.fail(source_of(source, "seeds"), "\"seeds\" in [pretrain] must name at least one seed");
   }
   for (const std::string& name : config_.model_names()) check_pretrain_of(name);
+}
+
+void ConfigReader::read_claims() {
+  const toml::table* const tables = tree_.child_table(tree_.root(), "claim", "claim");
+  if (tables == nullptr) return;
+  for (const auto& [key, node] : *tables) {
+    const std::string name(key.str());
+    read_claim(name, *tree_.child_table(*tables, name, "claim." + name));
+  }
+}
+
+void ConfigReader::read_claim(const std::string& name, const toml::table& source) {
+  const std::string table = "claim." + name;
+  check_table_name("claim", name, source);
+  ClaimSettings claim;
+  claim.name = name;
+  read_table(tree_, source, table, claim);
+  for (const auto& [key, value] :
+       {std::pair{"text", &claim.text}, std::pair{"endpoint", &claim.endpoint}}) {
+    if (value->empty()) tree_.fail(source.source(), key_name(key, table) + " is missing");
+  }
+  for (const auto& [key, value] :
+       {std::pair{"method", &claim.method}, std::pair{"control", &claim.control}}) {
+    if (value->empty() || contains(config_.methods, *value)) continue;
+    tree_.fail(source_of(source, key),
+               fmt::format("{} names \"{}\", which is not among \"methods\"{}",
+                           key_name(key, table), *value, did_you_mean(*value, config_.methods)));
+  }
+  if (claim.endpoint == "rotation-ratio" && claim.method.empty()) {
+    tree_.fail(source.source(), key_name("method", table) + " is missing: whose rotation ratio?");
+  }
+  config_.claim[name] = claim;
 }
 
 /// The basis of another pretraining seed needs one, for every model that the method trains.

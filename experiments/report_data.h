@@ -46,6 +46,15 @@ struct ReportSigma {
   std::vector<double> after;
 };
 
+/// How far a choice of side, kind of matrix, rank and control puts the rotation ratio from 1.
+struct ReportEffect {
+  std::string side;     // "u" or "v"
+  std::string kind;     // of matrix
+  std::string control;  // "Gaussian", "Haar", "first order"
+  std::int64_t k = 0;
+  double ratio = 0;  // geometric mean over layers
+};
+
 /// A finished spectrum stage. Curves hold k = 1, 2, ...: geometric means over matrices and sides,
 /// which end where some matrix has no such k.
 struct ReportSpectrum {
@@ -63,6 +72,32 @@ struct ReportSpectrum {
   std::map<std::string, ReportSigma> sigma;  // by kind of matrix, "1 query"
   std::vector<double> shift;                 // (r): median over matrices of |σ'_i - σ_i|/σ_i
   bool is_simulated = false;                 // is `control` simulated?
+  std::vector<ReportEffect> effects;         // at k = 1, 2, 4, ...
+};
+
+/// A row of sharing.csv, the mean over layers.
+struct ReportCoDrift {
+  std::string relation;
+  std::int64_t replicate = 0;
+  std::string first;  // task/method/seed
+  std::string second;
+  std::string side;
+  std::string kind;  // of matrix
+  std::int64_t k = 0;
+  double co_drift = 0;
+  double cosine = 0;
+};
+
+/// A row of a surgery.csv.
+struct ReportCut {
+  std::string task;
+  std::string method;
+  std::int64_t seed = 0;
+  std::string basis;
+  std::string part;
+  std::int64_t k = 0;  // 0: of nothing and everything
+  double energy = 0;
+  double score = 0;
 };
 
 /// All that a report says, and nothing that it would have to look up.
@@ -71,6 +106,8 @@ struct ReportData {
   Description machine;  // machine.json
   std::vector<ReportRun> runs;
   std::vector<ReportSpectrum> spectra;
+  std::vector<ReportCoDrift> co_drifts;
+  std::vector<ReportCut> cuts;
   std::vector<ReportRun> pretrainings;
   std::size_t stages = 0;            // that a full report needs
   std::vector<std::string> missing;  // labels of those that are not finished
@@ -87,6 +124,10 @@ ReportData gather_report(const std::filesystem::path& run_folder);
 
 /// Reads spectrum.csv and vectors.csv of a spectrum stage's folder. Throws Error.
 ReportSpectrum read_report_spectrum(const std::filesystem::path& folder);
+
+/// Reads the sharing.csv or surgery.csv of a stage's folder. Throws Error.
+std::vector<ReportCoDrift> read_report_co_drifts(const std::filesystem::path& folder);
+std::vector<ReportCut> read_report_cuts(const std::filesystem::path& folder);
 
 /// Lines of a metrics.jsonl as curves by key. A last line cut short by a kill is left out.
 std::map<std::string, ReportCurve> read_metric_curves(const std::filesystem::path& path);

@@ -51,6 +51,24 @@ void add_stage(ReportData& data, const StageInput& input) {
     });
     return;
   }
+  if (stage.kind == StageKind::Sharing) {
+    try_to(data, [&] {
+      const std::vector<ReportCoDrift> rows = read_report_co_drifts(input.folder);
+      data.co_drifts.insert(data.co_drifts.end(), rows.begin(), rows.end());
+    });
+    return;
+  }
+  if (stage.kind == StageKind::Surgery) {
+    try_to(data, [&] {
+      for (ReportCut& cut : read_report_cuts(input.folder)) {
+        cut.task = stage.task;
+        cut.method = stage.method;
+        cut.seed = stage.seed;
+        data.cuts.push_back(std::move(cut));
+      }
+    });
+    return;
+  }
   if (stage.kind == StageKind::Report) return;
   ReportRun run{stage.task, stage.method, stage.seed, input.result, {}};
   try_to(data, [&] { run.curves = read_metric_curves(input.folder / "metrics.jsonl"); });

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include <fmt/format.h>
 
-#include "data/table.h"
+#include "experiments/number_table.h"
 #include "experiments/report_data.h"
 #include "tensor/error.h"
 
@@ -16,71 +16,10 @@ namespace {
 constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t preferred_dose_rank = 32;
 
-/// A geometric mean that grows; zeros and what is not finite do not count.
-class GeometricMean {
- public:
-  void add(double value) {
-    if (!std::isfinite(value) || value <= 0) return;
-    sum_ += std::log(value);
-    ++count_;
-  }
-  double value() const {
-    return count_ > 0 ? std::exp(sum_ / static_cast<double>(count_)) : undefined;
-  }
-  std::int64_t count() const { return count_; }
-
- private:
-  double sum_ = 0;
-  std::int64_t count_ = 0;
-};
-
 GeometricMean& at(std::vector<GeometricMean>& means, std::int64_t k) {
   if (std::ssize(means) < k) means.resize(static_cast<std::size_t>(k));
   return means[static_cast<std::size_t>(k - 1)];
 }
-
-/// A table of numbers with one column of names in front.
-class NumberTable {
- public:
-  NumberTable(const std::filesystem::path& path, std::span<const TableColumn> columns)
-      : path_(path), reader_(path, TableFormat::Csv, columns) {}
-
-  bool next() {
-    std::optional<TableRow> row = reader_.next();
-    if (!row) return false;
-    if (!row->problem.empty()) {
-      throw Error(fmt::format("{}: {}", reader_.place(row->line), row->problem));
-    }
-    row_ = std::move(*row);
-    return true;
-  }
-  const std::string& text(std::size_t column) const { return *row_.fields[column]; }
-  /// NaN for an empty field.
-  double number(std::size_t column) const {
-    const std::string& field = text(column);
-    if (field.empty()) return undefined;
-    double value = 0;
-    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-    if (error != std::errc{} || end != field.data() + field.size()) {
-      throw Error(fmt::format("{}: \"{}\" is no number", reader_.place(row_.line), field));
-    }
-    return value;
-  }
-  /// A place among the leading ones: k or i, from 1.
-  std::int64_t place(std::size_t column) const {
-    constexpr double largest = 1 << 20;
-    const double value = number(column);
-    if (!(value >= 1 && value <= largest)) {
-      throw Error(fmt::format("{}: \"{}\" is no rank", reader_.place(row_.line), text(column)));
-    }
-    return static_cast<std::int64_t>(value);
-  }
-
- private:
-  std::filesystem::path path_;
-  TableReader reader_;
-  TableRow row_;
-};
 
 /// What spectrum.csv gathers to.
 struct Rotations {
@@ -98,10 +37,12 @@ struct Rotations {
     std::map<std::int64_t, std::vector<AtRank>> at_power;  // k = 1, 2, 4, ...; both sides
   };
   std::vector<std::pair<std::string, OfMatrix>> by_matrix;  // in the file's order
+  using Choice = std::tuple<std::string, std::string, std::string, std::int64_t>;
+  std::map<Choice, GeometricMean> effects;  // by side, kind, control and k = 1, 2, 4, ...
 };
 
 Rotations read_rotations(const std::filesystem::path& path) {
-  static const std::array<TableColumn, 10> columns = {{{"matrix"},
+  static const std::array<TableColumn, 11> columns = {{{"matrix"},
                                                        {"side"},
                                                        {"k"},
                                                        {"rotation"},
@@ -110,7 +51,8 @@ Rotations read_rotations(const std::filesystem::path& path) {
                                                        {"ratio"},
                                                        {"change"},
                                                        {"out"},
-                                                       {"in"}}};
+                                                       {"in"},
+                                                       {"rotation_haar"}}};
   NumberTable table(path, columns);
   Rotations all;
   while (table.next()) {
@@ -131,7 +73,14 @@ Rotations read_rotations(const std::filesystem::path& path) {
     at(all.ratio, k).add(table.number(6));
     at(all.chance, k).add(chance);
     matrix.rank = std::max(matrix.rank, k);
-    if ((k & (k - 1)) == 0) matrix.at_power[k].push_back({table.number(3), control});
+    if ((k & (k - 1)) != 0) continue;
+    matrix.at_power[k].push_back({table.number(3), control});
+    const std::string kind = matrix_kind(table.text(0));
+    for (const auto& [name, value] :
+         {std::pair{"Gaussian", simulated}, std::pair{"Haar", table.number(10)},
+          std::pair{"first order", std::min(table.number(5), chance)}}) {
+      all.effects[{table.text(1), kind, name, k}].add(table.number(3) / value);
+    }
   }
   if (all.by_matrix.empty()) throw Error(fmt::format("{}: no rows", path.string()));
   for (const auto& [name, matrix] : all.by_matrix) {
@@ -224,6 +173,10 @@ ReportSpectrum read_report_spectrum(const std::filesystem::path& folder) {
   spectrum.change = rotations.change.value();
   spectrum.matrices = std::ssize(rotations.by_matrix);
   spectrum.is_simulated = rotations.is_simulated;
+  for (const auto& [choice, mean] : rotations.effects) {
+    const auto& [side, kind, control, k] = choice;
+    if (mean.count() > 0) spectrum.effects.push_back({side, kind, control, k, mean.value()});
+  }
   set_doses(spectrum, rotations);
   read_vectors(folder / "vectors.csv", spectrum);
   return spectrum;
