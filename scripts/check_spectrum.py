@@ -2,13 +2,14 @@
 """Recomputes tables of singular bases from the models' files with NumPy alone, and compares.
 
     python3 scripts/check_spectrum.py BEFORE AFTER SPECTRUM_CSV
-    python3 scripts/check_spectrum.py --sharing START S T SHARING_CSV
+    python3 scripts/check_spectrum.py --sharing START S T SHARING_CSV [--pair FIRST SECOND]
 
 The folders are models (config.json, model.safetensors in f64, f32, f16 or bf16); an adapter is merged into one first
-("basis merge"). SPECTRUM_CSV is what `basis spectrum BEFORE AFTER` writes, SHARING_CSV a table of
-matrix,side,k,co_drift,rotation_s,rotation_t,rotation_st for two models S and T that began at START. Formulas are those
-of docs/methods.md, section 2; no code is shared with the program. Prints a line for each quantity and exits with 1
-where a difference is above the tolerance, with 2 where a table or model cannot be read.
+("basis merge"). SPECTRUM_CSV is what `basis spectrum BEFORE AFTER` writes. SHARING_CSV compares two models S and T that
+began at START: a stage's sharing.csv, of which --pair takes the two runs, or a table of one pair with the columns
+matrix,side,k,co_drift,rotation_s,rotation_t,rotation_st. Formulas are those of docs/methods.md, section 2; no code is
+shared with the program. Prints a line for each quantity and exits with 1 where a difference is above the tolerance or a
+quantity has no row to compare, with 2 where a table or model cannot be read.
 
 What a row can say depends on the gaps between singular values, and the gaps alone decide which rows count. A
 decomposition in f64 is that of a matrix which differs by about s = eps * sigma_1 for each pair of vectors. Put into the
@@ -69,8 +70,8 @@ class Model:
             raise Unreadable(f"{self.path}: has no {name}; is the table of another model?")
         kind = self.TYPES.get(entry["dtype"])
         if kind is None or len(entry["shape"]) != 2:
-            raise Unreadable(f"{self.path}: {name} is {entry['dtype']} {entry['shape']}; a matrix of {', '.join(self.TYPES)} "
-                             "is read")
+            raise Unreadable(f"{self.path}: {name} is {entry['dtype']} {entry['shape']}; read are matrices of "
+                             f"{', '.join(self.TYPES)}")
         count = entry["shape"][0] * entry["shape"][1]
         numbers = np.fromfile(self.path, kind, count, offset=self.begin + entry["data_offsets"][0])
         if numbers.size != count:
@@ -80,34 +81,56 @@ class Model:
         return numbers.astype(np.float64).reshape(entry["shape"])
 
 
-def read_table(path, quantities):
-    """{matrix: {side: {quantity: (r)}}} of a CSV file; an empty field is NaN."""
+def read_rows(path):
+    """The rows of a CSV file as dicts, each with its line under "line"."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            rows = [row | {"line": line} for line, row in enumerate(csv.DictReader(file), 2)]
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from None
     if not rows:
         raise Unreadable(f"{path}: has no rows")
-    missing = [name for name in ("matrix", "side", "k", *quantities) if name not in rows[0]]
+    return rows
+
+
+def read_table(path, rows, columns):
+    """{matrix: {side: {"k": (n), quantity: (n)}}}. columns: {quantity: its column}. An empty field is NaN."""
+    missing = [name for name in ("matrix", "side", "k", *columns.values()) if name not in rows[0]]
     if missing:
         raise Unreadable(f"{path}: has no column {', '.join(missing)}")
     table = {}
-    for line, row in enumerate(rows, 2):
-        sides = table.setdefault(row["matrix"], {"u": {}, "v": {}})
+    for row in rows:
+        sides = table.setdefault(row["matrix"], {side: {name: [] for name in ("k", *columns)} for side in "uv"})
         try:
             side = sides[row["side"]]
-            if int(row["k"]) != len(side.get(quantities[0], ())) + 1:
+            k = int(row["k"])
+            if k <= (side["k"] or [0])[-1]:
                 raise ValueError
-            for name in quantities:
-                side.setdefault(name, []).append(float(row[name] or "nan"))
+            side["k"].append(k)
+            for name, column in columns.items():
+                side[name].append(float(row[column] or "nan"))
         except (KeyError, TypeError, ValueError):
-            raise Unreadable(f"{path}:{line}: not a row of side u or v, its k the next of 1, 2, ... and numbers") from None
-    for sides in table.values():
-        for side in sides.values():
-            for name in side:
-                side[name] = np.array(side[name])
-    return table
+            raise Unreadable(f"{path}:{row['line']}: not numbers of side u or v with a k above the last one's") from None
+    return {matrix: {side: {name: np.array(values) for name, values in of_side.items()} for side, of_side in sides.items()}
+            for matrix, sides in table.items()}
+
+
+def rows_of_pair(path, rows, pair):
+    """Those of two runs, where a table has many; Gaussian stand-ins are of no model."""
+    if "first" not in rows[0] or "second" not in rows[0]:
+        if pair:
+            raise Unreadable(f"{path}: has no columns first and second; leave --pair out")
+        return rows
+    pairs = {}
+    for row in rows:
+        if row.get("relation") != "gaussian":
+            pairs.setdefault((row["first"], row["second"]), []).append(row)
+    if not pair and len(pairs) == 1:
+        return next(iter(pairs.values()))
+    if tuple(pair or ()) not in pairs:
+        known = "".join(f"\n  {first} {second}" for first, second in pairs)
+        raise Unreadable(f"{path}: {'no such pair' if pair else 'several pairs'}; choose by --pair FIRST SECOND from{known}")
+    return pairs[tuple(pair)]
 
 
 # Quantities of docs/methods.md, section 2. Arrays (r) belong to k = 1 ... r.
@@ -194,20 +217,22 @@ class Comparison:
     def has_digits(self, squared_angle):
         return squared_angle <= (WORST_ANGLE * self.tolerance) ** 2
 
-    def add(self, place, name, given, computed, counts, scale):
-        """Arrays (r). `counts`: the rows that are compared. Differences are relative to `scale`."""
+    def add(self, place, quantity, given, computed, counts, scale):
+        """given: a side of the table   computed, counts, scale: (r). Differences are relative to `scale`; rows that do not
+        count are left out."""
+        at = given["k"] - 1
+        value, computed, counts, scale = given[quantity], computed[at], counts[at], scale[at]
         with np.errstate(divide="ignore", invalid="ignore"):
-            difference = np.abs(given - computed) / scale
-        difference[given == computed] = 0  # 0 / 0, and infinities
-        difference[np.isnan(given) & np.isnan(computed)] = 0
+            difference = np.abs(value - computed) / scale
+        difference[(value == computed) | (np.isnan(value) & np.isnan(computed))] = 0  # 0 / 0, infinities, empty fields
         difference[np.isnan(difference)] = np.inf
         difference = np.where(counts, difference, -1)
-        line = self.lines.setdefault(name, {"compared": 0, "left out": 0, "largest": 0.0, "where": ""})
+        line = self.lines.setdefault(quantity, {"compared": 0, "left out": 0, "largest": 0.0, "where": ""})
         line["compared"] += int(np.sum(counts))
         line["left out"] += int(np.sum(~counts))
         worst = int(np.argmax(difference))
         if difference[worst] > line["largest"]:
-            line["largest"], line["where"] = float(difference[worst]), f"{place}, k = {worst + 1}"
+            line["largest"], line["where"] = float(difference[worst]), f"{place}, k = {given['k'][worst]}"
 
     def report(self):
         """Prints the table; whether all is within the tolerance."""
@@ -228,12 +253,13 @@ SPECTRUM = ("overlap", "rotation", "rotation_gaussian", "rotation_expected", "ra
             "change")
 
 
-def expect_rows(name, sides, r):
+def expect_ranks(name, sides, r, all_of_them):
     for side, given in sides.items():
-        rows = len(next(iter(given.values()), ()))
-        if rows != r:
-            raise Unreadable(f"{name} {side}: {rows} rows in the table, the matrix has {r} singular values; is the table of "
-                             "another model, or cut?")
+        count = len(given["k"])
+        last = given["k"][-1] if count else 0
+        if count == 0 or last > r or (all_of_them and count != r):
+            raise Unreadable(f"{name} {side}: {count} rows in the table, the last of k = {last}; the matrix has {r} singular "
+                             "values. Is the table of another model, or cut?")
 
 
 def compare_spectrum(name, before, after, sides, comparison):
@@ -244,7 +270,7 @@ def compare_spectrum(name, before, after, sides, comparison):
     norm = np.linalg.norm(change)
     first, second = Decomposition(w0), Decomposition(w1)
     r = len(first.sigma)
-    expect_rows(name, sides, r)
+    expect_ranks(name, sides, r, all_of_them=True)
     inside = first.u.T @ change @ first.v / (norm if norm > 0 else 1)
     core, diagonal = leading(inside ** 2), np.cumsum(np.diagonal(inside) ** 2)
     noise = {side: rounding((first, second), side) for side in "uv"}
@@ -264,7 +290,7 @@ def compare_spectrum(name, before, after, sides, comparison):
         quotient, quotient_floor = ratio(turned, control), ratio(floor, control)
 
         def add(quantity, computed, counts, floor=0.0):
-            comparison.add(place, quantity, given[quantity], computed, counts, np.fmax(np.abs(computed), floor))
+            comparison.add(place, quantity, given, computed, counts, np.fmax(np.abs(computed), floor))
 
         add("overlap", kept, counts, floor)
         add("rotation", turned, counts, floor)
@@ -278,26 +304,40 @@ def compare_spectrum(name, before, after, sides, comparison):
 
 
 SHARING = ("co_drift", "rotation_s", "rotation_t", "rotation_st")
+OF_PAIRS = {"co_drift": "co_drift", "rotation_s": "rotation_first", "rotation_t": "rotation_second",
+            "rotation_st": "rotation_between", "cosine": "cosine"}
+
+
+def cosine(a, b):
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    return np.sum(a * b) / norms if norms > 0 else np.nan
 
 
 def compare_sharing(name, models, sides, comparison):
-    start, s, t = (Decomposition(model.matrix(name)) for model in models)
-    expect_rows(name, sides, len(start.sigma))
+    weights = [model.matrix(name) for model in models]
+    if len({weight.shape for weight in weights}) > 1:
+        raise Unreadable(f"{name}: {', '.join(str(weight.shape) for weight in weights)} in the three models")
+    start, s, t = map(Decomposition, weights)
+    r = len(start.sigma)
+    expect_ranks(name, sides, r, all_of_them=False)
     for side, given in sides.items():
         place = f"{name} {side}"
-        r, turned, floors = len(start.sigma), {}, {}
+        turned, floors = {}, {}
         for quantity, pair in (("rotation_s", (start, s)), ("rotation_t", (start, t)), ("rotation_st", (s, t))):
             noise = rounding(pair, side)
             turned[quantity] = rotation(*(each.side(side) for each in pair))
             floors[quantity] = comparison.floor(noise)
-            comparison.add(place, quantity, given[quantity], turned[quantity], comparison.has_digits(noise * ranks(r)),
+            comparison.add(place, quantity, given, turned[quantity], comparison.has_digits(noise * ranks(r)),
                            np.maximum(turned[quantity], floors[quantity]))
         drift, terms = co_drift(turned["rotation_s"], turned["rotation_t"], turned["rotation_st"])
         counts = comparison.has_digits(rounding((start, s, t), side) * ranks(r))
         # Where a rotation is 0 for every pair of bases (k = d) the table's field is empty and counts.
         for quantity in ("rotation_s", "rotation_t"):
             counts &= (turned[quantity] > floors[quantity]) | (turned[quantity] == 0)
-        comparison.add(place, "co_drift", given["co_drift"], drift, counts, terms)
+        comparison.add(place, "co_drift", given, drift, counts, terms)
+        if "cosine" in given:  # relative to 1
+            of_changes = cosine(weights[1] - weights[0], weights[2] - weights[0])
+            comparison.add(place, "cosine", given, np.full(r, of_changes), np.ones(r, bool), np.ones(r))
 
 
 def chosen(names, count):
@@ -311,7 +351,10 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sharing", action="store_true", help="three models and a table of sharing")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="model folders, then the table")
-    parser.add_argument("--matrices", type=int, default=0, metavar="N", help="N matrices, evenly over the table (default: all)")
+    parser.add_argument("--pair", nargs=2, metavar=("FIRST", "SECOND"),
+                        help="which runs of a table of many S and T are, as its columns first and second name them")
+    parser.add_argument("--matrices", type=int, default=0, metavar="N",
+                        help="N matrices, evenly over the table (default: all)")
     parser.add_argument("--tolerance", type=float, default=1e-5, help="of relative differences (default: 1e-5)")
     given = parser.parse_args()
     wanted = 4 if given.sharing else 3
@@ -325,13 +368,19 @@ def arguments():
 def main():
     given = arguments()
     *folders, path = given.paths
-    table = read_table(path, SHARING if given.sharing else SPECTRUM)
+    rows = read_rows(path)
+    columns = {name: name for name in (SHARING if given.sharing else SPECTRUM)}
+    if given.sharing:
+        rows = rows_of_pair(path, rows, given.pair)
+        columns = OF_PAIRS if "rotation_first" in rows[0] else columns
+    table = read_table(path, rows, columns)
     models = [Model(folder) for folder in folders]
     comparison = Comparison(given.tolerance)
     names = chosen(list(table), given.matrices)
     for done, name in enumerate(names, 1):
         if sys.stderr.isatty():
-            print(f"\r[{done}/{len(names)}] {name}\033[K", end="\n" if done == len(names) else "", file=sys.stderr, flush=True)
+            end = "\n" if done == len(names) else ""
+            print(f"\r[{done}/{len(names)}] {name}\033[K", end=end, file=sys.stderr, flush=True)
         if given.sharing:
             compare_sharing(name, models, table[name], comparison)
         else:

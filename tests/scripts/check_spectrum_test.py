@@ -124,7 +124,8 @@ class Spectrum(WithFolder):
 
     def models(self, **options):
         start = random_model(1)
-        return write_model(self.folder / "before", start), write_model(self.folder / "after", changed(start, 0.02, 2), **options)
+        after = changed(start, 0.02, 2)
+        return write_model(self.folder / "before", start), write_model(self.folder / "after", after, **options)
 
     def test_agrees_with_the_program(self):
         before, after = self.models()
@@ -200,7 +201,8 @@ class Spectrum(WithFolder):
         path = self.table(before, after)
         with open(path, newline="") as file:
             header, *rows = csv.reader(file)
-        for table, message in ((rows[1:], "changed.csv:2: not a row"), (rows[:-1], " v: 15 rows in the table"),
+        for table, message in ((rows[1:], " u: 15 rows in the table"), (rows[:-1], " v: 15 rows in the table"),
+                               (rows[:2] + rows, "changed.csv:4: not numbers"),
                                ([["x", *rows[0][1:]]], "has no x"), ([], "has no rows")):
             status, text = check(before, after, self.write_rows(header, table))
             self.assertEqual(status, 2)
@@ -256,6 +258,34 @@ class Sharing(WithFolder):
             self.assertEqual(status, 1, quantity)
             self.assertIn(f"above 1e-05: {quantity}\n", text)
             self.assertIn(f"{QUERY} u, k = 3", text)
+
+    def test_takes_a_pair_of_runs_from_a_table_of_many(self):
+        start, s, t = (check_spectrum.Model(folder) for folder in self.models)
+        header = ["matrix", "side", "k", "relation", "replicate", "first", "second", "co_drift", "rotation_first",
+                  "rotation_second", "rotation_between", "cosine"]
+        rows = []
+        for matrix, side, k, *numbers in self.rows:
+            if k not in (2, 8, 16):
+                continue
+            w = start.matrix(matrix)
+            a, b = (s.matrix(matrix) - w).ravel(), (t.matrix(matrix) - w).ravel()
+            cosine = a @ b / (a @ a * (b @ b)) ** 0.5
+            rows += [[matrix, side, k, "gaussian", 0, "a/full/0", "b/full/1", 0, 1, 1, 1, 0],
+                     [matrix, side, k, "tasks", 0, "a/full/0", "b/full/1", *numbers, cosine],
+                     [matrix, side, k, "seeds", 0, "a/full/0", "a/full/1", 0, 1, 1, 1, 0]]
+        path = self.write_rows(header, rows)
+        status, text = check("--sharing", *self.models, path, "--pair", "a/full/0", "b/full/1")
+        self.assertEqual(status, 0, text)
+        self.assertEqual(line_of("cosine", text)[:2], (LAYERS * 6 * 2 * 3, 0), text)
+        self.assertEqual(check("--sharing", *self.models, path, "--pair", "a/full/0", "a/full/1")[0], 1)
+        status, text = check("--sharing", *self.models, path)
+        self.assertEqual(status, 2)
+        self.assertIn("several pairs; choose by --pair FIRST SECOND from\n  a/full/0 b/full/1\n  a/full/0 a/full/1", text)
+        rows[1][-1] += 1e-3
+        path = self.write_rows(header, rows)
+        status, text = check("--sharing", *self.models, path, "--pair", "a/full/0", "b/full/1")
+        self.assertEqual(status, 1)
+        self.assertIn("above 1e-05: cosine\n", text)
 
     def test_knows_s_from_t(self):
         start, s, t = self.models
