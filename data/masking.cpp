@@ -19,6 +19,18 @@ struct Candidate {
   PhiloxCounter bits;
 };
 
+bool is_drawn_before(const Candidate& a, const Candidate& b) {
+  return std::pair(a.bits.word[0], a.row) < std::pair(b.bits.word[0], b.row);
+}
+
+/// Candidates [begin, end), one after the other in the text.
+struct Word {
+  std::size_t begin;
+  std::size_t end;
+
+  std::size_t size() const { return end - begin; }
+};
+
 /// A word of random bits as a number in [0, 1).
 double unit(std::uint32_t word) {
   return word / 4294967296.0;
@@ -45,9 +57,66 @@ void check(const SpecialIds& special, const MaskingOptions& options) {
     throw Error(fmt::format("masking: [MASK] has id {} in a vocabulary of {}", special.mask,
                             special.vocabulary));
   }
+  if (options.continues_word && std::ssize(*options.continues_word) != special.vocabulary) {
+    throw Error(fmt::format(
+        "masking: the table of words' continuations has {} ids, the vocabulary {}; make it with "
+        "word_continuations of the vocabulary that the text was tokenized with",
+        options.continues_word->size(), special.vocabulary));
+  }
+}
+
+/// Keeps the `quota` positions with the smallest numbers: a draw without replacement.
+void keep_drawn_positions(std::vector<Candidate>& candidates, std::size_t quota) {
+  const auto last = candidates.begin() + static_cast<std::ptrdiff_t>(quota) - 1;
+  std::nth_element(candidates.begin(), last, candidates.end(), is_drawn_before);
+  candidates.resize(quota);
+}
+
+std::vector<Word> words_of(const std::vector<Candidate>& candidates,
+                           const std::vector<std::int32_t>& ids,
+                           const std::vector<bool>& continues_word) {
+  std::vector<Word> words;
+  for (std::size_t c = 0; c < candidates.size(); ++c) {
+    const std::size_t row = candidates[c].row;
+    const auto id = static_cast<std::size_t>(ids[row]);
+    ensure(id < continues_word.size(), "ids of a batch are of the vocabulary that masks it");
+    const bool is_right_after = c > 0 && candidates[c - 1].row + 1 == row;
+    if (is_right_after && continues_word[id]) {
+      ++words.back().end;
+    } else {
+      words.push_back({c, c + 1});
+    }
+  }
+  return words;
+}
+
+/// Keeps whole words, `quota` positions at most unless no word is that short.
+void keep_drawn_words(std::vector<Candidate>& candidates, std::size_t quota,
+                      std::vector<Word> words) {
+  std::sort(words.begin(), words.end(), [&](const Word& a, const Word& b) {
+    return is_drawn_before(candidates[a.begin], candidates[b.begin]);
+  });
+  std::vector<Candidate> kept;
+  const auto keep = [&](const Word& word) {
+    for (std::size_t c = word.begin; c < word.end; ++c) kept.push_back(candidates[c]);
+  };
+  for (const Word& word : words) {
+    if (kept.size() + word.size() <= quota) keep(word);
+  }
+  if (kept.empty()) keep(words.front());
+  candidates = std::move(kept);
 }
 
 }  // namespace
+
+std::vector<bool> word_continuations(std::span<const std::string> vocabulary) {
+  std::vector<bool> continues_word;
+  continues_word.reserve(vocabulary.size());
+  for (const std::string& token : vocabulary) {
+    continues_word.push_back(token.size() > 2 && token.starts_with("##"));
+  }
+  return continues_word;
+}
 
 HostMaskedBatch mask_batch(HostBatch batch, const SpecialIds& special,
                            const MaskingOptions& options, std::uint64_t seed, std::uint32_t draw) {
@@ -69,14 +138,13 @@ HostMaskedBatch mask_batch(HostBatch batch, const SpecialIds& special,
     begin += length;
     if (candidates.empty()) continue;
 
-    // The positions with the smallest words: a draw without replacement.
     const double wanted = std::round(options.share * static_cast<double>(candidates.size()));
-    const auto drawn = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(wanted));
-    const auto by_word = [](const Candidate& a, const Candidate& c) {
-      return std::pair(a.bits.word[0], a.row) < std::pair(c.bits.word[0], c.row);
-    };
-    std::nth_element(candidates.begin(), candidates.begin() + drawn - 1, candidates.end(), by_word);
-    candidates.resize(static_cast<std::size_t>(drawn));
+    const auto quota = std::max<std::size_t>(1, static_cast<std::size_t>(wanted));
+    if (options.continues_word) {
+      keep_drawn_words(candidates, quota, words_of(candidates, batch.ids, *options.continues_word));
+    } else {
+      keep_drawn_positions(candidates, quota);
+    }
     std::sort(candidates.begin(), candidates.end(),
               [](const Candidate& a, const Candidate& c) { return a.row < c.row; });
     for (const Candidate& candidate : candidates) {

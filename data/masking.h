@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "data/batch.h"
@@ -29,7 +30,13 @@ struct MaskingOptions {
   double share = 0.15;        // of the tokens that are not special
   double mask_share = 0.8;    // of the drawn positions become [MASK]
   double random_share = 0.1;  // become a random id of the whole vocabulary; the rest stay
+  /// (V): which ids go on with the word before them (word_continuations). With it whole words are
+  /// drawn; null: positions, each for itself. Must outlive the call.
+  const std::vector<bool>* continues_word = nullptr;
 };
+
+/// (V): which tokens go on with a word, "##ing". "##" alone goes on with nothing: no word has it.
+std::vector<bool> word_continuations(std::span<const std::string> vocabulary);
 
 /// A batch with some ids replaced, on the host.
 struct HostMaskedBatch {
@@ -50,6 +57,15 @@ struct MaskedBatch {
 /// (seed, draw, example, position), example being the row of the set: the same sequence seen at
 /// another `draw` (the step, in training) has other masks, and batching changes nothing. For
 /// held-out text keep `draw` fixed, and all models are asked for the same positions.
+///
+/// Whole words (Google's whole-word masking): a word is a token that is not special with those
+/// right after it that continue a word. Words are taken in an order drawn with the number of their
+/// first position, while no more than max(1, round(share * n)) positions are drawn; a word that
+/// would exceed that is skipped. Where every word does, the first of the order is taken. What
+/// becomes of a position is drawn for each position, as without words.
+///
+/// Throws Error for shares that are none, for [MASK] beyond the vocabulary, and for a table of
+/// continuations that is not of this vocabulary.
 HostMaskedBatch mask_batch(HostBatch batch, const SpecialIds& special,
                            const MaskingOptions& options, std::uint64_t seed, std::uint32_t draw);
 
