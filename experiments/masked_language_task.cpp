@@ -39,6 +39,7 @@ MaskedLanguageTask::MaskedLanguageTask(Compute& compute, const ComputeDType& dty
       seed_(seed),
       has_graphs_(has_graphs && compute.backend().can_record()),
       special_(special_ids(tokenizer)),
+      continues_word_(word_continuations(tokenizer.vocabulary())),
       unigram_(corpus.train, special_),
       epochs_(corpus.train, BatchOptions{settings.batch_size, 0, settings.micro_batch, true, false},
               static_cast<std::uint64_t>(seed)),
@@ -92,6 +93,7 @@ HostMaskedBatch MaskedLanguageTask::mask(const EncodedDataset& set,
                                          std::uint32_t draw) const {
   MaskingOptions options;
   options.share = settings_.mask_share;
+  if (settings_.whole_words) options.continues_word = &continues_word_;
   return mask_batch(gather_batch(set, examples, first_example), special_, options,
                     static_cast<std::uint64_t>(seed), draw);
 }

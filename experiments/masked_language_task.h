@@ -49,6 +49,7 @@ class MaskedLanguageTask {
   std::int64_t seed_;
   bool has_graphs_;
   SpecialIds special_;
+  std::vector<bool> continues_word_;  // by id
   UnigramModel unigram_;
   Epochs epochs_;
   FixedMaskedBatches fixed_;

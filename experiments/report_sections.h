@@ -23,6 +23,8 @@ struct Section {
 /// Title, question, what was run, and what is missing.
 std::string report_header(const ReportData& data);
 
+/// The answers to the config's claims, first of all.
+Section claims_section(const ReportData& data);
 Section scores_section(const ReportData& data, const ScoreTable& table);
 Section costs_section(const ReportData& data);
 Section pretraining_section(const ReportData& data, const ScoreTable& table);

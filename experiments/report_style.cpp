@@ -45,6 +45,7 @@ a { color: var(--accent); }
 .facts dd { margin: 0; font: 600 1.12rem/1.4 var(--sans); font-variant-numeric: tabular-nums; }
 nav { font: .85rem/1.9 var(--sans); } nav a { text-decoration: none; margin-right: 1.1rem;
   white-space: nowrap; } nav a:hover { text-decoration: underline; }
+.verdict { color: var(--accent); }
 .warning { border-left: 4px solid var(--c1); background: var(--wash); padding: .7rem 1rem;
   font: .9rem/1.5 var(--sans); max-width: 52rem; }
 .scroll { overflow-x: auto; margin: 1.2rem 0 0; }

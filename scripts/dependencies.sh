@@ -17,6 +17,7 @@ build_packages=(
 )
 test_packages=(
   libgtest-dev libgmock-dev binutils
+  python3-numpy            # scripts/check_spectrum.py
   libboost-context-dev     # threads of CUDA kernels on the host
 )
 ci_packages=(clang-format)

@@ -26,6 +26,10 @@ batch_size = 8
 dropout = 0.1
 evaluate_every = 10
 checkpoint_every = 7
+snapshots = [0, 3000, 8000]
+keeps_best = true
+whole_words = true
+positions = "sinusoidal"
 [data]
 synthetic_train_rows = 64
 synthetic_dev_rows = 20

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "experiments/claims.h"
+#include "experiments/html.h"
+
+namespace basis {
+namespace {
+
+/// rho_k of a run, where it has one.
+std::optional<double> ratio_at(const ReportSpectrum& run, std::int64_t k) {
+  const auto at = static_cast<std::size_t>(k - 1);
+  if (at >= run.ratio.size() || !(run.ratio[at] > 0)) return std::nullopt;
+  return run.ratio[at];
+}
+
+/// log rho of a control at a relative change, on the line through its doses of one task and seed;
+/// beyond its doses that of the nearest.
+std::optional<double> control_at(const ReportData& data, const std::string& start,
+                                 const ReportSpectrum& run, std::int64_t k) {
+  std::vector<std::pair<double, double>> doses;  // log change, log rho
+  for (const ReportSpectrum& one : data.spectra) {
+    if (one.task != run.task || one.seed != run.seed) continue;
+    if (data.config.method.at(one.method).start != start) continue;
+    if (const auto ratio = ratio_at(one, k)) {
+      doses.emplace_back(std::log(one.change), std::log(*ratio));
+    }
+  }
+  if (doses.empty()) return std::nullopt;
+  std::sort(doses.begin(), doses.end());
+  const double wanted = std::log(run.change);
+  if (wanted <= doses.front().first) return doses.front().second;
+  for (std::size_t i = 1; i < doses.size(); ++i) {
+    if (wanted > doses[i].first) continue;
+    const auto [x0, y0] = doses[i - 1];
+    const auto [x1, y1] = doses[i];
+    return y0 + (y1 - y0) * (wanted - x0) / (x1 - x0);
+  }
+  return doses.back().second;
+}
+
+struct Count {
+  int below = 0;          // tasks whose interval of rho lies below 1
+  int above = 0;          // above 1
+  int below_control = 0;  // tasks below the control
+  int tasks = 0;
+  bool is_known = true;  // every task has two seeds or more
+};
+
+std::string told(const ClaimRow& row, const char* below, const char* above) {
+  if (!row.has_interval) return "one seed: no interval";
+  if (row.value.high < 1) return below;
+  return row.value.low > 1 ? above : "the interval holds 1";
+}
+
+void add_task(const ReportData& data, const ClaimSettings& claim, const std::string& task,
+              ClaimAnswer& answer, Count& count) {
+  std::vector<double> ratios, against_control;
+  for (const ReportSpectrum& run : data.spectra) {
+    if (run.task != task || run.method != claim.method) continue;
+    const auto ratio = ratio_at(run, claim.k);
+    if (!ratio) continue;
+    ratios.push_back(*ratio);
+    if (claim.control.empty()) continue;
+    const std::string& start = data.config.method.at(claim.control).start;
+    if (const auto control = control_at(data, start, run, claim.k)) {
+      against_control.push_back(*ratio / std::exp(*control));
+    }
+  }
+  if (ratios.empty()) return;
+  ++count.tasks;
+  ClaimRow row = ratio_row_of(fmt::format("{}, ρ at k = {}", task, claim.k), ratios);
+  row.meaning =
+      told(row, "more stable than a Gaussian change", "less stable than a Gaussian change");
+  count.is_known = count.is_known && row.has_interval;
+  count.below += row.has_interval && row.value.high < 1;
+  count.above += row.has_interval && row.value.low > 1;
+  answer.rows.push_back(std::move(row));
+  if (against_control.empty()) return;
+  row = ratio_row_of(fmt::format("{}, over that of {} at equal change", task, claim.control),
+                     against_control);
+  row.meaning = told(row, "more stable than the control", "less stable than the control");
+  count.below_control += row.has_interval && row.value.high < 1;
+  answer.rows.push_back(std::move(row));
+}
+
+void add_specifications(const ReportData& data, const ClaimSettings& claim, ClaimAnswer& answer) {
+  for (const ReportSpectrum& run : data.spectra) {
+    if (run.method != claim.method) continue;
+    for (const ReportEffect& effect : run.effects) {
+      if (std::isfinite(effect.ratio) && effect.ratio > 0) {
+        answer.specifications.push_back({effect.control, effect.ratio});
+      }
+    }
+  }
+  answer.neutral = 1;
+  answer.is_log = true;
+  answer.effect = "rotation over that of the control";
+  answer.choices = "task, seed, side, kind of matrix, k = 1, 2, 4, ... and control";
+}
+
+}  // namespace
+
+ClaimAnswer answer_rotation_ratio(const ReportData& data, const ClaimSettings& claim) {
+  ClaimAnswer answer;
+  answer.unit = "ratio";
+  Count count;
+  for (const std::string& task : data.config.tasks) add_task(data, claim, task, answer, count);
+  add_specifications(data, claim, answer);
+  const auto needed = static_cast<int>(
+      claim.needs > 0 ? claim.needs : static_cast<std::int64_t>(data.config.tasks.size()));
+  answer.reason =
+      fmt::format("ρ at k = {} lies below 1 on {} of {} tasks and above 1 on {}; {} are asked for.",
+                  claim.k, count.below, count.tasks, count.above, needed);
+  if (!claim.control.empty()) {
+    answer.reason += fmt::format(" It lies below that of {} at equal change on {}.", claim.control,
+                                 count.below_control);
+  }
+  const bool has_control = claim.control.empty() || count.below_control >= needed;
+  if (count.tasks < needed || !count.is_known) {
+    answer.verdict = Verdict::Undecided;
+  } else if (count.below >= needed && has_control) {
+    answer.verdict = Verdict::Held;
+  } else {
+    answer.verdict = count.below > 0 ? Verdict::InPart : Verdict::Not;
+  }
+  return answer;
+}
+
+}  // namespace basis

@@ -1,0 +1,189 @@
+#include "experiments/claims.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace basis {
+namespace {
+
+using ::testing::HasSubstr;
+
+// ---- Rotation ratio -----------------------------------------------------------------------------
+
+constexpr const char* stability = R"(
+seeds = [0, 1, 2]
+tasks = ["a", "b"]
+methods = ["full", "scrambled", "scrambled-high"]
+[model]
+path = "x"
+[task.a]
+train = "t"
+dev = "d"
+first = "f"
+label = "l"
+labels = ["0", "1"]
+[task.b]
+train = "t"
+dev = "d"
+first = "f"
+label = "l"
+labels = ["0", "1"]
+[method.scrambled]
+kind = "full"
+start = "scrambled"
+[method.scrambled-high]
+kind = "full"
+start = "scrambled"
+[claim.a]
+text = "stable"
+endpoint = "rotation-ratio"
+method = "full"
+control = "scrambled"
+k = 2
+)";
+
+ReportSpectrum spectrum(const std::string& task, const std::string& method, std::int64_t seed,
+                        double change, double ratio) {
+  ReportSpectrum one;
+  one.task = task;
+  one.method = method;
+  one.seed = seed;
+  one.change = change;
+  one.ratio = {9, ratio};
+  one.effects = {{"u", "1 query", "Gaussian", 2, ratio}};
+  return one;
+}
+
+/// Runs whose rho is about `full` on task a and `other` on b, with controls of 1 at a change of 1 %
+/// and 4 at 4 %.
+ReportData stability_data(double full, double other) {
+  ReportData data;
+  data.config = parse_config(stability, "x.toml");
+  for (std::int64_t seed = 0; seed < 3; ++seed) {
+    const double noise = 1 + 0.02 * static_cast<double>(seed - 1);
+    for (const auto& [task, ratio] : {std::pair{"a", full}, std::pair{"b", other}}) {
+      data.spectra.push_back(spectrum(task, "full", seed, 0.02, ratio * noise));
+      data.spectra.push_back(spectrum(task, "scrambled", seed, 0.01, 1));
+      data.spectra.push_back(spectrum(task, "scrambled-high", seed, 0.04, 4));
+    }
+  }
+  return data;
+}
+
+ClaimAnswer only_answer(const ReportData& data) {
+  const std::vector<ClaimAnswer> answers = answer_claims(data);
+  EXPECT_EQ(answers.size(), 1u);
+  return answers.at(0);
+}
+
+TEST(RotationClaim, IsHeldBelowOneAndBelowTheControlAtEqualChange) {
+  const ClaimAnswer answer = only_answer(stability_data(0.5, 0.6));
+  EXPECT_EQ(answer.verdict, Verdict::Held) << answer.reason;
+  ASSERT_EQ(answer.rows.size(), 4u);
+  EXPECT_NEAR(answer.rows[0].value.estimate, 0.5, 0.001);
+  // The line through (1 %, 1) and (4 %, 4) is 2 at 2 %, both axes logarithmic.
+  EXPECT_NEAR(answer.rows[1].value.estimate, 0.25, 0.001);
+  EXPECT_LT(answer.rows[0].value.high, 0.6);
+  EXPECT_EQ(answer.specifications.size(), 6u);
+}
+
+TEST(RotationClaim, IsHeldInPartOnSomeTasksAndNotOnNone) {
+  EXPECT_EQ(only_answer(stability_data(0.5, 1.4)).verdict, Verdict::InPart);
+  const ClaimAnswer none = only_answer(stability_data(1.3, 1.4));
+  EXPECT_EQ(none.verdict, Verdict::Not);
+  EXPECT_THAT(none.reason, HasSubstr("below 1 on 0 of 2 tasks and above 1 on 2"));
+}
+
+TEST(RotationClaim, IsHeldInPartWhereTheScrambleIsAsStable) {
+  ReportData data = stability_data(0.5, 0.6);
+  for (ReportSpectrum& one : data.spectra) {
+    if (one.method != "full") one.ratio[1] = 0.4;
+  }
+  EXPECT_EQ(only_answer(data).verdict, Verdict::InPart);
+}
+
+TEST(RotationClaim, IsNotDecidedByOneSeed) {
+  ReportData data = stability_data(0.5, 0.6);
+  std::erase_if(data.spectra, [](const ReportSpectrum& one) { return one.seed > 0; });
+  const ClaimAnswer answer = only_answer(data);
+  EXPECT_EQ(answer.verdict, Verdict::Undecided);
+  EXPECT_FALSE(answer.rows.at(0).has_interval);
+}
+
+// ---- Co-drift -----------------------------------------------------------------------------------
+
+ReportData sharing_data(double tasks, double seeds, double shuffled, std::int64_t replicates = 3) {
+  ReportData data;
+  ClaimSettings claim;
+  claim.name = "b";
+  claim.endpoint = "co-drift";
+  data.config.claim["b"] = claim;
+  for (std::int64_t replicate = 0; replicate < replicates; ++replicate) {
+    const double noise = 0.01 * static_cast<double>(replicate - 1);
+    for (const auto& [relation, value] :
+         {std::pair{"tasks", tasks}, std::pair{"seeds", seeds}, std::pair{"shuffled", shuffled}}) {
+      for (const char* side : {"u", "v"}) {
+        data.co_drifts.push_back(
+            {relation, replicate, "s", "t", side, "1 query", 32, value + noise, 0});
+        data.co_drifts.push_back({relation, replicate, "s", "t", side, "1 query", 8, 0.9, 0});
+      }
+    }
+  }
+  return data;
+}
+
+TEST(SharingClaim, IsHeldAboveShuffledLabelsAndHalfOfTheCeiling) {
+  const ClaimAnswer held = only_answer(sharing_data(0.5, 0.8, 0.2));
+  EXPECT_EQ(held.verdict, Verdict::Held) << held.reason;
+  EXPECT_NEAR(held.rows.at(0).value.estimate, 0.5, 1e-12);
+  EXPECT_EQ(only_answer(sharing_data(0.3, 0.8, 0.2)).verdict, Verdict::InPart);
+  EXPECT_EQ(only_answer(sharing_data(0.5, 0.8, 0.5)).verdict, Verdict::Not);
+  EXPECT_EQ(only_answer(sharing_data(0.5, 0.8, 0.2, 1)).verdict, Verdict::Undecided);
+}
+
+// ---- Surgery ------------------------------------------------------------------------------------
+
+ReportData surgery_data(double leading, double random) {
+  ReportData data;
+  ClaimSettings claim;
+  claim.name = "surgery";
+  claim.endpoint = "surgery";
+  claim.method = "full";
+  data.config.claim["surgery"] = claim;
+  for (std::int64_t seed = 0; seed < 3; ++seed) {
+    const double noise = 0.01 * static_cast<double>(seed - 1);
+    // From 0.5 to 0.9: a score of 0.7 is half of the way.
+    for (const ReportCut& cut :
+         {ReportCut{"t", "full", seed, "", "nothing", 0, 0, 0.5},
+          ReportCut{"t", "full", seed, "", "everything", 0, 1, 0.9},
+          ReportCut{"t", "full", seed, "leading", "core", 32, 0.1, leading + noise},
+          ReportCut{"t", "full", seed, "random", "core", 32, 0.01, random},
+          ReportCut{"t", "other", seed, "leading", "core", 32, 0.1, 0.1}}) {
+      data.cuts.push_back(cut);
+    }
+  }
+  return data;
+}
+
+TEST(SurgeryClaim, ComparesSharesOfTheWay) {
+  const ClaimAnswer held = only_answer(surgery_data(0.7, 0.5));
+  EXPECT_EQ(held.verdict, Verdict::Held);
+  EXPECT_NEAR(held.rows.at(0).value.estimate, 0.5, 1e-12);
+  EXPECT_NEAR(held.rows.back().value.estimate, 0.5, 1e-12);
+  EXPECT_EQ(only_answer(surgery_data(0.5, 0.5)).verdict, Verdict::Not);
+}
+
+TEST(SurgeryClaim, HasNoShareWhereTheWholeChangeScoresAsNone) {
+  ReportData data = surgery_data(0.7, 0.5);
+  for (ReportCut& cut : data.cuts) {
+    if (cut.part == "everything") cut.score = 0.5;
+  }
+  const ClaimAnswer answer = only_answer(data);
+  EXPECT_EQ(answer.verdict, Verdict::Undecided);
+  EXPECT_TRUE(answer.rows.empty());
+}
+
+}  // namespace
+}  // namespace basis

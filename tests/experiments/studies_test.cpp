@@ -1,0 +1,105 @@
+// The studies' configs from end to end, in their reduced forms, by the program itself.
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "experiments/snapshots.h"
+#include "tests/experiments/fixture.h"
+#include "tests/experiments/program_run.h"
+
+namespace basis {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Study : public FolderTest {
+ protected:
+  Outcome run(const std::string& arguments) { return run_program(folder_, folder_, arguments); }
+  /// Runs the reduced form of a config of the repository; its run folder.
+  std::filesystem::path run_reduced(const std::string& name) {
+    const auto config = std::filesystem::path(BASIS_CONFIGS) / (name + ".toml");
+    const Outcome outcome = run("run '" + config.string() + "' --reduced");
+    EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.error;
+    return folder_ / "runs" / (name + "-reduced");
+  }
+  /// The stages whose folder begins so.
+  static std::vector<std::filesystem::path> stages(const std::filesystem::path& run_folder,
+                                                   const std::string& prefix) {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(run_folder / "stages")) {
+      if (entry.path().filename().string().starts_with(prefix)) found.push_back(entry.path());
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+};
+
+TEST_F(Study, StabilityAnswersFromDosesAndControls) {
+  const std::filesystem::path run_folder = run_reduced("stability");
+  const std::string report = read_file(run_folder / "report.html");
+  for (const char* part :
+       {"id=\"claims\"", "specification curve", "over that of scrambled", "not decided"}) {
+    EXPECT_THAT(report, HasSubstr(part));
+  }
+  // A random start is compared with the random weights, not with the pretrained ones: with these it
+  // changes by more than its own size.
+  const std::string results = read_file(run_folder / "results.csv");
+  for (const auto& stage : stages(run_folder, "spectrum-synthetic-sentiment-random-start")) {
+    const std::string spectrum = read_file(stage / "spectrum.csv");
+    const std::size_t place = spectrum.find("encoder.layer.0");
+    ASSERT_NE(place, std::string::npos);
+    std::vector<std::string> fields;
+    std::istringstream row(spectrum.substr(place, spectrum.find('\n', place) - place));
+    for (std::string field; std::getline(row, field, ',');) fields.push_back(field);
+    EXPECT_LT(std::stod(fields.at(13)), 0.5) << "change";
+  }
+}
+
+TEST_F(Study, SharingComparesTasksSeedsAndShuffledLabels) {
+  const std::filesystem::path run_folder = run_reduced("sharing");
+  const auto found = stages(run_folder, "sharing-");
+  ASSERT_EQ(found.size(), 1u);
+  const std::string table = read_file(found.front() / "sharing.csv");
+  for (const char* relation :
+       {",tasks,", ",seeds,", ",shuffled,", ",shuffled_tasks,", ",same_seed,", ",gaussian,"}) {
+    EXPECT_THAT(table, HasSubstr(relation));
+  }
+  EXPECT_THAT(read_file(run_folder / "report.html"), HasSubstr("shuffled labels"));
+}
+
+TEST_F(Study, SurgeryScoresEveryPartAndTakesStagesOfAnotherRun) {
+  const std::filesystem::path first = run_reduced("surgery");
+  const auto found = stages(first, "surgery-");
+  ASSERT_EQ(found.size(), 2u);
+  const std::string table = read_file(found.front() / "surgery.csv");
+  for (const char* part : {",nothing,", ",everything,", "leading,core,8", "random,left,32",
+                           "norm,outside,32", "leading,diagonal,8"}) {
+    EXPECT_THAT(table, HasSubstr(part));
+  }
+  const auto config = std::filesystem::path(BASIS_CONFIGS) / "surgery.toml";
+  const Outcome again =
+      run("run '" + config.string() + "' --reduced --out again --reuse runs/surgery-reduced");
+  EXPECT_EQ(again.status, 0) << again.error;
+  EXPECT_THAT(again.out, HasSubstr("13 finished stages are reused"));
+  EXPECT_EQ(read_file(folder_ / "again" / "results.csv"), read_file(first / "results.csv"));
+  EXPECT_EQ(run("run '" + config.string() + "' --reduced --out c --reuse nowhere").status, 2);
+}
+
+TEST_F(Study, DataScaleHasItsModelsItsSeedsAndItsSnapshots) {
+  const std::filesystem::path run_folder = run_reduced("data-scale");
+  const auto pretrainings = stages(run_folder, "pretrain-");
+  ASSERT_EQ(pretrainings.size(), 6u) << "three amounts of data, two seeds";
+  for (const auto& stage : pretrainings) {
+    std::set<std::string> names;
+    for (const Snapshot& snapshot : read_snapshots(stage)) {
+      names.insert(snapshot.name);
+      EXPECT_TRUE(std::filesystem::exists(stage / snapshot.folder() / "model.safetensors"));
+    }
+    EXPECT_EQ(names, (std::set<std::string>{"0", "50000", "best", "final"}));
+  }
+  EXPECT_EQ(stages(run_folder, "finetune-").size(), 2u * (5 + 1));
+}
+
+}  // namespace
+}  // namespace basis
