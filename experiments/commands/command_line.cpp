@@ -32,6 +32,12 @@ void add_run(CLI::App& app, RunOptions& options, Command& command) {
   run->add_option("--only", options.only,
                   "Only stages whose label contains this (* and ? as in a shell), with what they "
                   "need");
+  run->add_option("--keep", options.keep,
+                  "What stays of a finished stage once no selected one needs it: all (default); "
+                  "adapters: without the models of full fine-tunings; results: neither models nor "
+                  "adapters. The stage counts as finished; one that needs its files later says "
+                  "which folder to remove, so that it is computed again")
+      ->check(CLI::IsMember({"all", "adapters", "results"}));
   run->add_flag("--list", options.lists, "List the stages with their state and do nothing");
   run->add_flag("--dry-run", options.is_dry, "Print the plan and do nothing");
   run->footer(

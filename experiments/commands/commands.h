@@ -17,8 +17,9 @@ struct RunOptions {
   std::optional<std::filesystem::path> out;   // none: runs/NAME
   std::optional<std::filesystem::path> data;  // none: $BASIS_DATA, else ~/.local/share/basis
   std::string only;
-  bool lists = false;   // --list
-  bool is_dry = false;  // --dry-run
+  std::string keep = "all";  // all, adapters, results
+  bool lists = false;        // --list
+  bool is_dry = false;       // --dry-run
 };
 int run_command(const RunOptions& options);
 

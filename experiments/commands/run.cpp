@@ -42,6 +42,7 @@ std::string command_of(const RunOptions& options, const std::filesystem::path& o
   for (const std::string& one : options.overrides) text += fmt::format(" --set {}", quoted(one));
   if (options.data) text += fmt::format(" --data {}", quoted(options.data->string()));
   if (!options.only.empty()) text += fmt::format(" --only {}", quoted(options.only));
+  if (options.keep != "all") text += fmt::format(" --keep {}", options.keep);
   return text;
 }
 
@@ -112,6 +113,7 @@ void print_end(const RunSummary& summary, const RunOptions& options, const Stage
   if (std::filesystem::exists(out / "report.html", error)) {
     print(fmt::format("report:  {}\n", (out / "report.html").string()));
   }
+  print(fmt::format("folder:  {} ({})\n", out.string(), format_bytes(folder_bytes(out))));
 }
 
 }  // namespace
@@ -142,6 +144,7 @@ int run_command(const RunOptions& options) {
   services.cache = &cache;
   services.observer = &printer;
   services.stop_flag = &interrupt.flag();
+  services.keep = keep_named(options.keep);
   const RunSummary summary = run_stages(plan, selected, store, functions, services);
   print_end(summary, options, store, plan);
   return summary.exit_status();
