@@ -32,50 +32,56 @@ std::string format_count(double value) {
 }
 
 void ProgressPrinter::stage_started(const Stage& stage, std::size_t place, std::size_t count) {
-  heading_ = fmt::format("[{}/{}] {}", place + 1, count, stage.label);
-  has_progress_ = has_shown_ = false;
-  if (is_terminal_) write_(fmt::format("{}{}", clear_line, heading_));
+  Line& line = lines_[stage.folder];
+  line = {};
+  line.heading = fmt::format("[{}/{}] {}", place + 1, count, stage.label);
+  if (is_terminal_) write_(fmt::format("{}{}", clear_line, line.heading));
 }
 
-bool ProgressPrinter::is_due(const Progress& progress, double seconds) const {
-  if (is_terminal_) return !has_shown_ || seconds - shown_seconds_ >= seconds_between_updates;
-  const double since = seconds - (has_shown_ ? shown_seconds_ : 0);
-  const std::int64_t steps = progress.step - (has_shown_ ? shown_ : first_).step;
+bool ProgressPrinter::is_due(const Line& line, const Progress& progress, double seconds) const {
+  if (is_terminal_)
+    return !line.has_shown || seconds - line.shown_seconds >= seconds_between_updates;
+  const double since = seconds - (line.has_shown ? line.shown_seconds : 0);
+  const std::int64_t steps = progress.step - (line.has_shown ? line.shown : line.first).step;
   return since >= seconds_between_lines && steps * lines_a_stage >= progress.steps;
 }
 
-void ProgressPrinter::stage_progressed(const Stage&, const Progress& progress, double seconds) {
-  if (!has_progress_) {
-    has_progress_ = true;
-    first_ = progress;
-    first_seconds_ = seconds;
+void ProgressPrinter::stage_progressed(const Stage& stage, const Progress& progress,
+                                       double seconds) {
+  Line& own = lines_[stage.folder];
+  if (!own.has_progress) {
+    own.has_progress = true;
+    own.first = progress;
+    own.first_seconds = seconds;
   }
-  if (!is_due(progress, seconds)) return;
-  has_shown_ = true;
-  shown_ = progress;
-  shown_seconds_ = seconds;
+  if (!is_due(own, progress, seconds)) return;
+  own.has_shown = true;
+  own.shown = progress;
+  own.shown_seconds = seconds;
 
-  std::string line = fmt::format("{}  step {}/{}", heading_, progress.step, progress.steps);
+  std::string line = fmt::format("{}  step {}/{}", own.heading, progress.step, progress.steps);
   if (std::isfinite(progress.loss)) line += fmt::format("  loss {:.4g}", progress.loss);
   if (progress.tokens_per_s > 0) {
     line += fmt::format("  {} tokens/s", format_count(progress.tokens_per_s));
   }
-  const std::int64_t done = progress.step - first_.step;
+  const std::int64_t done = progress.step - own.first.step;
   if (done > 0 && progress.steps > progress.step) {
-    const double pace = (seconds - first_seconds_) / static_cast<double>(done);
+    const double pace = (seconds - own.first_seconds) / static_cast<double>(done);
     const double left = pace * static_cast<double>(progress.steps - progress.step);
     line += fmt::format("  {} left", format_duration(left));
   }
   write_(is_terminal_ ? fmt::format("{}{}", clear_line, line) : fmt::format("{}\n", line));
 }
 
-void ProgressPrinter::stage_remarked(const Stage&, const std::string& remark) {
-  write_(fmt::format("{}{}  {}\n", is_terminal_ ? clear_line : "", heading_, remark));
+void ProgressPrinter::stage_remarked(const Stage& stage, const std::string& remark) {
+  write_(fmt::format("{}{}  {}\n", is_terminal_ ? clear_line : "", lines_[stage.folder].heading,
+                     remark));
 }
 
-void ProgressPrinter::stage_ended(const Stage&, StageOutcome outcome, const StageResult& result,
-                                  const std::string& message) {
-  std::string line = heading_;
+void ProgressPrinter::stage_ended(const Stage& stage, StageOutcome outcome,
+                                  const StageResult& result, const std::string& message) {
+  std::string line = lines_[stage.folder].heading;
+  lines_.erase(stage.folder);
   switch (outcome) {
     case StageOutcome::Computed:
     case StageOutcome::Reused:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ std::string format_count(double value);
 ///     [3/12] finetune mrpc lora seed 0  step 120/345  loss 0.512  1,606 tokens/s  0:42 left
 ///     [3/12] finetune mrpc lora seed 0  resumes with 1 thread what began with 2 threads: ...
 ///     [3/12] finetune mrpc lora seed 0  accuracy 0.843  f1 0.887  1:05
+///
+/// Where stages run beside each other, as in a log.
 class ProgressPrinter : public RunObserver {
  public:
   /// `write` gets text as it is to appear, line ends included.
@@ -32,17 +35,22 @@ class ProgressPrinter : public RunObserver {
                    const std::string& message) override;
 
  private:
-  bool is_due(const Progress& progress, double seconds) const;
+  /// Of a stage that runs.
+  struct Line {
+    std::string heading;        // "[3/12] finetune mrpc lora seed 0"
+    bool has_progress = false;  // of this stage, below
+    Progress first;             // where this process began: a resumed stage does not begin at 0
+    double first_seconds = 0;
+    Progress shown;
+    double shown_seconds = 0;
+    bool has_shown = false;
+  };
+
+  bool is_due(const Line& line, const Progress& progress, double seconds) const;
 
   std::function<void(std::string_view)> write_;
   bool is_terminal_;
-  std::string heading_;        // "[3/12] finetune mrpc lora seed 0"
-  bool has_progress_ = false;  // of this stage, below
-  Progress first_;             // where this process began: a resumed stage does not begin at 0
-  double first_seconds_ = 0;
-  Progress shown_;
-  double shown_seconds_ = 0;
-  bool has_shown_ = false;
+  std::map<std::string, Line> lines_;  // by folder: stages run beside each other
 };
 
 }  // namespace basis

@@ -32,6 +32,11 @@ void add_run(CLI::App& app, RunOptions& options, Command& command) {
   run->add_option("--only", options.only,
                   "Only stages whose label contains this (* and ? as in a shell), with what they "
                   "need");
+  run->add_option("--jobs", options.jobs,
+                  "Stages at a time, each in a process of its own; they divide the processor's "
+                  "cores, unless the config sets threads (default: 1; on a GPU always 1)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1024}));
+  run->add_option("--stage", options.stage)->group("");  // hidden: what --jobs starts
   run->add_option("--keep", options.keep,
                   "What stays of a finished stage once no selected one needs it: all (default); "
                   "adapters: without the models of full fine-tunings; results: neither models nor "
@@ -45,6 +50,7 @@ void add_run(CLI::App& app, RunOptions& options, Command& command) {
       "  basis run experiments/configs/quickstart.toml\n"
       "  basis run glue.toml --set train.epochs=1 --set 'seeds=[0, 1, 2]' --out runs/short\n"
       "  basis run glue.toml --only 'mrpc lora'\n"
+      "  basis run glue.toml --jobs 4 --keep results\n"
       "Ctrl-C saves a checkpoint and stops; the same command goes on from there.");
   run->callback([&] { command = [&] { return run_command(options); }; });
 }

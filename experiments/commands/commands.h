@@ -18,6 +18,8 @@ struct RunOptions {
   std::optional<std::filesystem::path> data;  // none: $BASIS_DATA, else ~/.local/share/basis
   std::string only;
   std::string keep = "all";  // all, adapters, results
+  std::int64_t jobs = 1;     // stages at a time
+  std::string stage;         // the one that a parent process asks for, by folder
   bool lists = false;        // --list
   bool is_dry = false;       // --dry-run
 };
