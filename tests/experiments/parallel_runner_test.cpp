@@ -1,9 +1,14 @@
 #include "experiments/parallel_runner.h"
 
-#include <deque>
+#include <array>
+#include <cmath>
+#include <csignal>
 #include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "experiments/recorder.h"
 #include "experiments/stage_news.h"
@@ -16,7 +21,6 @@ namespace basis {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -312,6 +316,30 @@ TEST_F(Processes, NoneOutlivesTheirOwner) {
     }
   }
   EXPECT_EQ(kill(std::stoi(read_file(file)), 0), -1);  // no such process
+}
+
+// A stage that has nothing to write does not notice that its pipe is closed.
+TEST_F(Processes, NoneOutlivesAKilledProcessThatOwnsThem) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);  // whose writing end the stage inherits
+  const std::string late = fmt::format("echo there; sleep 2 {0}>&-; echo late >&{0}", ends[1]);
+  const pid_t owner = fork();
+  ASSERT_GE(owner, 0);
+  if (owner == 0) {
+    StageProcesses processes(plan_, *store_, [&](std::size_t) {
+      return StageProcesses::Command{"/bin/sh", {"sh", "-c", late}};
+    });
+    processes.start(0);
+    while (!processes.wait()) {
+    }
+    kill(getpid(), SIGKILL);
+  }
+  close(ends[1]);
+  int status = 0;
+  EXPECT_EQ(waitpid(owner, &status, 0), owner);
+  std::array<char, 8> bytes{};
+  EXPECT_EQ(read(ends[0], bytes.data(), bytes.size()), 0) << "it went on: " << bytes.data();
+  close(ends[0]);
 }
 
 }  // namespace
