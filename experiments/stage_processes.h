@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <sys/types.h>
-
 #include "experiments/parallel_runner.h"
 
 namespace basis {
@@ -37,7 +35,7 @@ class StageProcesses : public StageWorkers {
 
  private:
   struct Process {
-    pid_t id = -1;
+    int id = -1;
     int pipe = -1;  // its outputs
     std::string unread = {};
     std::string last_words = {};  // its last line that was no news
