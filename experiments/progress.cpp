@@ -5,13 +5,25 @@
 
 #include <fmt/format.h>
 
+#include "tensor/error.h"
+
 namespace basis {
 namespace {
 
 constexpr double seconds_between_updates = 0.1;  // on a terminal
 constexpr double seconds_between_lines = 10;     // in a log
 constexpr std::int64_t lines_a_stage = 20;       // 5 % apart
+// Of terminals (ECMA-48); a line that is too long is cut, where a second row would be counted
+// wrong.
 constexpr const char* clear_line = "\r\x1b[K";
+constexpr const char* cut_long_lines = "\x1b[?7l";
+constexpr const char* wrap_long_lines = "\x1b[?7h";
+
+/// From the end of the last of so many lines to the beginning of the first, and all of them away.
+std::string clear_lines(std::size_t lines) {
+  if (lines <= 1) return clear_line;
+  return fmt::format("\r\x1b[{}A\x1b[J", lines - 1);
+}
 
 }  // namespace
 
@@ -31,11 +43,34 @@ std::string format_count(double value) {
   return value < 0 ? fmt::format("-{}", text) : text;
 }
 
+ProgressPrinter::Line& ProgressPrinter::line_of(const Stage& stage) {
+  const auto found = std::find_if(lines_.begin(), lines_.end(),
+                                  [&](const Line& line) { return line.folder == stage.folder; });
+  ensure(found != lines_.end(), "a stage has started before anything else is told of it");
+  return *found;
+}
+
+void ProgressPrinter::show(const std::string& whole_lines) {
+  if (!is_terminal_) {
+    if (!whole_lines.empty()) write_(whole_lines);
+    return;
+  }
+  std::string text = clear_lines(lines_on_screen_) + whole_lines;
+  const bool are_many = lines_.size() > 1;
+  if (are_many) text += cut_long_lines;
+  for (std::size_t i = 0; i < lines_.size(); ++i) text += (i > 0 ? "\n" : "") + lines_[i].text;
+  if (are_many) text += wrap_long_lines;
+  lines_on_screen_ = lines_.size();
+  write_(text);
+}
+
 void ProgressPrinter::stage_started(const Stage& stage, std::size_t place, std::size_t count) {
-  Line& line = lines_[stage.folder];
-  line = {};
+  Line line;
+  line.folder = stage.folder;
   line.heading = fmt::format("[{}/{}] {}", place + 1, count, stage.label);
-  if (is_terminal_) write_(fmt::format("{}{}", clear_line, line.heading));
+  line.text = line.heading;
+  lines_.push_back(std::move(line));
+  show("");
 }
 
 bool ProgressPrinter::is_due(const Line& line, const Progress& progress, double seconds) const {
@@ -48,7 +83,7 @@ bool ProgressPrinter::is_due(const Line& line, const Progress& progress, double 
 
 void ProgressPrinter::stage_progressed(const Stage& stage, const Progress& progress,
                                        double seconds) {
-  Line& own = lines_[stage.folder];
+  Line& own = line_of(stage);
   if (!own.has_progress) {
     own.has_progress = true;
     own.first = progress;
@@ -70,18 +105,18 @@ void ProgressPrinter::stage_progressed(const Stage& stage, const Progress& progr
     const double left = pace * static_cast<double>(progress.steps - progress.step);
     line += fmt::format("  {} left", format_duration(left));
   }
-  write_(is_terminal_ ? fmt::format("{}{}", clear_line, line) : fmt::format("{}\n", line));
+  own.text = line;
+  show(is_terminal_ ? "" : line + "\n");
 }
 
 void ProgressPrinter::stage_remarked(const Stage& stage, const std::string& remark) {
-  write_(fmt::format("{}{}  {}\n", is_terminal_ ? clear_line : "", lines_[stage.folder].heading,
-                     remark));
+  show(fmt::format("{}  {}\n", line_of(stage).heading, remark));
 }
 
 void ProgressPrinter::stage_ended(const Stage& stage, StageOutcome outcome,
                                   const StageResult& result, const std::string& message) {
-  std::string line = lines_[stage.folder].heading;
-  lines_.erase(stage.folder);
+  std::string line = line_of(stage).heading;
+  std::erase_if(lines_, [&](const Line& one) { return one.folder == stage.folder; });
   switch (outcome) {
     case StageOutcome::Computed:
     case StageOutcome::Reused:
@@ -102,7 +137,7 @@ void ProgressPrinter::stage_ended(const Stage& stage, StageOutcome outcome,
       line += "  interrupted";
       break;
   }
-  write_(fmt::format("{}{}\n", is_terminal_ ? clear_line : "", line));
+  show(line + "\n");
 }
 
 }  // namespace basis

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "experiments/runner.h"
 
@@ -21,7 +21,7 @@ std::string format_count(double value);
 ///     [3/12] finetune mrpc lora seed 0  resumes with 1 thread what began with 2 threads: ...
 ///     [3/12] finetune mrpc lora seed 0  accuracy 0.843  f1 0.887  1:05
 ///
-/// Where stages run beside each other, as in a log.
+/// Stages that run beside each other have a line each on a terminal, below those that have ended.
 class ProgressPrinter : public RunObserver {
  public:
   /// `write` gets text as it is to appear, line ends included.
@@ -37,7 +37,9 @@ class ProgressPrinter : public RunObserver {
  private:
   /// Of a stage that runs.
   struct Line {
+    std::string folder;         // the stage's
     std::string heading;        // "[3/12] finetune mrpc lora seed 0"
+    std::string text;           // as it stands on a terminal
     bool has_progress = false;  // of this stage, below
     Progress first;             // where this process began: a resumed stage does not begin at 0
     double first_seconds = 0;
@@ -47,10 +49,15 @@ class ProgressPrinter : public RunObserver {
   };
 
   bool is_due(const Line& line, const Progress& progress, double seconds) const;
+  /// That of a stage that has started.
+  Line& line_of(const Stage& stage);
+  /// Writes whole lines (with their ends), and on a terminal those of running stages anew below.
+  void show(const std::string& whole_lines);
 
   std::function<void(std::string_view)> write_;
   bool is_terminal_;
-  std::map<std::string, Line> lines_;  // by folder: stages run beside each other
+  std::vector<Line> lines_;          // in the order in which stages started
+  std::size_t lines_on_screen_ = 0;  // those of running stages, on a terminal
 };
 
 }  // namespace basis

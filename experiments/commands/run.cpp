@@ -143,7 +143,7 @@ int run_command(const RunOptions& options) {
   const std::int64_t threads = threads_of_job(config, options.jobs);
   record_run(store, plan, make_backend(config.device, threads, config.tf32)->description());
   const bool is_parallel = options.jobs > 1;
-  ProgressPrinter printer(print, isatty(STDOUT_FILENO) != 0 && !is_parallel);
+  ProgressPrinter printer(print, isatty(STDOUT_FILENO) != 0);
   const InterruptHandler interrupt;
   services.observer = &printer;
   services.stop_flag = &interrupt.flag();
