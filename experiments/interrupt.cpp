@@ -22,12 +22,16 @@ extern "C" void handle_interrupt(int) {
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, message.data(), message.size());
 }
 
+extern "C" void note_interrupt(int) {
+  is_interrupted = true;
+}
+
 }  // namespace
 
-InterruptHandler::InterruptHandler() {
+InterruptHandler::InterruptHandler(Role role) {
   is_interrupted = false;
   struct sigaction action = {};
-  action.sa_handler = handle_interrupt;
+  action.sa_handler = role == Role::Alone ? handle_interrupt : note_interrupt;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, &before_interrupt);

@@ -5,13 +5,25 @@
 
 #include <fmt/format.h>
 
+#include "tensor/error.h"
+
 namespace basis {
 namespace {
 
 constexpr double seconds_between_updates = 0.1;  // on a terminal
 constexpr double seconds_between_lines = 10;     // in a log
 constexpr std::int64_t lines_a_stage = 20;       // 5 % apart
+// Of terminals (ECMA-48); a line that is too long is cut, where a second row would be counted
+// wrong.
 constexpr const char* clear_line = "\r\x1b[K";
+constexpr const char* cut_long_lines = "\x1b[?7l";
+constexpr const char* wrap_long_lines = "\x1b[?7h";
+
+/// From the end of the last of so many lines to the beginning of the first, and all of them away.
+std::string clear_lines(std::size_t lines) {
+  if (lines <= 1) return clear_line;
+  return fmt::format("\r\x1b[{}A\x1b[J", lines - 1);
+}
 
 }  // namespace
 
@@ -31,51 +43,80 @@ std::string format_count(double value) {
   return value < 0 ? fmt::format("-{}", text) : text;
 }
 
-void ProgressPrinter::stage_started(const Stage& stage, std::size_t place, std::size_t count) {
-  heading_ = fmt::format("[{}/{}] {}", place + 1, count, stage.label);
-  has_progress_ = has_shown_ = false;
-  if (is_terminal_) write_(fmt::format("{}{}", clear_line, heading_));
+ProgressPrinter::Line& ProgressPrinter::line_of(const Stage& stage) {
+  const auto found = std::find_if(lines_.begin(), lines_.end(),
+                                  [&](const Line& line) { return line.folder == stage.folder; });
+  ensure(found != lines_.end(), "a stage has started before anything else is told of it");
+  return *found;
 }
 
-bool ProgressPrinter::is_due(const Progress& progress, double seconds) const {
-  if (is_terminal_) return !has_shown_ || seconds - shown_seconds_ >= seconds_between_updates;
-  const double since = seconds - (has_shown_ ? shown_seconds_ : 0);
-  const std::int64_t steps = progress.step - (has_shown_ ? shown_ : first_).step;
+void ProgressPrinter::show(const std::string& whole_lines) {
+  if (!is_terminal_) {
+    if (!whole_lines.empty()) write_(whole_lines);
+    return;
+  }
+  std::string text = clear_lines(lines_on_screen_) + whole_lines;
+  const bool are_many = lines_.size() > 1;
+  if (are_many) text += cut_long_lines;
+  for (std::size_t i = 0; i < lines_.size(); ++i) text += (i > 0 ? "\n" : "") + lines_[i].text;
+  if (are_many) text += wrap_long_lines;
+  lines_on_screen_ = lines_.size();
+  write_(text);
+}
+
+void ProgressPrinter::stage_started(const Stage& stage, std::size_t place, std::size_t count) {
+  Line line;
+  line.folder = stage.folder;
+  line.heading = fmt::format("[{}/{}] {}", place + 1, count, stage.label);
+  line.text = line.heading;
+  lines_.push_back(std::move(line));
+  show("");
+}
+
+bool ProgressPrinter::is_due(const Line& line, const Progress& progress, double seconds) const {
+  if (is_terminal_)
+    return !line.has_shown || seconds - line.shown_seconds >= seconds_between_updates;
+  const double since = seconds - (line.has_shown ? line.shown_seconds : 0);
+  const std::int64_t steps = progress.step - (line.has_shown ? line.shown : line.first).step;
   return since >= seconds_between_lines && steps * lines_a_stage >= progress.steps;
 }
 
-void ProgressPrinter::stage_progressed(const Stage&, const Progress& progress, double seconds) {
-  if (!has_progress_) {
-    has_progress_ = true;
-    first_ = progress;
-    first_seconds_ = seconds;
+void ProgressPrinter::stage_progressed(const Stage& stage, const Progress& progress,
+                                       double seconds) {
+  Line& own = line_of(stage);
+  if (!own.has_progress) {
+    own.has_progress = true;
+    own.first = progress;
+    own.first_seconds = seconds;
   }
-  if (!is_due(progress, seconds)) return;
-  has_shown_ = true;
-  shown_ = progress;
-  shown_seconds_ = seconds;
+  if (!is_due(own, progress, seconds)) return;
+  own.has_shown = true;
+  own.shown = progress;
+  own.shown_seconds = seconds;
 
-  std::string line = fmt::format("{}  step {}/{}", heading_, progress.step, progress.steps);
+  std::string line = fmt::format("{}  step {}/{}", own.heading, progress.step, progress.steps);
   if (std::isfinite(progress.loss)) line += fmt::format("  loss {:.4g}", progress.loss);
   if (progress.tokens_per_s > 0) {
     line += fmt::format("  {} tokens/s", format_count(progress.tokens_per_s));
   }
-  const std::int64_t done = progress.step - first_.step;
+  const std::int64_t done = progress.step - own.first.step;
   if (done > 0 && progress.steps > progress.step) {
-    const double pace = (seconds - first_seconds_) / static_cast<double>(done);
+    const double pace = (seconds - own.first_seconds) / static_cast<double>(done);
     const double left = pace * static_cast<double>(progress.steps - progress.step);
     line += fmt::format("  {} left", format_duration(left));
   }
-  write_(is_terminal_ ? fmt::format("{}{}", clear_line, line) : fmt::format("{}\n", line));
+  own.text = line;
+  show(is_terminal_ ? "" : line + "\n");
 }
 
-void ProgressPrinter::stage_remarked(const Stage&, const std::string& remark) {
-  write_(fmt::format("{}{}  {}\n", is_terminal_ ? clear_line : "", heading_, remark));
+void ProgressPrinter::stage_remarked(const Stage& stage, const std::string& remark) {
+  show(fmt::format("{}  {}\n", line_of(stage).heading, remark));
 }
 
-void ProgressPrinter::stage_ended(const Stage&, StageOutcome outcome, const StageResult& result,
-                                  const std::string& message) {
-  std::string line = heading_;
+void ProgressPrinter::stage_ended(const Stage& stage, StageOutcome outcome,
+                                  const StageResult& result, const std::string& message) {
+  std::string line = line_of(stage).heading;
+  std::erase_if(lines_, [&](const Line& one) { return one.folder == stage.folder; });
   switch (outcome) {
     case StageOutcome::Computed:
     case StageOutcome::Reused:
@@ -96,7 +137,7 @@ void ProgressPrinter::stage_ended(const Stage&, StageOutcome outcome, const Stag
       line += "  interrupted";
       break;
   }
-  write_(fmt::format("{}{}\n", is_terminal_ ? clear_line : "", line));
+  show(line + "\n");
 }
 
 }  // namespace basis

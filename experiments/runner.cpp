@@ -13,133 +13,101 @@ namespace {
 
 constexpr double seconds_between_progress_files = 5;
 
-/// What became of a stage, with the words for the observer.
-struct Ended {
-  StageOutcome outcome = StageOutcome::Failed;
-  StageResult result;
-  std::string message;
+/// The inputs of a stage that are finished, and the first that is not.
+struct FoundInputs {
+  std::vector<StageInput> inputs;
+  const Stage* missing = nullptr;
 };
 
-class Runner {
- public:
-  Runner(const Plan& plan, const StageStore& store, const StageFunctions& functions,
-         const RunServices& services)
-      : plan_(plan), store_(store), functions_(functions), services_(services) {}
-
-  RunSummary run(const std::vector<std::size_t>& selected);
-
- private:
-  Ended run_stage(const Stage& stage);
-  /// Those inputs that are finished; `missing` becomes the label of one that is not.
-  std::vector<StageInput> inputs_of(const Stage& stage, std::string& missing) const;
-  StageResult compute(const Stage& stage, std::vector<StageInput> inputs);
-
-  const Plan& plan_;
-  const StageStore& store_;
-  const StageFunctions& functions_;
-  const RunServices& services_;
-  RunSummary summary_;
-};
-
-RunSummary Runner::run(const std::vector<std::size_t>& selected) {
-  for (std::size_t place = 0; place < selected.size(); ++place) {
-    const Stage& stage = plan_.stages[selected[place]];
-    if (services_.stop_flag != nullptr && services_.stop_flag->load()) {
-      ++summary_.counts[StageOutcome::Interrupted];
-      break;
+FoundInputs find_inputs(const Plan& plan, const Stage& stage, const StageStore& store) {
+  FoundInputs found;
+  for (const std::size_t place : stage.inputs) {
+    const Stage& input = plan.stages[place];
+    if (auto result = store.result_of(input)) {
+      found.inputs.push_back({&input, store.folder_of(input), std::move(*result)});
+    } else if (found.missing == nullptr) {
+      found.missing = &input;
     }
-    if (services_.observer != nullptr) {
-      services_.observer->stage_started(stage, place, selected.size());
-    }
-    const Ended ended = run_stage(stage);
-    ++summary_.counts[ended.outcome];
-    if (services_.observer != nullptr) {
-      services_.observer->stage_ended(stage, ended.outcome, ended.result, ended.message);
-    }
-    if (ended.outcome == StageOutcome::Interrupted) break;
-    if (ended.outcome == StageOutcome::Computed) record_results(store_, plan_);
   }
-  record_results(store_, plan_);
-  return summary_;
+  return found;
 }
 
-Ended Runner::run_stage(const Stage& stage) {
+/// The report reads results alone, which always stay.
+void expect_files_of(const std::vector<StageInput>& inputs, const StageStore& store) {
+  for (const StageInput& input : inputs) {
+    if (!has_removed_files(store, *input.stage)) continue;
+    throw Error(
+        fmt::format("needs the files of {}, which --keep removed when it was finished: remove the "
+                    "folder {} and "
+                    "run the same command, which computes it again",
+                    input.stage->label, input.folder.string()));
+  }
+}
+
+/// What stands in the way of a stage, as an outcome; else its inputs.
+std::optional<StageEnd> end_by_inputs(const Plan& plan, const Stage& stage, const StageStore& store,
+                                      FoundInputs& found) {
+  if (auto result = store.result_of(stage)) {
+    store.remove_checkpoints(stage);  // of a process killed just before it did
+    return StageEnd{StageOutcome::Reused, *result, ""};
+  }
+  const bool is_report = stage.kind == StageKind::Report;
+  found = find_inputs(plan, stage, store);
+  if (found.missing != nullptr && (!is_report || found.inputs.empty())) {
+    return StageEnd{StageOutcome::Skipped,
+                    {},
+                    fmt::format("needs {}, which is not finished", found.missing->label)};
+  }
+  if (!is_report) expect_files_of(found.inputs, store);
+  return std::nullopt;
+}
+
+/// The outcome of the exception that is being handled.
+StageEnd end_by_exception() {
   try {
-    if (auto result = store_.result_of(stage)) {
-      store_.remove_checkpoints(stage);  // of a process killed just before it did
-      return {StageOutcome::Reused, *result, ""};
-    }
-    const bool is_report = stage.kind == StageKind::Report;
-    std::string missing;
-    std::vector<StageInput> inputs = inputs_of(stage, missing);
-    if (!missing.empty() && (!is_report || inputs.empty())) {
-      return {StageOutcome::Skipped, {}, fmt::format("needs {}, which is not finished", missing)};
-    }
-    const std::optional<StageLock> lock = store_.try_lock(stage);
-    if (!lock) return {StageOutcome::Busy, {}, "another process works on it; run again later"};
-    // It may have been finished between the look and the lock.
-    if (auto result = store_.result_of(stage)) return {StageOutcome::Reused, *result, ""};
-    store_.remove_partial_files(stage);
-    StageResult result = compute(stage, std::move(inputs));
-    if (missing.empty()) {
-      store_.finish(stage, result);
-      store_.remove_checkpoints(stage);
-    }
-    return {StageOutcome::Computed, result, ""};
+    throw;
   } catch (const Cancelled&) {
     return {StageOutcome::Interrupted, {}, ""};
   } catch (const std::exception& error) {
     if (const auto message = message_for_user(error)) return {StageOutcome::Failed, {}, *message};
-    summary_.had_internal_error = true;
-    return {StageOutcome::Failed, {}, fmt::format("internal error: {}", error.what())};
+    return {StageOutcome::Failed, {}, fmt::format("internal error: {}", error.what()), true};
   }
 }
 
-std::vector<StageInput> Runner::inputs_of(const Stage& stage, std::string& missing) const {
-  std::vector<StageInput> inputs;
-  for (const std::size_t place : stage.inputs) {
-    const Stage& input = plan_.stages[place];
-    if (auto result = store_.result_of(input)) {
-      inputs.push_back({&input, store_.folder_of(input), std::move(*result)});
-    } else {
-      missing = input.label;
-    }
-  }
-  return inputs;
-}
-
-StageResult Runner::compute(const Stage& stage, std::vector<StageInput> inputs) {
-  const auto function = functions_.find(stage.kind);
-  ensure(function != functions_.end(), "every kind of stage has a function");
-  const double start = services_.clock();
-  const double seconds_before = store_.progress_of(stage).seconds;
+StageResult compute(const Plan& plan, const Stage& stage, const StageStore& store,
+                    const StageFunctions& functions, const RunServices& services,
+                    std::vector<StageInput> inputs) {
+  const auto function = functions.find(stage.kind);
+  ensure(function != functions.end(), "every kind of stage has a function");
+  const double start = services.clock();
+  const double seconds_before = store.progress_of(stage).seconds;
   double written = start;
   StageContext context{
-      plan_,           stage,   store_,  store_.folder_of(stage), std::move(inputs), services_.data,
-      services_.cache, nullptr, nullptr, services_.stop_flag};
+      plan,           stage,   store,   store.folder_of(stage), std::move(inputs), services.data,
+      services.cache, nullptr, nullptr, services.stop_flag};
   StageProgress last;
   context.report_progress = [&](const Progress& progress) {
-    const double now = services_.clock();
+    const double now = services.clock();
     last = {progress.step, progress.steps, seconds_before + now - start};
     if (now - written >= seconds_between_progress_files) {
       written = now;
-      store_.write_progress(stage, last);
+      store.write_progress(stage, last);
     }
-    if (services_.observer != nullptr) {
-      services_.observer->stage_progressed(stage, progress, now - start);
+    if (services.observer != nullptr) {
+      services.observer->stage_progressed(stage, progress, now - start);
     }
   };
   context.report_remark = [&](const std::string& remark) {
-    if (services_.observer != nullptr) services_.observer->stage_remarked(stage, remark);
+    if (services.observer != nullptr) services.observer->stage_remarked(stage, remark);
   };
   try {
     StageResult result = function->second(context);
-    result.seconds = seconds_before + services_.clock() - start;
+    result.seconds = seconds_before + services.clock() - start;
     return result;
   } catch (...) {
-    last.seconds = seconds_before + services_.clock() - start;
+    last.seconds = seconds_before + services.clock() - start;
     try {
-      store_.write_progress(stage, last);
+      store.write_progress(stage, last);
     } catch (const Error&) {
       // What stopped the stage matters more.
     }
@@ -148,6 +116,61 @@ StageResult Runner::compute(const Stage& stage, std::vector<StageInput> inputs) 
 }
 
 }  // namespace
+
+std::optional<StageEnd> end_without_work(const Plan& plan, const Stage& stage,
+                                         const StageStore& store) {
+  try {
+    FoundInputs inputs;
+    return end_by_inputs(plan, stage, store, inputs);
+  } catch (const std::exception&) {
+    return end_by_exception();
+  }
+}
+
+StageEnd run_stage(const Plan& plan, const Stage& stage, const StageStore& store,
+                   const StageFunctions& functions, const RunServices& services) {
+  try {
+    FoundInputs found;
+    if (auto end = end_by_inputs(plan, stage, store, found)) return *end;
+    const std::optional<StageLock> lock = store.try_lock(stage);
+    if (!lock) return {StageOutcome::Busy, {}, "another process works on it; run again later"};
+    // It may have been finished between the look and the lock.
+    if (auto result = store.result_of(stage)) return {StageOutcome::Reused, *result, ""};
+    store.remove_partial_files(stage);
+    forget_removal(store, stage);
+    StageResult result = compute(plan, stage, store, functions, services, std::move(found.inputs));
+    if (found.missing == nullptr) {
+      store.finish(stage, result);
+      store.remove_checkpoints(stage);
+    }
+    return {StageOutcome::Computed, result, ""};
+  } catch (const std::exception&) {
+    return end_by_exception();
+  }
+}
+
+void RunTally::start(std::size_t place) {
+  if (services_.observer == nullptr) return;
+  services_.observer->stage_started(plan_.stages[selected_[place]], place, selected_.size());
+}
+
+void RunTally::end(std::size_t place, const StageEnd& end) {
+  ++summary_.counts[end.outcome];
+  summary_.had_internal_error = summary_.had_internal_error || end.is_internal_error;
+  if (services_.observer != nullptr) {
+    services_.observer->stage_ended(plan_.stages[selected_[place]], end.outcome, end.result,
+                                    end.message);
+  }
+  if (end.outcome != StageOutcome::Computed) return;
+  record_results(store_, plan_);
+  remove_unneeded(plan_, selected_, store_, services_.keep);
+}
+
+RunSummary RunTally::close() {
+  record_results(store_, plan_);
+  remove_unneeded(plan_, selected_, store_, services_.keep);
+  return summary_;
+}
 
 int RunSummary::exit_status() const {
   if (count(StageOutcome::Interrupted) > 0) return interrupted_status;
@@ -160,7 +183,18 @@ int RunSummary::exit_status() const {
 RunSummary run_stages(const Plan& plan, const std::vector<std::size_t>& selected,
                       const StageStore& store, const StageFunctions& functions,
                       const RunServices& services) {
-  return Runner(plan, store, functions, services).run(selected);
+  RunTally tally(plan, selected, store, services);
+  for (std::size_t place = 0; place < selected.size(); ++place) {
+    if (tally.should_stop()) {
+      tally.count_interrupted();
+      break;
+    }
+    tally.start(place);
+    const StageEnd end = run_stage(plan, plan.stages[selected[place]], store, functions, services);
+    tally.end(place, end);
+    if (end.outcome == StageOutcome::Interrupted) break;
+  }
+  return tally.close();
 }
 
 }  // namespace basis

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "experiments/keep.h"
 #include "experiments/stage.h"
 #include "experiments/stage_result.h"
 #include "experiments/stage_store.h"
@@ -63,6 +65,14 @@ using StageFunctions = std::map<StageKind, StageFunction>;
 
 enum class StageOutcome : std::uint8_t { Computed, Reused, Failed, Skipped, Busy, Interrupted };
 
+/// What became of a stage, with the words for the observer.
+struct StageEnd {
+  StageOutcome outcome = StageOutcome::Failed;
+  StageResult result;
+  std::string message;
+  bool is_internal_error = false;
+};
+
 /// Told what happens, in order; the program prints it. `place` counts from 0 among `count` stages.
 class RunObserver {
  public:
@@ -81,6 +91,7 @@ struct RunServices {
   Cache* cache = nullptr;
   RunObserver* observer = nullptr;
   const std::atomic<bool>* stop_flag = nullptr;
+  Keep keep = Keep::All;
   /// Seconds since any fixed moment.
   std::function<double()> clock = [] {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -99,6 +110,42 @@ struct RunSummary {
   /// 0: all is there; 2: a stage failed or is another process's; 70: an error inside Basis; 130.
   int exit_status() const;
 };
+
+/// What both ways of running stages do at the beginning and end of each: the observer is told,
+/// outcomes are counted, results.csv is written anew, files that RunServices::keep does not name
+/// go.
+class RunTally {
+ public:
+  RunTally(const Plan& plan, const std::vector<std::size_t>& selected, const StageStore& store,
+           const RunServices& services)
+      : plan_(plan), selected_(selected), store_(store), services_(services) {}
+
+  /// `place` in `selected`.
+  void start(std::size_t place);
+  void end(std::size_t place, const StageEnd& end);
+  /// Stages are left that an interrupt kept from starting.
+  void count_interrupted() { ++summary_.counts[StageOutcome::Interrupted]; }
+  /// After the last one.
+  RunSummary close();
+
+  bool should_stop() const { return services_.stop_flag != nullptr && services_.stop_flag->load(); }
+
+ private:
+  const Plan& plan_;
+  const std::vector<std::size_t>& selected_;
+  const StageStore& store_;
+  const RunServices& services_;
+  RunSummary summary_;
+};
+
+/// How a stage ends that needs no work: it is finished, its result is damaged, or an input is not
+/// there. Nothing where it is to be computed.
+std::optional<StageEnd> end_without_work(const Plan& plan, const Stage& stage,
+                                         const StageStore& store);
+
+/// Runs one stage under its lock, if it needs work. Throws nothing: a failure is an outcome.
+StageEnd run_stage(const Plan& plan, const Stage& stage, const StageStore& store,
+                   const StageFunctions& functions, const RunServices& services);
 
 /// Runs the selected stages of a plan, inputs first. A finished stage is reused; a failing one is
 /// reported and all that do not need it go on. The report is made of what is there, and counts as

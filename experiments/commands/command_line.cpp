@@ -39,6 +39,17 @@ void add_run(CLI::App& app, RunOptions& options, Command& command) {
       ->take_all();
   run->add_flag("--reduced", options.is_reduced,
                 "The config's small form, which shows in a minute that all of it runs");
+  run->add_option("--jobs", options.jobs,
+                  "Stages at a time, each in a process of its own; they divide the processor's "
+                  "cores, unless the config sets threads (default: 1; on a GPU always 1)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1024}));
+  run->add_option("--stage", options.stage)->group("");  // hidden: what --jobs starts
+  run->add_option("--keep", options.keep,
+                  "What stays of a finished stage once no selected one needs it: all (default); "
+                  "adapters: without the models of full fine-tunings; results: neither models nor "
+                  "adapters. The stage counts as finished; one that needs its files later says "
+                  "which folder to remove, so that it is computed again")
+      ->check(CLI::IsMember({"all", "adapters", "results"}));
   run->add_flag("--list", options.lists, "List the stages with their state and do nothing");
   run->add_flag("--dry-run", options.is_dry, "Print the plan and do nothing");
   run->footer(
@@ -46,6 +57,7 @@ void add_run(CLI::App& app, RunOptions& options, Command& command) {
       "  basis run experiments/configs/quickstart.toml\n"
       "  basis run glue.toml --set train.epochs=1 --set 'seeds=[0, 1, 2]' --out runs/short\n"
       "  basis run glue.toml --only 'mrpc lora'\n"
+      "  basis run glue.toml --jobs 4 --keep results\n"
       "Ctrl-C saves a checkpoint and stops; the same command goes on from there.");
   run->callback([&] { command = [&] { return run_command(options); }; });
 }

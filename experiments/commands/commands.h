@@ -18,9 +18,12 @@ struct RunOptions {
   std::optional<std::filesystem::path> data;  // none: $BASIS_DATA, else ~/.local/share/basis
   std::vector<std::filesystem::path> reuse;   // --reuse: runs whose finished stages are taken
   std::string only;
-  bool is_reduced = false;  // --reduced
-  bool lists = false;       // --list
-  bool is_dry = false;      // --dry-run
+  std::string keep = "all";  // all, adapters, results
+  std::int64_t jobs = 1;     // stages at a time
+  std::string stage;         // the one that a parent process asks for, by folder
+  bool is_reduced = false;   // --reduced
+  bool lists = false;        // --list
+  bool is_dry = false;       // --dry-run
 };
 int run_command(const RunOptions& options);
 

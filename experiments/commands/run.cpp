@@ -5,6 +5,7 @@
 
 #include "experiments/cache.h"
 #include "experiments/commands/commands.h"
+#include "experiments/commands/run_jobs.h"
 #include "experiments/compute.h"
 #include "experiments/data_root.h"
 #include "experiments/interrupt.h"
@@ -37,13 +38,8 @@ std::string quoted(const std::string& word) {
 
 /// The command that goes on where this one stopped.
 std::string command_of(const RunOptions& options, const std::filesystem::path& out) {
-  std::string text =
-      fmt::format("basis run {} --out {}", quoted(options.config.string()), quoted(out.string()));
-  for (const std::string& one : options.overrides) text += fmt::format(" --set {}", quoted(one));
-  if (options.data) text += fmt::format(" --data {}", quoted(options.data->string()));
-  for (const auto& other : options.reuse) text += fmt::format(" --reuse {}", quoted(other.string()));
-  if (options.is_reduced) text += " --reduced";
-  if (!options.only.empty()) text += fmt::format(" --only {}", quoted(options.only));
+  std::string text = "basis";
+  for (const std::string& word : words_of(options, out)) text += " " + quoted(word);
   return text;
 }
 
@@ -117,14 +113,15 @@ void print_end(const RunSummary& summary, const RunOptions& options, const Stage
   if (std::filesystem::exists(out / "report.html", error)) {
     print(fmt::format("report:  {}\n", (out / "report.html").string()));
   }
+  print(fmt::format("folder:  {} ({})\n", out.string(), format_bytes(folder_bytes(out))));
 }
 
 }  // namespace
 
 int run_command(const RunOptions& options) {
-  const Config config =
-      load_config(options.config, options.overrides,
-                  options.is_reduced ? ConfigForm::Reduced : ConfigForm::Full);
+  const Config config = load_config(options.config, options.overrides,
+                                    options.is_reduced ? ConfigForm::Reduced : ConfigForm::Full);
+  check_jobs(config, options.jobs);
   const DataRoot data = DataRoot::find(options.data);
   const Plan plan = make_plan(config, inputs_under(config, data));
   const std::vector<std::size_t> selected = select_stages(plan, options.only);
@@ -138,22 +135,28 @@ int run_command(const RunOptions& options) {
     return 0;
   }
 
+  Cache cache(Cache::default_folder());
+  RunServices services;
+  services.data = &data;
+  services.cache = &cache;
+  services.keep = keep_named(options.keep);
+  if (!options.stage.empty()) return run_stage_for_parent(plan, store, services, options.stage);
+
   for (const std::filesystem::path& other : options.reuse) {
     const int linked = store.reuse(StageStore(other), plan);
     print(fmt::format("{}: {} finished stages are reused\n", other.string(), linked));
   }
   const StageFunctions functions = stage_functions();
   check_functions(plan, selected, functions);
-  record_run(store, plan, make_backend(config.device, config.threads, config.tf32)->description());
-  Cache cache(Cache::default_folder());
+  const std::int64_t threads = threads_of_job(config, options.jobs);
+  record_run(store, plan, make_backend(config.device, threads, config.tf32)->description());
+  const bool is_parallel = options.jobs > 1;
   ProgressPrinter printer(print, isatty(STDOUT_FILENO) != 0);
   const InterruptHandler interrupt;
-  RunServices services;
-  services.data = &data;
-  services.cache = &cache;
   services.observer = &printer;
   services.stop_flag = &interrupt.flag();
-  const RunSummary summary = run_stages(plan, selected, store, functions, services);
+  const RunSummary summary = is_parallel ? run_jobs(plan, selected, store, services, options)
+                                         : run_stages(plan, selected, store, functions, services);
   print_end(summary, options, store, plan);
   return summary.exit_status();
 }

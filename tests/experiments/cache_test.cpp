@@ -191,6 +191,52 @@ TEST_F(ProgressTest, OnATerminalIsOneLineWrittenOver) {
   EXPECT_EQ(ends, 1);
 }
 
+// A screen that knows what the printer uses.
+std::vector<std::string> screen_after(const std::string& output) {
+  std::vector<std::string> rows(1);
+  for (std::size_t i = 0; i < output.size(); ++i) {
+    if (output[i] == '\n') {
+      rows.emplace_back();
+    } else if (output[i] == '\r') {
+      continue;  // what follows it always clears the line
+    } else if (output[i] != '\x1b') {
+      rows.back() += output[i];
+    } else {
+      const std::size_t last = output.find_first_of("AJKlh", i);
+      if (output[last] == 'A') {
+        rows.resize(rows.size() - std::stoul(output.substr(i + 2)));
+      } else if (output[last] == 'J' || output[last] == 'K') {
+        rows.back().clear();
+      }
+      i = last;
+    }
+  }
+  return rows;
+}
+
+TEST_F(ProgressTest, OnATerminalStagesBesideEachOtherHaveALineEach) {
+  std::string output;
+  ProgressPrinter printer([&](std::string_view text) { output += text; }, true);
+  Stage one, two, three;
+  one.label = one.folder = "one";
+  two.label = two.folder = "two";
+  three.label = three.folder = "three";
+  printer.stage_started(one, 0, 3);
+  printer.stage_started(two, 1, 3);
+  printer.stage_progressed(two, {1, 9, std::nan(""), 0}, 1);
+  printer.stage_remarked(one, "in f32");
+  EXPECT_THAT(screen_after(output),
+              testing::ElementsAre("[1/3] one  in f32", "[1/3] one", "[2/3] two  step 1/9"));
+  printer.stage_ended(one, StageOutcome::Failed, {}, "no");
+  printer.stage_started(three, 2, 3);
+  printer.stage_ended(two, StageOutcome::Interrupted, {}, "");
+  EXPECT_THAT(screen_after(output),
+              testing::ElementsAre("[1/3] one  in f32", "[1/3] one  FAILED: no",
+                                   "[2/3] two  interrupted", "[3/3] three"));
+  printer.stage_ended(three, StageOutcome::Interrupted, {}, "");
+  EXPECT_EQ(screen_after(output).back(), "");
+}
+
 TEST(Durations, AreWrittenAsClocksDo) {
   EXPECT_EQ(format_duration(0.4), "0:00");
   EXPECT_EQ(format_duration(59.6), "1:00");
