@@ -9,6 +9,7 @@
 #include "data/batch.h"
 #include "data/epochs.h"
 #include "experiments/basis_cache.h"
+#include "experiments/basis_source.h"
 #include "experiments/compute.h"
 #include "experiments/input_moments.h"
 #include "experiments/model_folder.h"
@@ -108,35 +109,17 @@ class Finetune {
   /// Where the adapter's directions come from. Those of text and of another model are told by more
   /// than the weight.
   BasisSource basis_source(Decompositions* device) {
-    const BasisSource by_svd = cached_basis(stage_.cache, device);
-    if (adapter_.basis == BasisKind::Activation) return by_activation(device);
-    if (adapter_.basis == BasisKind::OtherSeed) return by_other_seed(by_svd);
+    BasisSource by_svd = cached_basis(stage_.cache, device);
+    if (adapter_.basis == BasisKind::Activation) {
+      constexpr std::int64_t rows = 256;  // of the task's own training text
+      return basis_by_activation(
+          input_moments(compute_, *model_, train_set_, rows, dtype_.activations), device);
+    }
+    if (adapter_.basis == BasisKind::OtherSeed) {
+      // The pretraining of the next seed is the last input.
+      return basis_by_other_model(stage_.inputs.back().folder / "model", std::move(by_svd));
+    }
     return by_svd;
-  }
-
-  BasisSource by_activation(Decompositions* device) {
-    constexpr std::int64_t rows = 256;  // of the task's own training text
-    auto moments = std::make_shared<std::map<std::string, Matrix>>(
-        input_moments(compute_, *model_, train_set_, rows, dtype_.activations));
-    return [moments, device](const HostWeight& weight, BasisKind, std::int64_t k, std::uint64_t) {
-      return activation_basis(svd(to_matrix(weight.value.view()), device), moments->at(weight.name),
-                              k);
-    };
-  }
-
-  /// The model of the next pretraining seed is the last input.
-  BasisSource by_other_seed(const BasisSource& by_svd) {
-    const std::filesystem::path folder = stage_.inputs.back().folder / "model";
-    auto others = std::make_shared<std::vector<EncoderMatrix>>(encoder_matrices(folder, folder));
-    return
-        [others, by_svd](const HostWeight& weight, BasisKind, std::int64_t k, std::uint64_t seed) {
-          for (const EncoderMatrix& other : *others) {
-            if (other.name != weight.name) continue;
-            const Basis leading = by_svd({other.name, other.value}, BasisKind::Leading, k, seed);
-            return basis_of_other(to_matrix(weight.value.view()), leading);
-          }
-          throw Error(fmt::format("basis \"other-seed\": the other model has no {}", weight.name));
-        };
   }
 
   /// Steps are numbered over all epochs; each epoch has a plan of its own.

@@ -66,17 +66,16 @@ std::vector<EncoderMatrix> start_matrices(const std::filesystem::path& model,
                                           const MethodSettings& method, std::uint64_t seed) {
   if (method.start == "pretrained") return encoder_matrices(model, model);
   Compute compute;
-  BertConfig config = BertConfig::read(model);
   constexpr std::int64_t any_outputs = 1;
-  config.labels.clear();
-  std::optional<Checkpoint> checkpoint;
-  if (method.start != "random") checkpoint.emplace(model);
-  SequenceClassifier classifier(compute.backend(), compute.memory(), config, any_outputs,
-                                checkpoint ? &*checkpoint : nullptr,
-                                ModelOptions{seed, DType::F32});
-  alter_start(compute.backend(), compute.memory(), classifier, method, seed);
+  const auto classifier =
+      method.start == "random"
+          ? std::make_unique<SequenceClassifier>(compute.backend(), compute.memory(),
+                                                 BertConfig::read(model), any_outputs, nullptr,
+                                                 ModelOptions{seed, DType::F32})
+          : load_classifier(compute, model, std::nullopt, any_outputs);
+  alter_start(compute.backend(), compute.memory(), *classifier, method, seed);
   std::vector<EncoderMatrix> matrices;
-  for (const Parameter* weight : encoder_weights(classifier)) {
+  for (const Parameter* weight : encoder_weights(*classifier)) {
     matrices.push_back({weight->name(), to_host(compute.backend(), weight->value())});
   }
   return matrices;

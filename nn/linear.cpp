@@ -28,7 +28,10 @@ Variable forward_layers(Context& context, std::span<const Linear* const> layers,
                         const SequenceView& sequences, bool has_bias) {
   std::vector<WeightAndBias> operands;
   for (const Linear* layer : layers) {
-    if (layer->observer()) layer->observer()(x.value, sequences.tokens);
+    // A view of first rows has one a sequence.
+    if (layer->observer()) {
+      layer->observer()(x.value, sequences.tokens > 0 ? sequences.tokens : sequences.sequences);
+    }
     operands.push_back(product_operands(context, *layer, has_bias));
   }
   Variable y = linear(context, x, operands);

@@ -79,8 +79,8 @@ TEST_F(EmulatedProgram, DoesWhatTheCpuDoes) {
   const auto cpu = results("cpu", "cpu");
   ASSERT_EQ(cuda::emulated::solved_decompositions(), before);
   const auto cuda = results("cuda", "cuda");
-  // Twelve matrices: a basis of each for two adapters, three decompositions for two spectra.
-  EXPECT_EQ(cuda::emulated::solved_decompositions() - before, 12 * (2 * 1 + 2 * 3));
+  // Twelve matrices: a basis of each for two adapters, four decompositions for two spectra.
+  EXPECT_EQ(cuda::emulated::solved_decompositions() - before, 12 * (2 * 1 + 2 * 4));
   ASSERT_EQ(cpu.size(), cuda.size());
   EXPECT_GE(cpu.size(), 9u);
   for (const auto& [name, wanted] : cpu) {

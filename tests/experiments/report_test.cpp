@@ -216,11 +216,11 @@ class ReportFiles : public FolderTest {
   void write_spectrum_files(const std::string& folder) {
     write(folder + "/spectrum.csv",
           "matrix,side,k,overlap,overlap_corrected,chance,rotation,rotation_gaussian,"
-          "rotation_expected,ratio,energy_core,energy_diagonal,change,out,in\n"
-          "a.query.weight,u,1,0,0,0,0.01,,0.04,0.25,0,0,0.1,2,4\n"
-          "a.query.weight,u,2,0,0,0,0,,inf,,0,0,0.1,2,4\n"
-          "a.query.weight,v,1,0,0,0,0.04,,inf,0.04,0,0,0.1,2,4\n"
-          "a.query.weight,v,2,0,0,0,0.2,,0.4,0.5,0,0,0.1,2,4\n");
+          "rotation_haar,rotation_expected,ratio,energy_core,energy_diagonal,change,out,in\n"
+          "a.query.weight,u,1,0,0,0,0.01,,0.02,0.04,0.25,0,0,0.1,2,4\n"
+          "a.query.weight,u,2,0,0,0,0,,,inf,,0,0,0.1,2,4\n"
+          "a.query.weight,v,1,0,0,0,0.04,,0.08,inf,0.04,0,0,0.1,2,4\n"
+          "a.query.weight,v,2,0,0,0,0.2,,,0.4,0.5,0,0,0.1,2,4\n");
     write(folder + "/vectors.csv",
           "matrix,i,sigma,sigma_after,sigma_shift\na.query.weight,1,2,2.2,0.1\n"
           "a.query.weight,2,1,0.8,-0.2\n");
@@ -240,6 +240,18 @@ TEST_F(ReportFiles, SpectrumIsTheGeometricMeanOverMatricesAndSides) {
   EXPECT_EQ(spectrum.sigma.at("1 query").after, (std::vector<double>{2.2, 0.8}));
   EXPECT_EQ(spectrum.shift, (std::vector<double>{0.1, 0.2}));
   EXPECT_FALSE(spectrum.is_simulated);
+  // The choices that a specification curve has: only k = 1 of u has both controls.
+  int haar = 0, first_order = 0;
+  for (const ReportEffect& effect : spectrum.effects) {
+    EXPECT_EQ(effect.kind, "1 query");
+    if (effect.control == "Haar") {
+      EXPECT_NEAR(effect.ratio, 0.5, 1e-12);
+      ++haar;
+    }
+    first_order += effect.control == "first order" ? 1 : 0;
+  }
+  EXPECT_EQ(haar, 2) << "u and v at k = 1";
+  EXPECT_EQ(first_order, 3) << "not u at k = d, where nothing turns";
 }
 
 TEST_F(ReportFiles, ADamagedSpectrumNamesFileAndLine) {

@@ -1,0 +1,150 @@
+#include "experiments/config_reader.h"
+
+namespace basis {
+
+/// [model] holds its own keys and the tables of the named ones.
+void ConfigReader::read_models() {
+  const toml::table* const tables = tree_.child_table(tree_.root(), "model", "model");
+  if (tables != nullptr) {
+    for (const auto& [key, node] : *tables) {
+      if (node.is_table()) continue;
+      const Field<ModelSettings>* const field = find_field<ModelSettings>(key.str());
+      if (field == nullptr) fail_unknown_key(tree_, key, "model", keys_of<ModelSettings>());
+      read_field(tree_, node, *field, "model", config_.model);
+    }
+    check_checkpoint(config_.model, *tables);
+    for (const auto& [key, node] : *tables) {
+      if (const toml::table* const table = node.as_table()) {
+        read_model(std::string(key.str()), *table);
+      }
+    }
+  }
+  check_names("models", config_.models, {}, "model");
+}
+
+void ConfigReader::read_model(const std::string& name, const toml::table& source) {
+  const std::string table = "model." + name;
+  check_table_name("model", name, source);
+  ModelSettings model = config_.model;
+  model.name = name;
+  read_with_overrides(source, table, model, config_.pretrain);
+  if (model.overrides.contains("seeds")) {
+    tree_.fail(source_of(source, "seeds"),
+               "\"seeds\" belongs to [pretrain]: all models have the same ones");
+  }
+  check_checkpoint(model, source);
+  config_.named_model[name] = model;
+}
+
+void ConfigReader::check_checkpoint(const ModelSettings& model, const toml::table& source) {
+  if (model.checkpoint == "final" || model.is_pretrained_here()) return;
+  const std::string table = model.name.empty() ? "model" : "model." + model.name;
+  tree_.fail(source_of(source, "checkpoint"),
+             fmt::format("{} is of a model that [pretrain] makes; this one is {}",
+                         key_name("checkpoint", table), toml_value(model.path)));
+}
+
+void ConfigReader::check_pretrain() {
+  const toml::table& root = tree_.root();
+  if (!config_.has_pretrain) {
+    for (const std::string& name : config_.model_names()) {
+      if (!config_.model_named(name).is_pretrained_here()) continue;
+      const toml::table* model = root["model"].as_table();
+      if (!name.empty()) model = (*model)[name].as_table();
+      tree_.fail(source_of(*model, "path"),
+                 fmt::format("{} is \"pretrain\", but there is no table [pretrain]",
+                             key_name("path", name.empty() ? "model" : "model." + name)));
+    }
+    return;
+  }
+  const toml::table& source = *root["pretrain"].as_table();
+  check_no_duplicates(source, "seeds", "pretrain", config_.pretrain.seeds);
+  if (config_.pretrain.seeds.empty()) {
+    tree_.fail(source_of(source, "seeds"), "\"seeds\" in [pretrain] must name at least one seed");
+  }
+  for (const std::string& name : config_.model_names()) check_pretrain_of(name);
+}
+
+void ConfigReader::read_claims() {
+  const toml::table* const tables = tree_.child_table(tree_.root(), "claim", "claim");
+  if (tables == nullptr) return;
+  for (const auto& [key, node] : *tables) {
+    const std::string name(key.str());
+    read_claim(name, *tree_.child_table(*tables, name, "claim." + name));
+  }
+}
+
+void ConfigReader::read_claim(const std::string& name, const toml::table& source) {
+  const std::string table = "claim." + name;
+  check_table_name("claim", name, source);
+  ClaimSettings claim;
+  claim.name = name;
+  read_table(tree_, source, table, claim);
+  for (const auto& [key, value] :
+       {std::pair{"text", &claim.text}, std::pair{"endpoint", &claim.endpoint}}) {
+    if (value->empty()) tree_.fail(source.source(), key_name(key, table) + " is missing");
+  }
+  for (const auto& [key, value] :
+       {std::pair{"method", &claim.method}, std::pair{"control", &claim.control}}) {
+    if (value->empty() || contains(config_.methods, *value)) continue;
+    tree_.fail(source_of(source, key),
+               fmt::format("{} names \"{}\", which is not among \"methods\"{}",
+                           key_name(key, table), *value, did_you_mean(*value, config_.methods)));
+  }
+  if (claim.endpoint == "rotation-ratio" && claim.method.empty()) {
+    tree_.fail(source.source(), key_name("method", table) + " is missing: whose rotation ratio?");
+  }
+  config_.claim[name] = claim;
+}
+
+/// The basis of another pretraining seed needs one, for every model that the method trains.
+void ConfigReader::check_other_seeds() {
+  for (const auto& [name, method] : config_.method) {
+    if (method.kind != "spectral" || method.basis != "other-seed") continue;
+    for (const std::string& model : config_.model_names()) {
+      if (!method.models.empty() && !contains(method.models, model)) continue;
+      if (config_.model_named(model).is_pretrained_here() && config_.pretrain.seeds.size() > 1) {
+        continue;
+      }
+      tree_.fail(tree_.root().source(),
+                 fmt::format("\"basis\" in [method.{}] is \"other-seed\": that takes a model with "
+                             "path \"pretrain\" and two \"seeds\" in [pretrain] or more",
+                             name));
+    }
+  }
+}
+
+/// `model`: whose [model.NAME] may say what [pretrain] does not.
+void ConfigReader::check_pretrain_of(const std::string& model) {
+  PretrainSettings asked = config_.pretrain;
+  for (const auto& [key, value] : config_.model_named(model).overrides) {
+    find_field<PretrainSettings>(key)->set(asked, value);
+  }
+  const PretrainSettings pretrain = asked.resolved();
+  const auto fail = [&](const char* key, const std::string& message) {
+    const toml::table& root = tree_.root();
+    const bool is_own = !model.empty() && config_.model_named(model).overrides.contains(key);
+    const toml::table& table =
+        is_own ? *(*root["model"].as_table())[model].as_table() : *root["pretrain"].as_table();
+    tree_.fail(source_of(table, key),
+               key_name(key, is_own ? "model." + model : "pretrain") + message);
+  };
+  if (pretrain.hidden_size % pretrain.num_attention_heads != 0) {
+    fail("num_attention_heads", fmt::format(" must divide hidden_size: {} does not divide {}",
+                                            pretrain.num_attention_heads, pretrain.hidden_size));
+  }
+  if ((asked.steps > 0) + (asked.tokens > 0) + (asked.minutes > 0) > 1) {
+    fail(asked.tokens > 0 ? "tokens" : "minutes",
+         " stands beside another budget: choose one of steps, tokens and minutes");
+  }
+  const std::string matched = config_.model_named(model).matched_model();
+  if (!matched.empty() &&
+      (!contains(config_.models, matched) || !config_.model_named(matched).is_pretrained_here())) {
+    tree_.fail(tree_.root().source(),
+               fmt::format("\"checkpoint\" in [model.{}] matches \"{}\", which is not among "
+                           "\"models\" with path \"pretrain\"{}",
+                           model, matched, did_you_mean(matched, config_.models)));
+  }
+}
+
+}  // namespace basis
