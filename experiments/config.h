@@ -12,7 +12,7 @@ namespace basis {
 
 /// What a key of a config can hold.
 using ConfigValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
-                                 std::vector<std::string>>;
+                                 std::vector<std::string>, std::vector<double>>;
 
 /// Keys of a table that another one sets otherwise: of [train] in [task.NAME] and [method.NAME], of
 /// [pretrain] in [model.NAME].
@@ -170,9 +170,18 @@ struct MethodSettings {
   std::string apply = "auto";
   double adapter_dropout = 0;
   std::int64_t max_seeds = 0;
+  std::vector<double> learning_rates;
   std::vector<std::string> models;
   Overrides overrides;
   bool operator==(const MethodSettings&) const = default;
+};
+
+/// [grid]: how a learning rate is chosen among a method's `learning_rates`.
+struct GridSettings {
+  std::vector<std::int64_t> seeds = {100, 101};
+  std::int64_t rows = 1000;
+  std::string head;
+  bool operator==(const GridSettings&) const = default;
 };
 
 /// [spectrum]: the weights before against after fine-tuning (METHODS.md 2).
@@ -241,6 +250,7 @@ struct Config {
   TrainSettings train;
   std::map<std::string, TaskSettings> task;      // by name; every name of `tasks` has one
   std::map<std::string, MethodSettings> method;  // by name; every name of `methods` has one
+  GridSettings grid;
   SpectrumSettings spectrum;
   SharingSettings sharing;
   SurgerySettings surgery;
@@ -283,8 +293,8 @@ std::string describe_config();
 /// Names that `tasks` takes without a table: GLUE's and the synthetic language's.
 const std::vector<std::string>& known_tasks();
 
-/// Names that `methods` takes without a table: "full", "head", "bitfit", "lora", "spectral" and the
-/// forms of the last, "spectral-diagonal", "spectral-band", "spectral-core".
+/// Names that `methods` takes without a table: "full", "head", "bitfit", "norms", "lora",
+/// "spectral" and the forms of the last, "spectral-diagonal", "spectral-band", "spectral-core".
 const std::vector<std::string>& known_methods();
 
 }  // namespace basis

@@ -115,6 +115,9 @@ bool Constraint::holds(const ConfigValue& value) const {
       return std::all_of(v.begin(), v.end(), *this);
     }
     bool operator()(const Texts& v) const { return std::all_of(v.begin(), v.end(), *this); }
+    bool operator()(const std::vector<double>& v) const {
+      return std::all_of(v.begin(), v.end(), *this);
+    }
   } visitor{*this};
   return std::visit(visitor, value);
 }
@@ -263,7 +266,7 @@ template <>
 const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
   using M = MethodSettings;
   static const std::vector<Field<M>> table = {
-      {"kind", &M::kind, one_of({"full", "head", "bitfit", "lora", "spectral"}), "what is trained; the table's own name where that is built in"},
+      {"kind", &M::kind, one_of({"full", "head", "bitfit", "norms", "lora", "spectral"}), "what is trained; the table's own name where that is built in"},
       {"start", &M::start, one_of({"pretrained", "random", "scrambled", "lesion-leading", "lesion-trailing", "lesion-random"}), "weights that the encoder starts from; random: drawn anew by the seed; scrambled: singular values kept, directions drawn anew; lesion: without some of the components"},
       {"lesion_energy", &M::lesion_energy, share(), "of each matrix's squared norm, that a lesion takes out"},
       {"labels", &M::labels, one_of({"true", "shuffled"}), "of the training rows; shuffled among them by the seed: the inputs without the task"},
@@ -275,8 +278,20 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
       {"targets", &M::targets, one_of(targets), "matrices of each layer that get an adapter"},
       {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: side, folded or merged by counted cost"},
       {"adapter_dropout", &M::adapter_dropout, number_from(0, 1), "on the side path's input; forbids the merged form"},
+      {"learning_rates", &M::learning_rates, positive(), "several: the best on rows that are neither trained nor reported on ([grid]) is taken, for every task; of the encoder, or of the head where that alone trains", Counts::No},
       {"models", &M::models, file_name(), "only on these of the config's models; empty: all", Counts::No},
       {"max_seeds", &M::max_seeds, at_least(0), "only so many of the config's first seeds; 0: all", Counts::No},
+  };
+  return table;
+}
+
+template <>
+const std::vector<Field<GridSettings>>& fields<GridSettings>() {
+  using S = GridSettings;
+  static const std::vector<Field<S>> table = {
+      {"seeds", &S::seeds, at_least(0), "of the runs that a rate is chosen by; none of them is reported", Counts::No},
+      {"rows", &S::rows, at_least(1), "of the training file behind train_rows, that these runs are scored on"},
+      {"head", &S::head, anything(), "a method of kind head whose chosen rate all methods' heads take; empty: each as [train] says", Counts::No},
   };
   return table;
 }
@@ -360,6 +375,7 @@ template struct Field<DataSettings>;
 template struct Field<TrainSettings>;
 template struct Field<TaskSettings>;
 template struct Field<MethodSettings>;
+template struct Field<GridSettings>;
 template struct Field<SpectrumSettings>;
 template struct Field<SharingSettings>;
 template struct Field<SurgerySettings>;
@@ -369,7 +385,8 @@ template struct Field<ReportSettings>;
 bool method_has(const MethodSettings& method, std::string_view key) {
   const bool is_lora = method.kind == "lora";
   const bool is_spectral = method.kind == "spectral";
-  if (key == "kind" || key == "start" || key == "labels" || key == "models" || key == "max_seeds")
+  if (key == "kind" || key == "start" || key == "labels" || key == "learning_rates" ||
+      key == "models" || key == "max_seeds")
     return true;
   if (key == "lesion_energy") return method.start.starts_with("lesion-");
   if (key == "alpha") return is_lora;
@@ -411,9 +428,9 @@ const std::vector<std::string>& known_tasks() {
 }
 
 const std::vector<std::string>& known_methods() {
-  static const Texts names = {"full",          "head",         "bitfit",
-                              "lora",          "spectral",     "spectral-diagonal",
-                              "spectral-band", "spectral-core"};
+  static const Texts names = {
+      "full",          "head",         "bitfit", "norms", "lora", "spectral", "spectral-diagonal",
+      "spectral-band", "spectral-core"};
   return names;
 }
 

@@ -28,9 +28,10 @@ enum class Counts : bool { No, Yes };
 /// member's, its default the value of a default-constructed `Settings`.
 template <class Settings>
 struct Field {
-  using Member = std::variant<bool Settings::*, std::int64_t Settings::*, double Settings::*,
-                              std::string Settings::*, std::vector<std::int64_t> Settings::*,
-                              std::vector<std::string> Settings::*>;
+  using Member =
+      std::variant<bool Settings::*, std::int64_t Settings::*, double Settings::*,
+                   std::string Settings::*, std::vector<std::int64_t> Settings::*,
+                   std::vector<std::string> Settings::*, std::vector<double> Settings::*>;
 
   std::string key;
   Member member;
@@ -61,6 +62,8 @@ template <>
 const std::vector<Field<TaskSettings>>& fields<TaskSettings>();
 template <>
 const std::vector<Field<MethodSettings>>& fields<MethodSettings>();
+template <>
+const std::vector<Field<GridSettings>>& fields<GridSettings>();
 template <>
 const std::vector<Field<SpectrumSettings>>& fields<SpectrumSettings>();
 template <>

@@ -10,6 +10,7 @@ void ConfigReader::read() {
   read_plain("pretrain", config_.pretrain);
   read_plain("data", config_.data);
   read_plain("train", config_.train);
+  read_plain("grid", config_.grid);
   read_plain("spectrum", config_.spectrum);
   read_plain("sharing", config_.sharing);
   read_plain("surgery", config_.surgery);
@@ -23,12 +24,13 @@ void ConfigReader::read() {
   check_analysis("sharing", config_.sharing);
   check_analysis("surgery", config_.surgery);
   read_claims();
+  check_grid();
 }
 
 void ConfigReader::read_top() {
-  static const std::vector<std::string> tables = {"model",   "pretrain", "data",     "train",
-                                                  "task",    "method",   "spectrum", "sharing",
-                                                  "surgery", "claim",    "report"};
+  static const std::vector<std::string> tables = {"grid",    "model",   "pretrain", "data",
+                                                  "train",   "task",    "method",   "spectrum",
+                                                  "sharing", "surgery", "claim",    "report"};
   for (const auto& [key, node] : tree_.root()) {
     if (contains(tables, key.str())) continue;
     if (const Field<Config>* field = find_field<Config>(key.str())) {

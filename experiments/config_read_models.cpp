@@ -147,4 +147,42 @@ void ConfigReader::check_pretrain_of(const std::string& model) {
   }
 }
 
+/// Rates that are chosen need rows to choose on, and seeds that are not reported.
+void ConfigReader::check_grid() {
+  const toml::table& root = tree_.root();
+  const toml::table* const grid = root["grid"].as_table();
+  const auto fail = [&](const char* key, const std::string& message) {
+    tree_.fail(grid != nullptr ? source_of(*grid, key) : root.source(),
+               key_name(key, "grid") + message);
+  };
+  if (grid != nullptr) check_no_duplicates(*grid, "seeds", "grid", config_.grid.seeds);
+  if (config_.grid.seeds.empty()) fail("seeds", " must name at least one seed");
+  const auto chosen = config_.method.find(config_.grid.head);
+  if (!config_.grid.head.empty() &&
+      (chosen == config_.method.end() || chosen->second.kind != "head" ||
+       chosen->second.learning_rates.empty() || !contains(config_.methods, config_.grid.head))) {
+    fail("head", fmt::format(" names \"{}\", which is no method of kind head with learning_rates",
+                             config_.grid.head));
+  }
+  for (const std::string& name : config_.methods) {
+    const MethodSettings& method = config_.method.at(name);
+    if (method.learning_rates.empty()) continue;
+    for (const std::int64_t seed : config_.grid.seeds) {
+      if (std::find(config_.seeds.begin(), config_.seeds.end(), seed) == config_.seeds.end()) {
+        continue;
+      }
+      fail("seeds", fmt::format(" names {}, which is among the reported \"seeds\": what chooses a "
+                                "rate must not be reported",
+                                seed));
+    }
+    for (const std::string& task : config_.tasks) {
+      if (config_.train_for(task, name).train_rows > 0 || task.starts_with("synthetic-")) continue;
+      tree_.fail(root.source(),
+                 fmt::format("\"learning_rates\" in [method.{}]: a rate is chosen on training rows "
+                             "behind \"train_rows\", and {} trains on all of them",
+                             name, task));
+    }
+  }
+}
+
 }  // namespace basis

@@ -143,6 +143,7 @@ void fail_unknown_key(const ConfigTree& tree, const toml::key& key, const std::s
     find_tables<DataSettings>(key.str(), "data", found);
     find_tables<TrainSettings>(key.str(), "train", found);
     find_tables<MethodSettings>(key.str(), "method.NAME", found);
+    find_tables<GridSettings>(key.str(), "grid", found);
     find_tables<SpectrumSettings>(key.str(), "spectrum", found);
     find_tables<SharingSettings>(key.str(), "sharing", found);
     find_tables<SurgerySettings>(key.str(), "surgery", found);
@@ -162,10 +163,6 @@ struct Converter {
   const toml::node& node;
   bool& fits;
 
-  ConfigValue operator()(double) const {
-    if (const auto* whole = node.as_integer()) return static_cast<double>(whole->get());
-    return scalar<double>(node);
-  }
   template <class T>
   ConfigValue operator()(const T&) const {
     return scalar<T>(node);
@@ -183,6 +180,9 @@ struct Converter {
  private:
   template <class T>
   T scalar(const toml::node& one) const {
+    if constexpr (std::is_same_v<T, double>) {
+      if (const auto* whole = one.as_integer()) return static_cast<double>(whole->get());
+    }
     const auto* const value = one.as<T>();
     fits = fits && value != nullptr;
     return value != nullptr ? value->get() : T{};
@@ -208,7 +208,8 @@ ConfigValue read_value(const ConfigTree& tree, const toml::node& node, const Con
   const ConfigValue value = std::visit(Converter{node, fits}, like);
   if (!fits) {
     const bool wants_list = std::holds_alternative<std::vector<std::int64_t>>(like) ||
-                            std::holds_alternative<std::vector<std::string>>(like);
+                            std::holds_alternative<std::vector<std::string>>(like) ||
+                            std::holds_alternative<std::vector<double>>(like);
     const char* const found =
         wants_list && node.is_array() ? "a list of another kind" : type_of(node);
     tree.fail(node.source(), fmt::format("{} must be {}, not {}", name, type_name(like), found));

@@ -90,8 +90,9 @@ void describe(std::string& out, const char* table, const char* meaning, const Se
 }  // namespace
 
 const char* type_name(const ConfigValue& value) {
-  static constexpr const char* names[] = {"true or false", "an integer",         "a number",
-                                          "a text",        "a list of integers", "a list of texts"};
+  static constexpr const char* names[] = {
+      "true or false",      "an integer",      "a number",         "a text",
+      "a list of integers", "a list of texts", "a list of numbers"};
   return names[value.index()];
 }
 
@@ -107,6 +108,11 @@ std::string toml_value(const ConfigValue& value) {
     std::string operator()(std::vector<std::string> v) const {
       for (std::string& text : v) text = toml_text(text);
       return fmt::format("[{}]", fmt::join(v, ", "));
+    }
+    std::string operator()(const std::vector<double>& v) const {
+      std::vector<std::string> texts;
+      for (const double number : v) texts.push_back(toml_number(number));
+      return fmt::format("[{}]", fmt::join(texts, ", "));
     }
   } visitor;
   return std::visit(visitor, value);
@@ -125,6 +131,7 @@ std::string to_toml(const Config& config) {
   write_table(out, "train", config.train);
   for (const auto& [name, task] : config.task) write_task(out, task);
   for (const auto& [name, method] : config.method) write_method(out, method);
+  write_table(out, "grid", config.grid);
   write_table(out, "spectrum", config.spectrum);
   write_table(out, "sharing", config.sharing);
   write_table(out, "surgery", config.surgery);
@@ -148,6 +155,7 @@ std::string describe_config() {
            TaskSettings{});
   describe(out, "method.NAME", "a way to train; keys of [train] for it alone lead those of a task",
            MethodSettings{});
+  describe(out, "grid", "how one of a method's learning_rates is chosen", GridSettings{});
   describe(out, "spectrum", "weights before against after fine-tuning", SpectrumSettings{});
   describe(out, "sharing", "drifts of different tasks against each other", SharingSettings{});
   describe(out, "surgery", "parts of a change, scored one by one", SurgerySettings{});

@@ -10,6 +10,7 @@
 #include "data/epochs.h"
 #include "experiments/basis_cache.h"
 #include "experiments/basis_source.h"
+#include "experiments/choice.h"
 #include "experiments/compute.h"
 #include "experiments/input_moments.h"
 #include "experiments/model_folder.h"
@@ -37,7 +38,7 @@ class Finetune {
       : stage_(stage),
         config_(stage.plan.config),
         method_(config_.method.at(stage.stage.method)),
-        train_(config_.train_for(stage.stage.task, stage.stage.method)),
+        train_(train_settings(stage)),
         folder_(start_model_folder(stage)),
         tokenizer_(load_tokenizer(folder_)),
         data_(load_rows(stage)),
@@ -60,13 +61,32 @@ class Finetune {
     training.evaluates_after = every(train_.evaluate_every);
     training.evaluate = [this](MetricsLog& log, std::int64_t step) { score_dev(log, step); };
     const double tokens_per_s = train_in_stage(stage_, compute_, training);
-    save();
+    // Of a grid stage the score alone is wanted.
+    if (stage_.stage.kind != StageKind::Grid) save();
     return result(tokens_per_s);
   }
 
  private:
+  /// With the rates that a grid stage tries or that choices before this stage have made.
+  TrainSettings train_settings(const StageContext& stage) const {
+    TrainSettings train = config_.train_for(stage.stage.task, stage.stage.method);
+    const auto set = [&](const std::string& method, double rate) {
+      const bool is_head = config_.method.at(method).kind == "head";
+      (is_head ? train.head_learning_rate : train.learning_rate) = rate;
+    };
+    for (const StageInput& input : stage.inputs) {
+      if (input.stage->kind == StageKind::Choice) {
+        set(input.stage->method, chosen_rate(input.result));
+      }
+    }
+    if (stage.stage.kind == StageKind::Grid) set(stage.stage.method, stage.stage.learning_rate);
+    return train;
+  }
+
   TaskData load_rows(const StageContext& stage) const {
-    TaskData data = load_task(config_, stage.stage.task, train_, *stage.data);
+    TaskData data = stage.stage.kind == StageKind::Grid
+                        ? load_grid_task(config_, stage.stage.task, train_, *stage.data)
+                        : load_task(config_, stage.stage.task, train_, *stage.data);
     if (method_.labels == "shuffled") {
       shuffle_labels(data.train, static_cast<std::uint64_t>(stage.stage.seed));
     }
@@ -116,8 +136,11 @@ class Finetune {
           input_moments(compute_, *model_, train_set_, rows, dtype_.activations), device);
     }
     if (adapter_.basis == BasisKind::OtherSeed) {
-      // The pretraining of the next seed is the last input.
-      return basis_by_other_model(stage_.inputs.back().folder / "model", std::move(by_svd));
+      // Behind what the start reads comes the pretraining of the next seed.
+      const auto other = std::find_if(
+          stage_.inputs.rbegin(), stage_.inputs.rend(),
+          [](const StageInput& input) { return input.stage->kind == StageKind::Pretrain; });
+      return basis_by_other_model(other->folder / "model", std::move(by_svd));
     }
     return by_svd;
   }
@@ -231,9 +254,7 @@ class Finetune {
                          {std::ssize(logits_) / model_->outputs(), model_->outputs()});
     write_safetensors(stage_.folder / "predictions.safetensors", compute_.backend(),
                       {{"logits", logits}}, {});
-    const bool has_adapter = adapter_.kind == AdapterMethod::Kind::Lora ||
-                             adapter_.kind == AdapterMethod::Kind::Spectral ||
-                             adapter_.kind == AdapterMethod::Kind::Head;
+    const bool has_adapter = adapter_.kind != AdapterMethod::Kind::Full;
     const std::filesystem::path folder = stage_.folder / (has_adapter ? "adapter" : "model");
     make_folder(folder);
     if (has_adapter) {

@@ -41,7 +41,7 @@ std::string rows_html(const ClaimAnswer& answer) {
       "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">{}</th><th "
       "scope=\"col\">{}<small>95 % interval</small></th><th scope=\"col\"></th></tr></thead>\n"
       "<tbody>\n",
-      html_escape(answer.claim.name), html_escape(answer.unit));
+      html_escape("Claim " + answer.claim.name), html_escape(answer.unit));
   for (const ClaimRow& row : answer.rows) {
     html += fmt::format("<tr><th scope=\"row\">{}</th>{}<td>{}</td></tr>\n", html_escape(row.label),
                         interval_cell(row), html_escape(row.meaning));
@@ -57,7 +57,7 @@ double quantile(const std::vector<double>& sorted, double share) {
 /// All choices sorted by their effect, a curve for each group.
 Figure specification_figure(const ClaimAnswer& answer) {
   Figure figure;
-  figure.title = fmt::format("Every choice: {}", answer.claim.name);
+  figure.title = fmt::format("Claim {}: every choice", answer.claim.name);
   std::map<std::string, std::vector<double>> groups;
   std::vector<double> all;
   for (const Specification& one : answer.specifications) {

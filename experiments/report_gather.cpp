@@ -69,7 +69,9 @@ void add_stage(ReportData& data, const StageInput& input) {
     });
     return;
   }
-  if (stage.kind == StageKind::Report) return;
+  // What chose a learning rate is not reported on.
+  const bool is_run = stage.kind == StageKind::Pretrain || stage.kind == StageKind::Finetune;
+  if (!is_run) return;
   ReportRun run{stage.task, stage.method, stage.seed, input.result, {}};
   try_to(data, [&] { run.curves = read_metric_curves(input.folder / "metrics.jsonl"); });
   auto& runs = stage.kind == StageKind::Pretrain ? data.pretrainings : data.runs;

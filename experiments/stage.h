@@ -14,9 +14,18 @@ namespace basis {
 /// older version is then reused.
 inline constexpr int results_version = 3;
 
-enum class StageKind : std::uint8_t { Pretrain, Finetune, Spectrum, Sharing, Surgery, Report };
+enum class StageKind : std::uint8_t {
+  Pretrain,
+  Finetune,
+  Grid,
+  Choice,
+  Spectrum,
+  Sharing,
+  Surgery,
+  Report
+};
 
-/// "pretrain", "finetune", "spectrum", "sharing", "surgery", "report".
+/// "pretrain", "finetune", "grid", "choice", "spectrum", "sharing", "surgery", "report".
 const char* name_of(StageKind kind);
 
 /// A part of an experiment that is computed once. Its identity is a hash of the settings that
@@ -34,6 +43,7 @@ struct Stage {
   std::string task;                 // finetune and spectrum
   std::string method;               // finetune and spectrum
   std::int64_t seed = 0;            // pretrain, finetune and spectrum
+  double learning_rate = 0;         // of a grid stage: the one that it tries
 };
 
 /// A config and its stages, inputs before those that need them.
@@ -51,8 +61,10 @@ struct StageInputs {
 
 /// The stages of an experiment: a pretraining for each model and seed of [pretrain] (models that
 /// differ in their checkpoint alone share it), then for each of these, task, method and seed a
-/// finetune, for those of [spectrum] and [surgery] one of these; for each model with fine-tunings
-/// of [sharing] a sharing; and one report over all.
+/// finetune; where a method has several learning rates, a grid stage for each of them and each seed
+/// of [grid], and a choice among them that the finetunes read; for those of [spectrum] and
+/// [surgery] one of these; for each model with fine-tunings of [sharing] a sharing; and one report
+/// over all.
 Plan make_plan(const Config& config, const StageInputs& inputs);
 
 /// The stages whose label contains `pattern` (`*` and `?` as in a shell), in order of the plan,

@@ -1,5 +1,6 @@
 #include "experiments/stage_functions.h"
 
+#include "experiments/choice.h"
 #include "experiments/finetune.h"
 #include "experiments/pretrain.h"
 #include "experiments/report.h"
@@ -11,6 +12,7 @@ namespace basis {
 
 StageFunctions stage_functions() {
   return {{StageKind::Pretrain, run_pretrain}, {StageKind::Finetune, run_finetune},
+          {StageKind::Grid, run_finetune},     {StageKind::Choice, run_choice},
           {StageKind::Spectrum, run_spectrum}, {StageKind::Sharing, run_sharing},
           {StageKind::Surgery, run_surgery},   {StageKind::Report, run_report}};
 }

@@ -67,12 +67,11 @@ std::vector<EncoderMatrix> start_matrices(const std::filesystem::path& model,
   if (method.start == "pretrained") return encoder_matrices(model, model);
   Compute compute;
   constexpr std::int64_t any_outputs = 1;
-  const auto classifier =
-      method.start == "random"
-          ? std::make_unique<SequenceClassifier>(compute.backend(), compute.memory(),
-                                                 BertConfig::read(model), any_outputs, nullptr,
-                                                 ModelOptions{seed, DType::F32})
-          : load_classifier(compute, model, std::nullopt, any_outputs);
+  const auto classifier = method.start == "random"
+                              ? std::make_unique<SequenceClassifier>(
+                                    compute.backend(), compute.memory(), BertConfig::read(model),
+                                    any_outputs, nullptr, ModelOptions{seed, DType::F32})
+                              : load_classifier(compute, model, std::nullopt, any_outputs);
   alter_start(compute.backend(), compute.memory(), *classifier, method, seed);
   std::vector<EncoderMatrix> matrices;
   for (const Parameter* weight : encoder_weights(*classifier)) {

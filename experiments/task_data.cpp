@@ -85,6 +85,28 @@ TaskData load_task(const Config& config, const std::string& name, const TrainSet
   return read_task(source);
 }
 
+TaskData load_grid_task(const Config& config, const std::string& name, const TrainSettings& train,
+                        const DataRoot& data) {
+  const auto rows = static_cast<std::size_t>(config.grid.rows);
+  TrainSettings more = train;
+  // A synthetic task without a limit trains on all rows that the config makes but these.
+  const std::int64_t all = name.starts_with("synthetic-") && train.train_rows == 0
+                               ? config.data.synthetic_train_rows
+                               : train.train_rows + config.grid.rows;
+  more.train_rows = all;
+  TaskData task = load_task(config, name, more, data);
+  if (std::ssize(task.train) < all || task.train.size() <= rows) {
+    throw Error(fmt::format(
+        "{}: {} training rows are too few to train on some and choose a learning rate on {} behind "
+        "them: lower \"train_rows\" or \"rows\" in [grid]",
+        name, task.train.size(), rows));
+  }
+  task.dev.assign(task.train.end() - static_cast<std::ptrdiff_t>(rows), task.train.end());
+  task.train.resize(task.train.size() - rows);
+  task.dev_mismatched.clear();
+  return task;
+}
+
 void shuffle_labels(std::vector<Example>& rows, std::uint64_t seed) {
   RandomStream random(seed, hash_of_name("shuffled labels"));
   for (std::size_t i = rows.size(); i > 1; --i) {

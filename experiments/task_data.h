@@ -14,6 +14,11 @@ namespace basis {
 TaskData load_task(const Config& config, const std::string& name, const TrainSettings& train,
                    const DataRoot& data);
 
+/// The same for choosing a learning rate: dev is the `rows` of [grid] behind the training rows, so
+/// that what is reported on chooses nothing. Throws Error where there are not as many.
+TaskData load_grid_task(const Config& config, const std::string& name, const TrainSettings& train,
+                        const DataRoot& data);
+
 /// Labels and targets change places among the rows at random: the inputs without the task.
 void shuffle_labels(std::vector<Example>& rows, std::uint64_t seed);
 

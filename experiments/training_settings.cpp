@@ -49,8 +49,8 @@ AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
   using Kind = AdapterMethod::Kind;
   using Form = AdapterMethod::Form;
   AdapterMethod method;
-  method.kind =
-      named(settings.kind, {Kind::Full, Kind::Head, Kind::BitFit, Kind::Lora, Kind::Spectral});
+  method.kind = named(settings.kind, {Kind::Full, Kind::Head, Kind::BitFit, Kind::Norms, Kind::Lora,
+                                      Kind::Spectral});
   method.rank = settings.rank;
   method.alpha = settings.alpha;
   method.form = named(settings.form, {Form::Diagonal, Form::Band, Form::Core});

@@ -78,7 +78,9 @@ std::int64_t WorkEstimate::parameters(const std::string& model) const {
 }
 
 double WorkEstimate::flop(const Stage& stage) const {
-  if (stage.kind == StageKind::Finetune) return finetune_flop(stage);
+  if (stage.kind == StageKind::Finetune || stage.kind == StageKind::Grid) {
+    return finetune_flop(stage);
+  }
   return stage.kind == StageKind::Pretrain ? pretrain_flop(stage) : 0;
 }
 

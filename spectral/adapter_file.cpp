@@ -25,10 +25,6 @@ std::string same_name(const std::string& name) {
   return name;
 }
 
-std::string base_fingerprint(const SequenceClassifier& model, Kind kind) {
-  return kind == Kind::BitFit ? fingerprint_without_biases(model) : fingerprint_of_encoder(model);
-}
-
 /// "6 layers of width 384, 12 heads, feed-forward 1536".
 std::string sizes_text(std::int64_t layers, std::int64_t width, std::int64_t heads,
                        std::int64_t feed_forward) {
@@ -69,7 +65,7 @@ Json config_of(const SequenceClassifier& model, const AdapterMethod& method,
   config.set("outputs", model.outputs());
   config.set("labels", Json::texts(base.labels));
   config.set("problem_type", base.problem_type);
-  config.set("base", Json::object({{"fingerprint", base_fingerprint(model, method.kind)},
+  config.set("base", Json::object({{"fingerprint", fingerprint_under(model, method.kind)},
                                    {"num_hidden_layers", base.num_hidden_layers},
                                    {"hidden_size", base.hidden_size},
                                    {"num_attention_heads", base.num_attention_heads},
@@ -100,7 +96,7 @@ void read_spectral(const JsonKeys& keys, AdapterMethod& method) {
 }
 
 AdapterMethod read_method(const JsonKeys& keys) {
-  constexpr Kind kinds[] = {Kind::Head, Kind::BitFit, Kind::Lora, Kind::Spectral};
+  constexpr Kind kinds[] = {Kind::Head, Kind::BitFit, Kind::Norms, Kind::Lora, Kind::Spectral};
   AdapterMethod method;
   method.kind = named(keys, "kind", keys.text("kind"), kinds);
   if (method.kind != Kind::Lora && method.kind != Kind::Spectral) return method;
@@ -161,7 +157,7 @@ AdapterInfo read_own_info(const JsonKeys& keys) {
 
 void check_base(const std::filesystem::path& folder, const AdapterInfo& info,
                 const SequenceClassifier& model) {
-  const std::string found = base_fingerprint(model, info.method.kind);
+  const std::string found = fingerprint_under(model, info.method.kind);
   if (found == info.base_fingerprint) return;
   throw Error(fmt::format(
       "{}: the adapter was made on the encoder {} ({}), the model's is {} ({}): "

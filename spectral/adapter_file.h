@@ -21,11 +21,11 @@ struct AdapterInfo {
 };
 
 /// Writes `folder` (made where it is missing): `adapter_model.safetensors` with every factor,
-/// trained and frozen (SVD bits differ between processors), the head and BitFit's biases under our
-/// parameters' names; a full-rank basis in a file of its own (spectral/adapter_basis_file.h); then
-/// `adapter_config.json`, last, so that a folder with one is whole.
-/// `method` is what was attached. Throws Error for `full` (save the model instead), adapters that
-/// are merged or that `method` does not describe, and where a file cannot be written.
+/// trained and frozen (SVD bits differ between processors), the head and what BitFit or Norms train
+/// under our parameters' names; a full-rank basis in a file of its own
+/// (spectral/adapter_basis_file.h); then `adapter_config.json`, last, so that a folder with one is
+/// whole. `method` is what was attached. Throws Error for `full` (save the model instead), adapters
+/// that are merged or that `method` does not describe, and where a file cannot be written.
 void save_adapter(const std::filesystem::path& folder, const SequenceClassifier& model,
                   const AdapterMethod& method);
 

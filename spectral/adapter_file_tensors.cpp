@@ -112,10 +112,10 @@ std::vector<NamedShape> adapter_tensors(const SequenceClassifier& model,
   std::vector<NamedShape> tensors;
   if (has_factors(method)) add_factors(tensors, model, method);
   for (const auto& parameter : model.parameters().all()) {
-    const bool is_trained_bias =
-        method.kind == AdapterMethod::Kind::BitFit && parameter->role() == ParameterRole::Encoder &&
-        parameter->name().ends_with(".bias") && !parameter->name().starts_with("pooler.");
-    if (parameter->role() == ParameterRole::Head || is_trained_bias) {
+    const bool is_trained_itself = parameter->role() == ParameterRole::Encoder &&
+                                   trains_of_encoder(method.kind, parameter->name()) &&
+                                   !parameter->name().starts_with("pooler.");
+    if (parameter->role() == ParameterRole::Head || is_trained_itself) {
       tensors.emplace_back(parameter->name(), parameter->shape());
     }
   }

@@ -22,12 +22,19 @@ const char* name_of(AdapterMethod::Kind kind) {
       return "head";
     case AdapterMethod::Kind::BitFit:
       return "bitfit";
+    case AdapterMethod::Kind::Norms:
+      return "norms";
     case AdapterMethod::Kind::Lora:
       return "lora";
     case AdapterMethod::Kind::Spectral:
       return "spectral";
   }
   return "?";
+}
+
+bool trains_of_encoder(AdapterMethod::Kind kind, std::string_view name) {
+  if (kind == AdapterMethod::Kind::BitFit) return name.ends_with(".bias");
+  return kind == AdapterMethod::Kind::Norms && name.find("LayerNorm.") != std::string_view::npos;
 }
 
 const char* name_of(AdapterMethod::Form form) {
@@ -251,7 +258,7 @@ bool trains(const SequenceClassifier& model, AdapterMethod::Kind kind, const Par
   if (parameter.role() == ParameterRole::Head) return true;
   if (is_unused_pooler(model, parameter)) return false;
   if (kind == AdapterMethod::Kind::Full) return true;
-  return kind == AdapterMethod::Kind::BitFit && parameter.name().ends_with(".bias");
+  return trains_of_encoder(kind, parameter.name());
 }
 
 template <class Visit>

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "nn/encoder.h"
@@ -12,7 +13,7 @@ namespace basis {
 
 /// What is trained, and how an adapter starts: the rows of METHODS.md 1's table.
 struct AdapterMethod {
-  enum class Kind : std::uint8_t { Full, Head, BitFit, Lora, Spectral };
+  enum class Kind : std::uint8_t { Full, Head, BitFit, Norms, Lora, Spectral };
   enum class Form : std::uint8_t { Diagonal, Band, Core };  // of Spectral
   enum class Apply : std::uint8_t { Auto, SidePath, Merged };
 
@@ -34,8 +35,11 @@ struct AdapterMethod {
 /// naming the weight, where it does not fit.
 std::int64_t rank_on(const AdapterMethod& method, const std::string& weight, const Shape& shape);
 
-/// "full", "head", "bitfit", "lora", "spectral".
+/// "full", "head", "bitfit", "norms" (gains and biases of layer norms), "lora", "spectral".
 const char* name_of(AdapterMethod::Kind kind);
+/// Does a method with an adapter train this parameter of the encoder itself? BitFit its biases,
+/// Norms its layer norms' gains and biases, the others none.
+bool trains_of_encoder(AdapterMethod::Kind kind, std::string_view name);
 /// "diagonal", "band", "core".
 const char* name_of(AdapterMethod::Form form);
 

@@ -33,9 +33,10 @@ std::string fingerprint_of_encoder(const SequenceClassifier& model) {
   return fingerprint(model, [](const Parameter&) { return true; });
 }
 
-std::string fingerprint_without_biases(const SequenceClassifier& model) {
-  return fingerprint(
-      model, [](const Parameter& parameter) { return !parameter.name().ends_with(".bias"); });
+std::string fingerprint_under(const SequenceClassifier& model, AdapterMethod::Kind kind) {
+  return fingerprint(model, [kind](const Parameter& parameter) {
+    return !trains_of_encoder(kind, parameter.name());
+  });
 }
 
 }  // namespace basis

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "nn/sequence_classifier.h"
+#include "spectral/adapter_method.h"
 
 namespace basis {
 
@@ -12,7 +12,8 @@ namespace basis {
 /// fingerprint under every head. Merged adapters count as other weights: unmerge first.
 std::string fingerprint_of_encoder(const SequenceClassifier& model);
 
-/// The same without the biases: what BitFit, which replaces them all, stands on.
-std::string fingerprint_without_biases(const SequenceClassifier& model);
+/// The same without what a method trains of the encoder itself, which its adapter replaces: what
+/// BitFit and Norms stand on.
+std::string fingerprint_under(const SequenceClassifier& model, AdapterMethod::Kind kind);
 
 }  // namespace basis

@@ -83,7 +83,7 @@ std::vector<NamedMethod> all_methods() {
   using Form = AdapterMethod::Form;
   using Apply = AdapterMethod::Apply;
   std::vector<NamedMethod> methods;
-  for (const Kind kind : {Kind::Full, Kind::Head, Kind::BitFit}) {
+  for (const Kind kind : {Kind::Full, Kind::Head, Kind::BitFit, Kind::Norms}) {
     methods.push_back({name_of(kind), {}});
     methods.back().method.kind = kind;
   }

@@ -218,6 +218,18 @@ INSTANTIATE_TEST_SUITE_P(
                   with("models = [\"a\"]\n[model]\npath = \"pretrain\"\n[pretrain]\n"
                        "[model.a]\ncheckpoint = \"matching b\"\n"),
                   "\"checkpoint\" in [model.a] matches \"b\", which is not among \"models\""},
+        BadConfig{"a grid's seed that is reported",
+                  with("[train]\ntrain_rows = 5\n[grid]\nseeds = [0]\n"
+                       "[method.full]\nlearning_rates = [1]\n"),
+                  "experiment.toml:6: \"seeds\" in [grid] names 0, which is among the reported"},
+        BadConfig{"a grid without rows", with("[method.full]\nlearning_rates = [1e-3]\n"),
+                  "a rate is chosen on training rows behind \"train_rows\""},
+        BadConfig{"a rate of 0", with("[method.full]\nlearning_rates = [0.1, 0]\n"),
+                  "experiment.toml:4: \"learning_rates\" in [method.full] must be above 0"},
+        BadConfig{"rates that are no list", with("[method.full]\nlearning_rates = 1e-3\n"),
+                  "must be a list of numbers, not a number with a point"},
+        BadConfig{"a grid's head that is none", with("[grid]\nhead = \"full\"\n"),
+                  "\"head\" in [grid] names \"full\", which is no method of kind head"},
         BadConfig{"an unknown key of a model", with("[model.a]\ndata_shar = 1.0\n"),
                   "did you mean \"data_share\"?"},
         BadConfig{"spectrum of a stranger", with("[spectrum]\nmethods = [\"lora\"]\n"),

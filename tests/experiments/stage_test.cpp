@@ -92,6 +92,45 @@ TEST(Plan, ReadsAMatchedModelsPretrainingToo) {
               ElementsAre("pretrain large seed 0", "pretrain small seed 0"));
 }
 
+constexpr const char* with_grid =
+    "tasks = [\"mrpc\"]\nmethods = [\"full\", \"head\"]\nseeds = [0, 1]\n"
+    "[train]\ntrain_rows = 9\n"
+    "[grid]\nseeds = [7]\nhead = \"head\"\n"
+    "[method.full]\nlearning_rates = [1e-3, 1e-4]\n"
+    "[method.head]\nlearning_rates = [0.1]\n"
+    "[spectrum]\nenabled = false\n[report]\nenabled = false\n";
+
+TEST(Plan, TriesRatesBeforeTheRunsThatTakeTheBest) {
+  const Plan plan = make_plan(parse_config(with_grid, "x.toml"), named_inputs());
+  std::vector<std::string> labels;
+  for (const Stage& stage : plan.stages) labels.push_back(stage.label);
+  EXPECT_THAT(labels, ElementsAre("grid mrpc head 0.1 seed 7", "choice mrpc head",
+                                  "grid mrpc full 0.001 seed 7", "grid mrpc full 0.0001 seed 7",
+                                  "choice mrpc full", "finetune mrpc full seed 0",
+                                  "finetune mrpc head seed 0", "finetune mrpc full seed 1",
+                                  "finetune mrpc head seed 1"));
+  const auto inputs = [&](const std::string& label) {
+    return labels_of(plan, plan.stages[place_of(plan, label)].inputs);
+  };
+  EXPECT_THAT(inputs("grid mrpc full 0.001 seed 7"), ElementsAre("choice mrpc head"));
+  EXPECT_THAT(inputs("finetune mrpc full seed 1"),
+              ElementsAre("choice mrpc head", "choice mrpc full"));
+  EXPECT_THAT(inputs("finetune mrpc head seed 1"), ElementsAre("choice mrpc head"));
+  EXPECT_EQ(plan.stages[place_of(plan, "grid mrpc full 0.0001 seed 7")].learning_rate, 1e-4);
+}
+
+TEST(Plan, ComputesAgainWhatAnotherGridChooses) {
+  const auto identity = [](const std::vector<std::string>& overrides, const std::string& label) {
+    const Plan plan = make_plan(parse_config(with_grid, "x.toml", overrides), named_inputs());
+    return plan.stages[place_of(plan, label)].identity;
+  };
+  const std::string full = "finetune mrpc full seed 0", tried = "grid mrpc full 0.001 seed 7";
+  EXPECT_NE(identity({}, full), identity({"method.full.learning_rates=[1e-3]"}, full));
+  EXPECT_EQ(identity({}, tried), identity({"method.full.learning_rates=[1e-3]"}, tried));
+  EXPECT_NE(identity({}, tried), identity({"grid.rows=5"}, tried));
+  EXPECT_NE(identity({}, full), identity({"method.head.learning_rates=[0.2]"}, full));
+}
+
 TEST(Plan, NamesASizeOrItsNumbersAsTheSamePretraining) {
   const auto identity = [](const std::vector<std::string>& overrides) {
     return make_plan(parse_config("[pretrain]\n", "x.toml", overrides), named_inputs())
@@ -125,7 +164,7 @@ TEST_F(PlanFile, ThatIsDamagedIsAnError) {
   const auto stage = [](const std::string& kind, const std::string& inputs) {
     return R"({"name": "x", "stages": [{"kind": ")" + kind + R"(", "label": "a", "folder": "b",)" +
            R"("identity": "c", "model": "", "pretrain_seed": 0, "task": "", "method": "", "seed": 0,)" +
-           R"("inputs": )" + inputs + "}]}";
+           R"("learning_rate": 0,)" + R"("inputs": )" + inputs + "}]}";
   };
   struct Case {
     std::string text;

@@ -86,6 +86,25 @@ TEST_F(Study, SurgeryScoresEveryPartAndTakesStagesOfAnotherRun) {
   EXPECT_EQ(run("run '" + config.string() + "' --reduced --out c --reuse nowhere").status, 2);
 }
 
+TEST_F(Study, WhichBasisChoosesRatesOnRowsThatItDoesNotReport) {
+  const std::filesystem::path run_folder = run_reduced("which-basis");
+  EXPECT_EQ(stages(run_folder, "grid-").size(), 2u + 12 * 5);
+  const auto choices = stages(run_folder, "choice-synthetic-sentiment-full");
+  ASSERT_EQ(choices.size(), 1u);
+  const std::string table = read_file(choices.front() / "choice.csv");
+  EXPECT_THAT(table, HasSubstr("0.0001,100,accuracy,"));
+  EXPECT_THAT(table, HasSubstr("0.001,100,accuracy,"));
+  for (const auto& stage : stages(run_folder, "grid-")) {
+    EXPECT_FALSE(std::filesystem::exists(stage / "model"));
+    EXPECT_FALSE(std::filesystem::exists(stage / "adapter"));
+  }
+  // 30 rows of the training file choose, 50 of dev are reported.
+  const std::string results = read_file(run_folder / "results.csv");
+  EXPECT_THAT(results, HasSubstr(",30,"));
+  EXPECT_THAT(results, HasSubstr(",50,"));
+  EXPECT_EQ(stages(run_folder, "finetune-").size(), 2u * 13);
+}
+
 TEST_F(Study, DataScaleHasItsModelsItsSeedsAndItsSnapshots) {
   const std::filesystem::path run_folder = run_reduced("data-scale");
   const auto pretrainings = stages(run_folder, "pretrain-");

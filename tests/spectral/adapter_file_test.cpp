@@ -70,7 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
     Methods, AdapterRoundTrip,
     testing::Values(
         RoundTrip{"head", method_of(Kind::Head), "pooler"},
-        RoundTrip{"bitfit", method_of(Kind::BitFit), "mean"}, RoundTrip{"lora", lora(), "mean"},
+        RoundTrip{"bitfit", method_of(Kind::BitFit), "mean"},
+        RoundTrip{"norms", method_of(Kind::Norms), "mean"}, RoundTrip{"lora", lora(), "mean"},
         RoundTrip{"lora_pooler", lora(), "pooler"},
         RoundTrip{"diagonal", method_of(Kind::Spectral, Form::Diagonal), "mean"},
         RoundTrip{"band", method_of(Kind::Spectral, Form::Band, BasisKind::Trailing), "pooler"},
@@ -103,9 +104,10 @@ TEST_F(AdapterFolder, FingerprintIsOfTheEncoderAlone) {
   };
   move(model->parameters().at("encoder.layer.1.output.dense.bias"));
   EXPECT_NE(fingerprint_of_encoder(*model), before);
-  EXPECT_EQ(fingerprint_without_biases(*model), fingerprint_without_biases(*base()));
+  EXPECT_EQ(fingerprint_under(*model, Kind::BitFit), fingerprint_under(*base(), Kind::BitFit));
+  EXPECT_NE(fingerprint_under(*model, Kind::Norms), fingerprint_under(*base(), Kind::Norms));
   move(model->parameters().at("encoder.layer.1.output.dense.weight"));
-  EXPECT_NE(fingerprint_without_biases(*model), fingerprint_without_biases(*base()));
+  EXPECT_NE(fingerprint_under(*model, Kind::BitFit), fingerprint_under(*base(), Kind::BitFit));
 }
 
 TEST_F(AdapterFolder, IsLoadedWithoutAnSvd) {
