@@ -1,11 +1,19 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
+#include <vector>
 
 namespace basis {
 
 /// While it lives, the first Ctrl-C (SIGINT) or SIGTERM sets a flag and says so on standard error,
-/// the second one ends the process at once with status 130. For the program; one at a time.
+/// the second one ends the process at once with status 130. For the program; one at a time, made
+/// and gone on the main thread.
+///
+/// The handler runs on a stack of its own. What it interrupts may have no stack: the weight
+/// gradients of oneDNN 2 in f32 use the stack pointer as a register while they multiply, and a
+/// handler that ran where it points would write over the heap. Linux gives a process's signals to
+/// its main thread, so that this one alone needs such a stack.
 class InterruptHandler {
  public:
   InterruptHandler();
@@ -14,6 +22,9 @@ class InterruptHandler {
   InterruptHandler& operator=(const InterruptHandler&) = delete;
 
   const std::atomic<bool>& flag() const;
+
+ private:
+  std::vector<std::byte> stack_;
 };
 
 /// Exit status of a program that was interrupted: 128 + SIGINT.
