@@ -5,12 +5,18 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "tensor/error.h"
+
 namespace basis {
 namespace {
 
 std::atomic<bool> is_interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
 
+/// A frame with the registers of AMX takes 11 KiB, a sanitizer's write() some more.
+constexpr std::size_t stack_bytes = 64 << 10;
+
+stack_t stack_before;
 struct sigaction before_interrupt;
 struct sigaction before_terminate;
 
@@ -28,12 +34,16 @@ extern "C" void note_interrupt(int) {
 
 }  // namespace
 
-InterruptHandler::InterruptHandler(Role role) {
+InterruptHandler::InterruptHandler(Role role) : stack_(stack_bytes) {
   is_interrupted = false;
+  stack_t stack = {};
+  stack.ss_sp = stack_.data();
+  stack.ss_size = stack_.size();
+  ensure(sigaltstack(&stack, &stack_before) == 0, "a signal handler gets a stack of its own");
   struct sigaction action = {};
   action.sa_handler = role == Role::Alone ? handle_interrupt : note_interrupt;
   sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = SA_RESTART | SA_ONSTACK;
   sigaction(SIGINT, &action, &before_interrupt);
   sigaction(SIGTERM, &action, &before_terminate);
 }
@@ -41,6 +51,7 @@ InterruptHandler::InterruptHandler(Role role) {
 InterruptHandler::~InterruptHandler() {
   sigaction(SIGINT, &before_interrupt, nullptr);
   sigaction(SIGTERM, &before_terminate, nullptr);
+  sigaltstack(&stack_before, nullptr);
 }
 
 const std::atomic<bool>& InterruptHandler::flag() const {

@@ -13,6 +13,10 @@ namespace basis::cpu {
 ///
 /// Of each product that it has met it keeps a compiled primitive (about 0.2 ms to make), at most
 /// `most_primitives`; scratch is one buffer that grows to the largest. Calls from one thread.
+///
+/// Some kernels of version 2 use the stack pointer as a register. A program with signal handlers
+/// gives the threads that compute an alternate stack (sigaltstack, SA_ONSTACK): without it a
+/// handler's frame goes over memory that is none of its own.
 class OneDnn {
  public:
   static constexpr std::size_t most_primitives = 2048;
