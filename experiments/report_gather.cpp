@@ -39,8 +39,33 @@ std::string shortened(std::string text, const std::filesystem::path& run_folder)
   return text;
 }
 
+std::string method_on(const std::string& method, const std::string& model) {
+  return fmt::format("{} on {}", method, model);
+}
+
+/// Tables and figures know methods alone: with several models a method stands there once for each,
+/// "full on x4".
+Config by_model(Config config) {
+  if (config.models.size() < 2) return config;
+  const std::vector<std::string> methods = std::move(config.methods);
+  config.methods.clear();
+  for (const std::string& name : methods) {
+    const MethodSettings& method = config.method.at(name);
+    for (const std::string& model : config.models) {
+      const bool is_on_it =
+          method.models.empty() ||
+          std::find(method.models.begin(), method.models.end(), model) != method.models.end();
+      if (!is_on_it) continue;
+      config.methods.push_back(method_on(name, model));
+      config.method[config.methods.back()] = method;
+    }
+  }
+  return config;
+}
+
 void add_stage(ReportData& data, const StageInput& input) {
-  const Stage& stage = *input.stage;
+  Stage stage = *input.stage;
+  if (data.config.models.size() > 1) stage.method = method_on(stage.method, stage.model);
   if (stage.kind == StageKind::Spectrum) {
     try_to(data, [&] {
       ReportSpectrum spectrum = read_report_spectrum(input.folder);
@@ -111,7 +136,7 @@ std::map<std::string, ReportCurve> read_metric_curves(const std::filesystem::pat
 ReportData gather_report(const std::filesystem::path& run_folder, const Plan& plan,
                          const std::vector<StageInput>& inputs) {
   ReportData data;
-  data.config = plan.config;
+  data.config = by_model(plan.config);
   try_to(data, [&] { data.machine = read_machine(run_folder / "machine.json"); });
   for (const StageInput& input : inputs) add_stage(data, input);
   for (const Stage& stage : plan.stages) {

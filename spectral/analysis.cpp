@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -70,20 +71,42 @@ SideReport report_side(const BasisProducts& products, const Matrix& before, cons
   return side;
 }
 
+/// Seconds since the last call, or since it was made.
+class Lap {
+ public:
+  double operator()() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
+
+AnalysisTimes& AnalysisTimes::operator+=(const AnalysisTimes& other) {
+  decompositions += other.decompositions;
+  change += other.change;
+  basis += other.basis;
+  controls += other.controls;
+  curves += other.curves;
+  return *this;
+}
 
 MatrixReport analyse_matrix(const MatrixPair& pair, const AnalysisOptions& options,
                             const Svd* decomposition_before,
                             const std::vector<double>* matched_chance) {
   require_pair(pair);
   const SingleThreadedBlas one_thread;
+  Lap lap;
   const Svd own = decomposition_before ? Svd{} : svd(pair.before, options.device);
   const Svd& before = decomposition_before ? *decomposition_before : own;
   ensure(before.out() == pair.before.rows() && before.in() == pair.before.columns(),
          "the given decomposition is of the pair's first matrix");
-  const Matrix change = subtract(pair.after, pair.before);
-
   MatrixReport report;
+  report.times.decompositions = lap();
+  const Matrix change = subtract(pair.after, pair.before);
   report.name = pair.name;
   report.out = before.out();
   report.in = before.in();
@@ -92,12 +115,16 @@ MatrixReport analyse_matrix(const MatrixPair& pair, const AnalysisOptions& optio
   report.change = norm_before > 0 ? report.change_norm / norm_before : 0;
   const std::vector<double> change_sigma = singular_values(change);
   report.change_spectral_norm = change_sigma.front();
+  report.times.change = lap();
   report.energy = energy_in_basis(before, change);
   report.sigma = before.sigma;
+  report.times.basis = lap();
 
   const Svd after = svd(pair.after, options.device);
+  report.times.decompositions += lap();
   const BasisProducts u = basis_products(before.u, after.u);
   const BasisProducts v = basis_products(before.v, after.v);
+  report.times.basis += lap();
   SidedCurves gaussian, haar;
   if (options.gaussian_draws > 0) {
     gaussian =
@@ -108,6 +135,7 @@ MatrixReport analyse_matrix(const MatrixPair& pair, const AnalysisOptions& optio
     haar = simulate_haar_rotation(pair.before, before, change_sigma, options.haar_draws,
                                   hash_of_name(pair.name, options.seed), options.device);
   }
+  report.times.controls = lap();
   const auto expected = [&](std::int64_t d) {
     return expected_gaussian_rotation(before.sigma, d, report.out, report.in, report.change_norm);
   };
@@ -115,6 +143,7 @@ MatrixReport analyse_matrix(const MatrixPair& pair, const AnalysisOptions& optio
                          {expected(report.out), std::move(gaussian.u), std::move(haar.u)}, options);
   report.v = report_side(v, before.v, after.v,
                          {expected(report.in), std::move(gaussian.v), std::move(haar.v)}, options);
+  report.times.curves = lap();
   report.sigma_after = after.sigma;
   report.sigma_shift = spectrum_shift(before.sigma, after.sigma);
   report.wedin = wedin_bound(before.sigma, after.sigma, report.change_spectral_norm);
@@ -124,6 +153,7 @@ MatrixReport analyse_matrix(const MatrixPair& pair, const AnalysisOptions& optio
           ? *matched_chance
           : matched_stability_chance(report.out, report.in, options.chance_draws, options.seed);
   report.groups = gap_groups(before.sigma, report.change_spectral_norm, u, v);
+  report.times.basis += lap();
   return report;
 }
 

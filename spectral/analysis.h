@@ -60,6 +60,17 @@ struct SideReport {
   double intruders = 0;
 };
 
+/// Where the time of one matrix went, in seconds of its thread.
+struct AnalysisTimes {
+  double decompositions = 0;  // of both weights
+  double change = 0;          // ΔW, its norms and singular values
+  double basis = 0;           // inner products of bases, energies, stability, groups
+  double controls = 0;        // simulated changes with their decompositions
+  double curves = 0;          // of both sides, with angles
+
+  AnalysisTimes& operator+=(const AnalysisTimes& other);
+};
+
 /// Everything of METHODS 2 that two matrices tell.
 struct MatrixReport {
   std::string name;
@@ -78,6 +89,7 @@ struct MatrixReport {
   JointStability stability;
   std::vector<double> matched_chance;
   std::vector<GapGroup> groups;
+  AnalysisTimes times;
 };
 
 /// Throws Error that names the matrix when the shapes differ or an element is not finite.

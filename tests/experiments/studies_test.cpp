@@ -118,6 +118,10 @@ TEST_F(Study, DataScaleHasItsModelsItsSeedsAndItsSnapshots) {
     EXPECT_EQ(names, (std::set<std::string>{"0", "50000", "best", "final"}));
   }
   EXPECT_EQ(stages(run_folder, "finetune-").size(), 2u * (5 + 1));
+  const std::string report = read_file(run_folder / "report.html");
+  for (const char* row : {"full on x1", "full on x16-matched", "random-start on x1"}) {
+    EXPECT_THAT(report, HasSubstr(row));
+  }
 }
 
 }  // namespace
