@@ -52,6 +52,8 @@ std::vector<ClaimAnswer> answer_claims(const ReportData& data) {
   for (const auto& [name, claim] : data.config.claim) {
     if (claim.endpoint == "rotation-ratio") answers.push_back(answer_rotation_ratio(data, claim));
     if (claim.endpoint == "co-drift") answers.push_back(answer_co_drift(data, claim));
+    if (claim.endpoint == "score-share") answers.push_back(answer_score_share(data, claim));
+    if (claim.endpoint == "score-margin") answers.push_back(answer_score_margin(data, claim));
     if (claim.endpoint == "surgery") answers.push_back(answer_surgery(data, claim));
     answers.back().claim = claim;
   }

@@ -49,6 +49,8 @@ std::vector<ClaimAnswer> answer_claims(const ReportData& data);
 // By endpoint.
 ClaimAnswer answer_rotation_ratio(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_co_drift(const ReportData& data, const ClaimSettings& claim);
+ClaimAnswer answer_score_share(const ReportData& data, const ClaimSettings& claim);
+ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_surgery(const ReportData& data, const ClaimSettings& claim);
 
 /// The t-interval of replicates' values; the mean alone for one of them. Throws Error for none.

@@ -214,6 +214,9 @@ struct ClaimSettings {
   std::string endpoint;
   std::string method;
   std::string control;
+  std::string ceiling;
+  std::string floor;
+  double margin = 0;
   std::int64_t k = 32;
   std::int64_t needs = 0;
   bool operator==(const ClaimSettings&) const = default;

@@ -333,9 +333,12 @@ const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>() {
   using S = ClaimSettings;
   static const std::vector<Field<S>> table = {
       {"text", &S::text, not_empty(), "the claim in a sentence", Counts::No},
-      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's", Counts::No},
+      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery", "score-share", "score-margin"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's; method minus control as a share of ceiling minus floor above 0; method minus control above the margin", Counts::No},
       {"method", &S::method, anything(), "whose runs it is about", Counts::No},
-      {"control", &S::control, anything(), "rotation-ratio: a method; all methods of its start make the curve to compare with", Counts::No},
+      {"control", &S::control, anything(), "what it is compared with; of rotation-ratio all methods of its start, as a curve", Counts::No},
+      {"ceiling", &S::ceiling, anything(), "score-share: the method at the upper end", Counts::No},
+      {"floor", &S::floor, anything(), "score-share: the method at the lower end", Counts::No},
+      {"margin", &S::margin, [] { Constraint c; c.text = "any number"; return c; }(), "score-margin: points that the one-sided 95 % bound must lie above", Counts::No},
       {"k", &S::k, between(1, 65536), "rank at which it is decided", Counts::No},
       {"needs", &S::needs, between(0, 1000), "tasks on which it must hold; 0: all", Counts::No},
   };

@@ -74,6 +74,17 @@ void ConfigReader::read_claims() {
   }
 }
 
+namespace {
+
+/// Must a claim of this endpoint name a method for the key?
+bool needs_method(std::string_view endpoint, std::string_view key) {
+  if (endpoint == "score-share") return true;
+  if (endpoint == "score-margin") return key == "method" || key == "control";
+  return endpoint == "rotation-ratio" && key == "method";
+}
+
+}  // namespace
+
 void ConfigReader::read_claim(const std::string& name, const toml::table& source) {
   const std::string table = "claim." + name;
   check_table_name("claim", name, source);
@@ -85,14 +96,16 @@ void ConfigReader::read_claim(const std::string& name, const toml::table& source
     if (value->empty()) tree_.fail(source.source(), key_name(key, table) + " is missing");
   }
   for (const auto& [key, value] :
-       {std::pair{"method", &claim.method}, std::pair{"control", &claim.control}}) {
+       {std::pair{"method", &claim.method}, std::pair{"control", &claim.control},
+        std::pair{"ceiling", &claim.ceiling}, std::pair{"floor", &claim.floor}}) {
+    if (value->empty() && needs_method(claim.endpoint, key)) {
+      tree_.fail(source.source(), fmt::format("{} is missing: endpoint \"{}\" needs it",
+                                              key_name(key, table), claim.endpoint));
+    }
     if (value->empty() || contains(config_.methods, *value)) continue;
     tree_.fail(source_of(source, key),
                fmt::format("{} names \"{}\", which is not among \"methods\"{}",
                            key_name(key, table), *value, did_you_mean(*value, config_.methods)));
-  }
-  if (claim.endpoint == "rotation-ratio" && claim.method.empty()) {
-    tree_.fail(source.source(), key_name("method", table) + " is missing: whose rotation ratio?");
   }
   config_.claim[name] = claim;
 }

@@ -14,6 +14,7 @@
 #include "experiments/compute.h"
 #include "experiments/input_moments.h"
 #include "experiments/model_folder.h"
+#include "experiments/predictions.h"
 #include "experiments/stage_model.h"
 #include "experiments/stage_training.h"
 #include "experiments/start_weights.h"
@@ -21,7 +22,6 @@
 #include "experiments/task_scores.h"
 #include "experiments/training_settings.h"
 #include "spectral/adapter_file.h"
-#include "tensor/safetensors.h"
 
 namespace basis {
 
@@ -249,11 +249,7 @@ class Finetune {
   }
 
   void save() {
-    const Tensor logits =
-        to_device<float>(compute_.backend(), compute_.memory(), logits_,
-                         {std::ssize(logits_) / model_->outputs(), model_->outputs()});
-    write_safetensors(stage_.folder / "predictions.safetensors", compute_.backend(),
-                      {{"logits", logits}}, {});
+    write_predictions(stage_.folder, logits_, data_.dev, data_.task);
     const bool has_adapter = adapter_.kind != AdapterMethod::Kind::Full;
     const std::filesystem::path folder = stage_.folder / (has_adapter ? "adapter" : "model");
     make_folder(folder);

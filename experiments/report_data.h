@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "experiments/config.h"
+#include "experiments/predictions.h"
 #include "experiments/recorder.h"
 #include "experiments/runner.h"
 #include "experiments/stage_result.h"
@@ -27,6 +29,7 @@ struct ReportRun {
   std::int64_t seed = 0;
   StageResult result;
   std::map<std::string, ReportCurve> curves;  // by key: "loss", "dev_accuracy"; x: the step
+  std::optional<Predictions> predictions;     // where a claim wants them
 
   /// Nothing when there is none of that name.
   const ReportCurve* curve(const std::string& name) const;

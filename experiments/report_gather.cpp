@@ -39,6 +39,11 @@ std::string shortened(std::string text, const std::filesystem::path& run_folder)
   return text;
 }
 
+bool wants_predictions(const Config& config) {
+  return std::any_of(config.claim.begin(), config.claim.end(),
+                     [](const auto& named) { return named.second.endpoint.starts_with("score-"); });
+}
+
 std::string method_on(const std::string& method, const std::string& model) {
   return fmt::format("{} on {}", method, model);
 }
@@ -97,7 +102,10 @@ void add_stage(ReportData& data, const StageInput& input) {
   // What chose a learning rate is not reported on.
   const bool is_run = stage.kind == StageKind::Pretrain || stage.kind == StageKind::Finetune;
   if (!is_run) return;
-  ReportRun run{stage.task, stage.method, stage.seed, input.result, {}};
+  ReportRun run{stage.task, stage.method, stage.seed, input.result, {}, {}};
+  if (stage.kind == StageKind::Finetune && wants_predictions(data.config)) {
+    try_to(data, [&] { run.predictions = read_predictions(input.folder); });
+  }
   try_to(data, [&] { run.curves = read_metric_curves(input.folder / "metrics.jsonl"); });
   auto& runs = stage.kind == StageKind::Pretrain ? data.pretrainings : data.runs;
   runs.push_back(std::move(run));

@@ -88,7 +88,7 @@ std::string results_table(const StageStore& store, const Plan& plan) {
     if (stage.kind != StageKind::Finetune) continue;
     try {
       if (auto result = store.result_of(stage)) {
-        runs.push_back({stage.task, stage.method, stage.seed, std::move(*result), {}});
+        runs.push_back({stage.task, stage.method, stage.seed, std::move(*result), {}, {}});
       }
     } catch (const Error&) {
       // A damaged result is no row; the runner reports it when it comes to that stage.

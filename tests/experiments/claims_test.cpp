@@ -1,6 +1,7 @@
 #include "experiments/claims.h"
 
 #include <cmath>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -183,6 +184,85 @@ TEST(SurgeryClaim, HasNoShareWhereTheWholeChangeScoresAsNone) {
   const ClaimAnswer answer = only_answer(data);
   EXPECT_EQ(answer.verdict, Verdict::Undecided);
   EXPECT_TRUE(answer.rows.empty());
+}
+
+// ---- Scores -------------------------------------------------------------------------------------
+
+/// Runs of 400 rows whose accuracies are near the given ones; the rows that are wrong differ from
+/// seed to seed.
+ReportRun scored_run(const std::string& method, std::int64_t seed, double accuracy) {
+  ReportRun run{"t", method, seed, {}, {}, {}};
+  constexpr std::int64_t rows = 400;
+  Predictions predictions;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const auto expected = static_cast<std::int32_t>(row % 2);
+    const bool is_right = (row * 7 + seed * 31) % rows < static_cast<std::int64_t>(accuracy * rows);
+    predictions.expected.classes.push_back(expected);
+    predictions.predicted.classes.push_back(is_right ? expected : 1 - expected);
+  }
+  run.result.metrics = {{"accuracy", accuracy}, {"majority_accuracy", 0.5}, {"dev_rows", 400}};
+  run.predictions = std::move(predictions);
+  return run;
+}
+
+ReportData scored(const std::map<std::string, double>& accuracies, const std::string& endpoint,
+                  double margin = 0) {
+  ReportData data;
+  data.config.tasks = {"t"};
+  ClaimSettings claim;
+  claim.name = "e";
+  claim.endpoint = endpoint;
+  claim.method = "method";
+  claim.control = "control";
+  claim.ceiling = "full";
+  claim.floor = "head";
+  claim.margin = margin;
+  data.config.claim["e"] = claim;
+  for (const auto& [method, accuracy] : accuracies) {
+    data.config.methods.push_back(method);
+    data.config.method[method].kind = method == "full" ? "full" : "lora";
+    for (std::int64_t seed = 0; seed < 3; ++seed) {
+      data.runs.push_back(scored_run(method, seed, accuracy));
+    }
+  }
+  return data;
+}
+
+TEST(ScoreClaim, OfAShareIsTheWayFromFloorToCeiling) {
+  const ClaimAnswer answer = only_answer(
+      scored({{"full", 0.9}, {"head", 0.6}, {"method", 0.85}, {"control", 0.7}}, "score-share"));
+  EXPECT_EQ(answer.verdict, Verdict::Held) << answer.reason;
+  ASSERT_EQ(answer.rows.size(), 2u) << "the task, and all tasks";
+  EXPECT_NEAR(answer.rows.back().value.estimate, 0.5, 1e-12);
+  EXPECT_GT(answer.rows.back().value.low, 0.2);
+  EXPECT_LT(answer.rows.back().value.high, 0.8);
+  const ClaimAnswer none = only_answer(
+      scored({{"full", 0.9}, {"head", 0.6}, {"method", 0.7}, {"control", 0.7}}, "score-share"));
+  EXPECT_EQ(none.verdict, Verdict::Not);
+}
+
+TEST(ScoreClaim, OfAMarginTakesTheOneSidedBound) {
+  const std::map<std::string, double> accuracies = {
+      {"full", 0.9}, {"method", 0.89}, {"control", 0.9}};
+  const ClaimAnswer near = only_answer(scored(accuracies, "score-margin", -5));
+  EXPECT_EQ(near.verdict, Verdict::Held) << near.reason;
+  EXPECT_NEAR(near.rows.back().value.estimate, -1, 1e-9);
+  EXPECT_EQ(only_answer(scored(accuracies, "score-margin", -0.5)).verdict, Verdict::Not);
+}
+
+TEST(ScoreClaim, IsNotDecidedByATaskThatFullDoesNotLearn) {
+  const ClaimAnswer answer = only_answer(
+      scored({{"full", 0.52}, {"head", 0.5}, {"method", 0.9}, {"control", 0.5}}, "score-share"));
+  EXPECT_EQ(answer.verdict, Verdict::Undecided);
+  EXPECT_THAT(answer.reason, HasSubstr("On t full fine-tuning is not known to beat"));
+}
+
+TEST(ScoreClaim, NeedsThePredictionsOfEveryMethod) {
+  ReportData data = scored({{"full", 0.9}, {"method", 0.89}, {"control", 0.9}}, "score-margin");
+  for (ReportRun& run : data.runs) {
+    if (run.method == "control" && run.seed > 0) run.predictions.reset();
+  }
+  EXPECT_EQ(only_answer(data).verdict, Verdict::Undecided);
 }
 
 }  // namespace

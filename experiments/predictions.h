@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "data/metrics.h"
+
+namespace basis {
+
+/// What a fine-tuning answered to every row of dev, and what is right: predictions.safetensors of
+/// its stage, with the tensors logits (rows, outputs) and expected (rows), class ids or numbers,
+/// and the primary metric in the metadata.
+struct Predictions {
+  Answers predicted;
+  Answers expected;
+  Metric metric = Metric::Accuracy;
+};
+
+void write_predictions(const std::filesystem::path& folder, const std::vector<float>& logits,
+                       const std::vector<Example>& rows, const Task& task);
+/// Throws Error where the file is missing or holds something else.
+Predictions read_predictions(const std::filesystem::path& folder);
+
+}  // namespace basis
