@@ -40,10 +40,10 @@ using TextTokenizer = std::function<std::vector<std::int32_t>(std::string_view)>
 /// document to document, cut every length - 2 tokens into `[CLS] a [SEP]`, or every length - 3 into
 /// `[CLS] a [SEP] b [SEP]`, b the text that follows a, types 0 and 1, broken at a random token of
 /// the middle half. Only the last sequence may be shorter. A document is held out, or in the
-/// subset, by a hash of its first paragraph; one of more than 500 paragraphs (a corpus without empty
-/// lines) goes in parts of as many. Memory: 5 bytes a token of the result, the corpus
-/// itself is streamed. Throws Error for a length below 8, shares outside [0, 1], a corpus (or
-/// subset) without text.
+/// subset, by a hash of its first paragraph; one of more than 500 paragraphs (a corpus without
+/// empty lines) goes in parts of as many. Memory: 5 bytes a token of the result, the corpus itself
+/// is streamed. Throws Error for a length below 8, shares outside [0, 1], a corpus (or subset)
+/// without text.
 PackedCorpus pack_corpus(const ParagraphSource& corpus, const TextTokenizer& tokenizer,
                          const SpecialIds& special, const PackingOptions& options);
 
