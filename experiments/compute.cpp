@@ -50,6 +50,13 @@ double Compute::peak_memory_mib() const {
   return static_cast<double>(backend_->peak_reserved_bytes()) / mib;
 }
 
+DeviceDecompositions::DeviceDecompositions(const std::string& device, std::int64_t threads,
+                                           bool is_tf32) {
+  if (device == "cpu") return;
+  backend_ = make_backend(device, threads, is_tf32);
+  decompositions_ = backend_->make_decompositions();
+}
+
 ComputeDType compute_dtype(const Backend& backend, const std::string& name) {
   for (const DType dtype : {DType::F32, DType::BF16, DType::F64}) {
     if (name != name_of(dtype)) continue;

@@ -7,6 +7,7 @@
 #include "tensor/arena.h"
 #include "tensor/backend.h"
 #include "tensor/caching_allocator.h"
+#include "tensor/decompositions.h"
 
 namespace basis {
 
@@ -47,6 +48,20 @@ struct ComputeDType {
 /// The backend of a Compute.
 std::unique_ptr<Backend> make_backend(const std::string& device, std::int64_t threads,
                                       bool is_tf32);
+
+/// What a device decomposes matrices with, for stages that need nothing else of it. Of the CPU
+/// nothing: LAPACK's users take null.
+class DeviceDecompositions {
+ public:
+  DeviceDecompositions(const std::string& device, std::int64_t threads, bool is_tf32);
+  Decompositions* get() const { return decompositions_.get(); }
+  /// For the user; empty where there is nothing to say.
+  std::string remark() const { return decompositions_ ? decompositions_->remark() : ""; }
+
+ private:
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Decompositions> decompositions_;
+};
 
 /// Throws Error for another name, and for "f64" on another device than the CPU.
 ComputeDType compute_dtype(const Backend& backend, const std::string& name);

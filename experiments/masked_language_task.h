@@ -31,8 +31,6 @@ class MaskedLanguageTask {
   /// is not finite.
   std::vector<std::pair<std::string, double>> score_held_out(std::int64_t step);
 
-  std::int64_t steps_of_an_epoch() { return epochs_.steps_of(1); }
-
  private:
   TrainingTask::Step begin_step(std::int64_t step);
   void place_fixed(const HostMaskedBatch& host);

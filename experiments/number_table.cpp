@@ -1,6 +1,7 @@
 #include "experiments/number_table.h"
 
 #include <charconv>
+#include <limits>
 
 #include <fmt/format.h>
 

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <span>
 #include <string>
 
@@ -29,25 +27,6 @@ class NumberTable {
  private:
   TableReader reader_;
   TableRow row_;
-};
-
-/// A geometric mean that grows; zeros and what is not finite do not count.
-class GeometricMean {
- public:
-  void add(double value) {
-    if (!std::isfinite(value) || value <= 0) return;
-    sum_ += std::log(value);
-    ++count_;
-  }
-  double value() const {
-    return count_ > 0 ? std::exp(sum_ / static_cast<double>(count_))
-                      : std::numeric_limits<double>::quiet_NaN();
-  }
-  std::int64_t count() const { return count_; }
-
- private:
-  double sum_ = 0;
-  std::int64_t count_ = 0;
 };
 
 }  // namespace basis

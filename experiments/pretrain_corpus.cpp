@@ -118,7 +118,7 @@ PretrainCorpus read_file_corpus(const PretrainSettings& settings, PackingOptions
                     "empty line begins a document",
                     settings.corpus, packed.documents, 100 * held_out_share));
   }
-  return {std::move(packed.train), std::move(packed.held_out), packed.documents};
+  return {std::move(packed.train), std::move(packed.held_out)};
 }
 
 }  // namespace
@@ -163,7 +163,7 @@ PretrainCorpus read_pretrain_corpus(const PretrainSettings& settings, std::int64
   options.seed = 0;
   options.train_share = 1;
   PackedCorpus scored = pack(synthetic_paragraphs(language, 0, held_out), tokenizer, options);
-  return {std::move(train.train), std::move(scored.train), train.documents};
+  return {std::move(train.train), std::move(scored.train)};
 }
 
 }  // namespace basis

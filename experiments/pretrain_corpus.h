@@ -29,7 +29,6 @@ SpecialIds special_ids(const WordPieceTokenizer& tokenizer);
 /// `data_share` and `seed` are, but for how it is cut into pairs, which `seed` draws.
 struct PretrainCorpus {
   EncodedDataset train, held_out;
-  std::int64_t documents = 0;  // that train holds
 };
 PretrainCorpus read_pretrain_corpus(const PretrainSettings& settings, std::int64_t seed,
                                     std::int64_t language_seed, const WordPieceTokenizer& tokenizer,

@@ -16,6 +16,25 @@ namespace {
 constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t preferred_dose_rank = 32;
 
+/// A geometric mean that grows; zeros and what is not finite do not count.
+class GeometricMean {
+ public:
+  void add(double value) {
+    if (!std::isfinite(value) || value <= 0) return;
+    sum_ += std::log(value);
+    ++count_;
+  }
+  double value() const {
+    return count_ > 0 ? std::exp(sum_ / static_cast<double>(count_))
+                      : std::numeric_limits<double>::quiet_NaN();
+  }
+  std::int64_t count() const { return count_; }
+
+ private:
+  double sum_ = 0;
+  std::int64_t count_ = 0;
+};
+
 GeometricMean& at(std::vector<GeometricMean>& means, std::int64_t k) {
   if (std::ssize(means) < k) means.resize(static_cast<std::size_t>(k));
   return means[static_cast<std::size_t>(k - 1)];

@@ -1,7 +1,6 @@
 #include "experiments/sharing.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -119,21 +118,14 @@ class Sharing {
 
   StageResult run() {
     reset_peak_memory();
-    const bool is_on_cpu = config_.device == "cpu";
-    const auto backend =
-        is_on_cpu ? nullptr : make_backend(config_.device, config_.threads, config_.tf32);
-    const auto device = is_on_cpu ? nullptr : backend->make_decompositions();
+    const DeviceDecompositions device(config_.device, config_.threads, config_.tf32);
     out_.write(std::string_view(
         "matrix,side,k,relation,replicate,first,second,co_drift,rotation_first,rotation_second,"
         "rotation_between,cosine\n"));
     rows_.resize(start_.size());
-    std::atomic<std::size_t> next = 0;
-    run_on_threads(concurrent_matrices(static_cast<int>(config_.threads)), [&] {
-      const SingleThreadedBlas one_thread;
-      for (std::size_t i = next++; i < start_.size(); i = next++) {
-        rows_[i] = compare(i, device.get());
-        finish_one();
-      }
+    for_each_on_threads(start_.size(), static_cast<int>(config_.threads), [&](std::size_t i) {
+      rows_[i] = compare(i, device.get());
+      finish_one();
     });
     for (const std::string& rows : rows_) out_.write(std::string_view(rows));
     out_.commit();

@@ -111,11 +111,7 @@ StageResult run_spectrum(StageContext& stage) {
   const std::filesystem::path before = start_model_folder(stage);
   const MethodSettings& method = config.method.at(stage.stage.method);
   reset_peak_memory();
-  const bool is_on_cpu = config.device == "cpu";
-  const std::unique_ptr<Backend> backend =
-      is_on_cpu ? nullptr : make_backend(config.device, config.threads, config.tf32);
-  const std::unique_ptr<Decompositions> device =
-      is_on_cpu ? nullptr : backend->make_decompositions();
+  const DeviceDecompositions device(config.device, config.threads, config.tf32);
   Summary summary;
   AnalysisOptions options;
   options.gaussian_draws = 1;
@@ -131,7 +127,7 @@ StageResult run_spectrum(StageContext& stage) {
                    if (stage.report_progress) stage.report_progress({done, all, std::nan(""), 0});
                    if (stage.should_stop()) throw Cancelled("stopped between two matrices");
                  });
-  if (device) stage.remark(device->remark());
+  stage.remark(device.remark());
   StageResult result;
   result.metrics = summary.metrics();
   result.peak_mib = peak_memory_mib();

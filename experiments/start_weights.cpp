@@ -1,6 +1,5 @@
 #include "experiments/start_weights.h"
 
-#include <atomic>
 #include <functional>
 #include <optional>
 
@@ -50,12 +49,8 @@ void alter_start(Backend& backend, Allocator& allocator, SequenceClassifier& mod
   for (const Parameter* weight : weights) {
     matrices.push_back(to_matrix(to_host(backend, weight->value()).view()));
   }
-  std::atomic<std::size_t> next = 0;
-  run_on_threads(concurrent_matrices(0), [&] {
-    const SingleThreadedBlas one_thread;
-    for (std::size_t i = next++; i < weights.size(); i = next++) {
-      matrices[i] = alteration(matrices[i], weights[i]->name());
-    }
+  for_each_on_threads(weights.size(), 0, [&](std::size_t i) {
+    matrices[i] = alteration(matrices[i], weights[i]->name());
   });
   for (std::size_t i = 0; i < weights.size(); ++i) {
     set_weight(backend, allocator, *weights[i], matrices[i]);

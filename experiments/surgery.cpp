@@ -1,8 +1,8 @@
 #include "experiments/surgery.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
+#include <functional>
 #include <optional>
 
 #include <fmt/format.h>
@@ -126,24 +126,19 @@ class Surgery {
     dev_ = tokenize_rows(rows_, task_, tokenizer, train.max_length, stage_.cache);
   }
 
-  template <class Work>
-  void for_each_matrix(const Work& work) {
-    std::atomic<std::size_t> next = 0;
-    run_on_threads(concurrent_matrices(static_cast<int>(config_.threads)), [&] {
-      const SingleThreadedBlas one_thread;
-      for (std::size_t i = next++; i < start_.size(); i = next++) work(i);
-    });
+  void for_each(const std::function<void(std::size_t)>& work) const {
+    for_each_on_threads(start_.size(), static_cast<int>(config_.threads), work);
   }
 
   void decompose() {
     before_.resize(start_.size());
-    for_each_matrix([&](std::size_t i) { before_[i] = svd(start_[i]); });
+    for_each([&](std::size_t i) { before_[i] = svd(start_[i]); });
   }
 
   /// The model gets W₀ and the part; returns its share of the energy.
   double put(const Cut& cut) {
     std::vector<Matrix> parts(start_.size());
-    for_each_matrix([&](std::size_t i) { parts[i] = part_of(cut, i); });
+    for_each([&](std::size_t i) { parts[i] = part_of(cut, i); });
     double energy = 0;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       energy += inner_product(parts[i], parts[i]);

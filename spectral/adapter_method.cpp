@@ -1,7 +1,6 @@
 #include "spectral/adapter_method.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <span>
 
@@ -127,12 +126,9 @@ class Attacher {
       const Parameter& weight = place.linear->weight();
       weights.push_back({weight.name(), to_host(backend_, weight.value())});
     }
-    std::atomic<std::size_t> next = 0;
-    run_on_threads(concurrent_matrices(static_cast<int>(places.size())), [&] {
-      for (std::size_t i = next++; i < places.size(); i = next++) {
-        const std::int64_t k = rank_on(method_, weights[i].name, weights[i].value.shape());
-        bases[i] = basis_source_(weights[i], method_.basis, k, method_.seed);
-      }
+    for_each_on_threads(places.size(), static_cast<int>(places.size()), [&](std::size_t i) {
+      const std::int64_t k = rank_on(method_, weights[i].name, weights[i].value.shape());
+      bases[i] = basis_source_(weights[i], method_.basis, k, method_.seed);
     });
     return bases;
   }

@@ -24,8 +24,8 @@ std::size_t WeightDrifts::add(const Matrix& after) {
 
 std::size_t WeightDrifts::add_gaussian(std::size_t like, std::uint64_t seed,
                                        std::uint64_t purpose) {
-  Matrix change = random_gaussian(start_.rows(), start_.columns(), seed, purpose);
-  scale(change, frobenius_norm(drifts_.at(like).change) / frobenius_norm(change));
+  Matrix change = random_of_norm(start_.rows(), start_.columns(),
+                                 frobenius_norm(drifts_.at(like).change), seed, purpose);
   Matrix after = basis::add(start_, change);
   return add_change(std::move(change), after);
 }

@@ -1,6 +1,7 @@
 #include "spectral/matrix_parallel.h"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 
 #include <omp.h>
@@ -32,6 +33,15 @@ void run_on_threads(int threads, const std::function<void()>& work) {
     }
   }
   if (failure) std::rethrow_exception(failure);
+}
+
+void for_each_on_threads(std::size_t count, int most,
+                         const std::function<void(std::size_t)>& work) {
+  std::atomic<std::size_t> next = 0;
+  run_on_threads(concurrent_matrices(most), [&] {
+    const SingleThreadedBlas one_thread;
+    for (std::size_t i = next++; i < count; i = next++) work(i);
+  });
 }
 
 }  // namespace basis

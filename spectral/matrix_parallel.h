@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 
 namespace basis {
@@ -20,6 +21,11 @@ class SingleThreadedBlas {
 
 /// min(OpenMP's threads, `most`), or OpenMP's threads where `most` is 0.
 int concurrent_matrices(int most);
+
+/// Calls work(0), ..., work(count - 1), each with single-threaded BLAS, on as many threads as
+/// concurrent_matrices(most) says. Rethrows the first exception after all have ended; what has not
+/// begun by then may be left out.
+void for_each_on_threads(std::size_t count, int most, const std::function<void(std::size_t)>& work);
 
 /// Runs `work` once on each of `threads` threads. Rethrows the first exception after all have
 /// ended.

@@ -172,10 +172,8 @@ SidedCurves simulate_gaussian_rotation(const Matrix& before, const Svd& decompos
                                        std::uint64_t purpose, Decompositions* device) {
   const auto gaussian = [&](int draw) {
     // The draw counts in the upper bits of the purpose, which names leave free.
-    Matrix change = random_gaussian(before.rows(), before.columns(), seed,
-                                    purpose ^ (static_cast<std::uint64_t>(draw) << 48));
-    scale(change, change_norm / frobenius_norm(change));
-    return change;
+    return random_of_norm(before.rows(), before.columns(), change_norm, seed,
+                          purpose ^ (static_cast<std::uint64_t>(draw) << 48));
   };
   if (change_norm == 0) return no_rotation(decomposition);
   return mean_rotation(before, decomposition, draws, gaussian, device);

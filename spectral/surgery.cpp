@@ -23,15 +23,7 @@ Matrix onto_rows(const Matrix& a, const Matrix& b) {
 }
 
 Matrix diagonal_part(const Matrix& change, const Basis& basis) {
-  const Matrix turned = multiply(change, basis.v);  // (out x k)
-  std::vector<double> coefficients(static_cast<std::size_t>(turned.columns()));
-  for (std::int64_t i = 0; i < turned.rows(); ++i) {
-    for (std::size_t j = 0; j < coefficients.size(); ++j) {
-      const auto column = static_cast<std::int64_t>(j);
-      coefficients[j] += basis.u(i, column) * turned(i, column);
-    }
-  }
-  return multiply_a_bt(scale_columns(basis.u, coefficients), basis.v);
+  return multiply_a_bt(scale_columns(basis.u, coefficients_in(change, basis.u, basis.v)), basis.v);
 }
 
 std::vector<std::size_t> order_of_removal(std::size_t rank, LesionKind kind, std::uint64_t seed) {
@@ -83,13 +75,6 @@ Matrix part_of_change(const Matrix& change, const Basis& basis, ChangePart part)
     }
   }
   throw InternalError("unknown part");
-}
-
-Matrix random_of_norm(std::int64_t out, std::int64_t in, double norm, std::uint64_t seed,
-                      std::uint64_t purpose) {
-  Matrix random = random_gaussian(out, in, seed, purpose);
-  scale(random, norm / frobenius_norm(random));
-  return random;
 }
 
 const char* name_of(LesionKind kind) {

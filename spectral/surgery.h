@@ -27,10 +27,6 @@ const char* name_of(ChangePart part);
 /// Throws ShapeError where the basis is of another shape.
 Matrix part_of_change(const Matrix& change, const Basis& basis, ChangePart part);
 
-/// Independent Gaussian elements, scaled to a Frobenius norm exactly.
-Matrix random_of_norm(std::int64_t out, std::int64_t in, double norm, std::uint64_t seed,
-                      std::uint64_t purpose = 0);
-
 enum class LesionKind : std::uint8_t { Leading, Trailing, Random };
 
 /// "leading", "trailing", "random".

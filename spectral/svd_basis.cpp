@@ -180,15 +180,7 @@ Basis basis_of_other(const Matrix& weight, const Basis& other) {
     throw ShapeError(fmt::format("basis: another model's {} and {} are not of a weight {}",
                                  other.u.to_string(), other.v.to_string(), weight.to_string()));
   }
-  Basis basis{other.u, other.v, std::vector<double>(other.sigma.size())};
-  const Matrix turned = multiply(weight, basis.v);  // (out x k)
-  for (std::int64_t i = 0; i < turned.rows(); ++i) {
-    for (std::size_t j = 0; j < basis.sigma.size(); ++j) {
-      const auto column = static_cast<std::int64_t>(j);
-      basis.sigma[j] += basis.u(i, column) * turned(i, column);
-    }
-  }
-  return basis;
+  return {other.u, other.v, coefficients_in(weight, other.u, other.v)};
 }
 
 Matrix random_gaussian(std::int64_t rows, std::int64_t columns, std::uint64_t seed,
@@ -198,6 +190,25 @@ Matrix random_gaussian(std::int64_t rows, std::int64_t columns, std::uint64_t se
   const std::size_t count = matrix.elements().size();
   for (std::size_t i = 0; i < count; ++i) matrix.data()[i] = random.normal();
   return matrix;
+}
+
+Matrix random_of_norm(std::int64_t rows, std::int64_t columns, double norm, std::uint64_t seed,
+                      std::uint64_t purpose) {
+  Matrix random = random_gaussian(rows, columns, seed, purpose);
+  scale(random, norm / frobenius_norm(random));
+  return random;
+}
+
+std::vector<double> coefficients_in(const Matrix& weight, const Matrix& u, const Matrix& v) {
+  const Matrix turned = multiply(weight, v);  // (out x k)
+  std::vector<double> coefficients(static_cast<std::size_t>(turned.columns()));
+  for (std::int64_t i = 0; i < turned.rows(); ++i) {
+    for (std::size_t j = 0; j < coefficients.size(); ++j) {
+      const auto column = static_cast<std::int64_t>(j);
+      coefficients[j] += u(i, column) * turned(i, column);
+    }
+  }
+  return coefficients;
 }
 
 Matrix random_orthonormal(std::int64_t d, std::int64_t k, std::uint64_t seed,

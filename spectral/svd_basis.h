@@ -48,6 +48,13 @@ Basis basis_of_other(const Matrix& weight, const Basis& other);
 Matrix random_gaussian(std::int64_t rows, std::int64_t columns, std::uint64_t seed,
                        std::uint64_t purpose);
 
+/// The same, scaled to a Frobenius norm exactly.
+Matrix random_of_norm(std::int64_t rows, std::int64_t columns, double norm, std::uint64_t seed,
+                      std::uint64_t purpose = 0);
+
+/// u_iᵀ W v_i for the k columns of u (out x k) and v (in x k).
+std::vector<double> coefficients_in(const Matrix& weight, const Matrix& u, const Matrix& v);
+
 /// Haar-distributed orthonormal columns (d x k), k <= d: the Q of a Gaussian matrix whose R has a
 /// positive diagonal (Mezzadri, arXiv math-ph/0609050). Throws Error for k > d.
 Matrix random_orthonormal(std::int64_t d, std::int64_t k, std::uint64_t seed,
