@@ -35,6 +35,20 @@ void EncodedDataset::append(const Encoding& encoding, std::int32_t label) {
   labels.push_back(label);
 }
 
+EncodedDataset first_rows(const EncodedDataset& dataset, std::int64_t rows) {
+  const std::int64_t count = std::min(rows, dataset.size());
+  const std::int64_t tokens = dataset.offsets[static_cast<std::size_t>(count)];
+  EncodedDataset first;
+  first.ids.assign(dataset.ids.begin(), dataset.ids.begin() + tokens);
+  first.type_ids.assign(dataset.type_ids.begin(), dataset.type_ids.begin() + tokens);
+  first.offsets.assign(dataset.offsets.begin(), dataset.offsets.begin() + count + 1);
+  first.labels.assign(dataset.labels.begin(), dataset.labels.begin() + count);
+  if (dataset.is_regression()) {
+    first.targets.assign(dataset.targets.begin(), dataset.targets.begin() + count);
+  }
+  return first;
+}
+
 EncodedDataset encode(std::span<const Example> rows, bool is_regression,
                       const Tokenizer& tokenizer) {
   if (rows.empty()) throw Error("encode: no rows");

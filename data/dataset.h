@@ -33,6 +33,9 @@ struct EncodedDataset {
   void append(const Encoding& encoding, std::int32_t label);
 };
 
+/// The first `rows` rows, or all where there are fewer.
+EncodedDataset first_rows(const EncodedDataset& dataset, std::int64_t rows);
+
 using Tokenizer = std::function<Encoding(const Example&)>;
 
 /// Every row through a tokenizer, in order. `is_regression`: keep the targets. Throws Error (with

@@ -148,9 +148,13 @@ struct TaskSettings {
   std::vector<std::string> labels;
   bool regression = false;
   std::vector<std::string> metrics;
+  std::string corpus;
+  std::vector<std::string> models;
   Overrides overrides;
 
-  bool is_own() const { return !train.empty(); }
+  bool is_own() const { return !train.empty() || is_text(); }
+  /// Plain text: masked language modelling goes on there.
+  bool is_text() const { return !corpus.empty(); }
   bool operator==(const TaskSettings&) const = default;
 };
 
@@ -216,6 +220,8 @@ struct ClaimSettings {
   std::string control;
   std::string ceiling;
   std::string floor;
+  std::vector<std::string> models;
+  std::vector<std::string> tasks;
   double margin = 0;
   std::int64_t k = 32;
   std::int64_t needs = 0;

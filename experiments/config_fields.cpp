@@ -258,6 +258,8 @@ const std::vector<Field<TaskSettings>>& fields<TaskSettings>() {
       {"labels", &T::labels, not_empty(), "classes in the order of their ids; empty for regression"},
       {"regression", &T::regression, anything(), "the label is a number"},
       {"metrics", &T::metrics, one_of({"accuracy", "f1", "matthews", "pearson", "spearman"}), "the primary one first; empty: accuracy, or pearson for regression"},
+      {"corpus", &T::corpus, anything(), "instead of files with labels: \"synthetic\", or a file of plain text under the data root, on which masked language modelling goes on (kind full alone; [train] rows are sequences packed to max_length, 1 % of the text is dev)", Counts::No},
+      {"models", &T::models, file_name(), "only on these of the config's models; empty: all", Counts::No},
   };
   return table;
 }
@@ -333,11 +335,13 @@ const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>() {
   using S = ClaimSettings;
   static const std::vector<Field<S>> table = {
       {"text", &S::text, not_empty(), "the claim in a sentence", Counts::No},
-      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery", "score-share", "score-margin"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's; method minus control as a share of ceiling minus floor above 0; method minus control above the margin", Counts::No},
+      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery", "score-share", "score-margin", "data-slope"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's; method minus control as a share of ceiling minus floor above 0; method minus control above the margin; the slope of log rho_k at equal change on the log of the models' data below 0", Counts::No},
       {"method", &S::method, anything(), "whose runs it is about", Counts::No},
       {"control", &S::control, anything(), "what it is compared with; of rotation-ratio all methods of its start, as a curve", Counts::No},
       {"ceiling", &S::ceiling, anything(), "score-share: the method at the upper end", Counts::No},
       {"floor", &S::floor, anything(), "score-share: the method at the lower end", Counts::No},
+      {"models", &S::models, file_name(), "of several models: the one that it is about; data-slope: those of the slope, two or more", Counts::No},
+      {"tasks", &S::tasks, file_name(), "that decide; empty: all", Counts::No},
       {"margin", &S::margin, [] { Constraint c; c.text = "any number"; return c; }(), "score-margin: points that the one-sided 95 % bound must lie above", Counts::No},
       {"k", &S::k, between(1, 65536), "rank at which it is decided", Counts::No},
       {"needs", &S::needs, between(0, 1000), "tasks on which it must hold; 0: all", Counts::No},

@@ -25,6 +25,7 @@ void ConfigReader::read() {
   check_analysis("surgery", config_.surgery);
   read_claims();
   check_grid();
+  check_text_methods();
 }
 
 void ConfigReader::read_top() {
@@ -108,14 +109,23 @@ void ConfigReader::read_task(const std::string& name, const toml::table& source)
   task.name = name;
   const bool is_built_in = contains(known_tasks(), name);
   for (const auto& [key, node] : source) {
-    if (!is_built_in || find_field<TaskSettings>(key.str()) == nullptr) continue;
+    const bool is_of_own = find_field<TaskSettings>(key.str()) != nullptr && key.str() != "models";
+    if (!is_built_in || !is_of_own) continue;
     tree_.fail(key.source(),
                fmt::format("{} belongs to tasks of your own, and \"{}\" is built in: take "
                            "another name, or set keys of [train] here",
                            key_name(key.str(), table), name));
   }
   read_with_overrides(source, table, task, config_.train);
-  if (!is_built_in) {
+  for (const std::string& model : task.models) {
+    if (contains(config_.models, model)) continue;
+    tree_.fail(source_of(source, "models"),
+               fmt::format("{} names \"{}\", which is not among \"models\"{}",
+                           key_name("models", table), model, did_you_mean(model, config_.models)));
+  }
+  if (task.is_text()) {
+    check_text_task(task, source);
+  } else if (!is_built_in) {
     if (task.metrics.empty()) {
       task.metrics = task.regression ? std::vector<std::string>{"pearson", "spearman"}
                                      : std::vector<std::string>{"accuracy"};

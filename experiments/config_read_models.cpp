@@ -80,10 +80,32 @@ namespace {
 bool needs_method(std::string_view endpoint, std::string_view key) {
   if (endpoint == "score-share") return true;
   if (endpoint == "score-margin") return key == "method" || key == "control";
-  return endpoint == "rotation-ratio" && key == "method";
+  return (endpoint == "rotation-ratio" || endpoint == "data-slope") && key == "method";
 }
 
 }  // namespace
+
+/// A claim is about one model, but for that on the amount of data, which compares them.
+void ConfigReader::check_claimed_models(const ClaimSettings& claim, const toml::table& source) {
+  const std::string key = key_name("models", "claim." + claim.name);
+  if (claim.endpoint == "data-slope") {
+    if (claim.models.size() < 2) {
+      tree_.fail(source_of(source, "models"),
+                 key + " must name two or more: their data are what the slope is over");
+    }
+    for (const std::string& model : claim.models) {
+      if (config_.model_named(model).is_pretrained_here()) continue;
+      tree_.fail(source_of(source, "models"),
+                 fmt::format("{} names \"{}\", whose data nobody knows: its path is not "
+                             "\"pretrain\"",
+                             key, model));
+    }
+  } else if (config_.models.size() > 1 && claim.models.size() != 1) {
+    tree_.fail(source_of(source, "models"),
+               fmt::format("{} must name the one of {} that the claim is about", key,
+                           fmt::join(config_.models, ", ")));
+  }
+}
 
 void ConfigReader::read_claim(const std::string& name, const toml::table& source) {
   const std::string table = "claim." + name;
@@ -107,6 +129,16 @@ void ConfigReader::read_claim(const std::string& name, const toml::table& source
                fmt::format("{} names \"{}\", which is not among \"methods\"{}",
                            key_name(key, table), *value, did_you_mean(*value, config_.methods)));
   }
+  for (const auto& [key, names, known] : {std::tuple{"models", &claim.models, &config_.models},
+                                          std::tuple{"tasks", &claim.tasks, &config_.tasks}}) {
+    for (const std::string& one : *names) {
+      if (contains(*known, one)) continue;
+      tree_.fail(source_of(source, key),
+                 fmt::format("{} names \"{}\", which is not among \"{}\"{}", key_name(key, table),
+                             one, key, did_you_mean(one, *known)));
+    }
+  }
+  check_claimed_models(claim, source);
   config_.claim[name] = claim;
 }
 
@@ -157,6 +189,43 @@ void ConfigReader::check_pretrain_of(const std::string& model) {
                fmt::format("\"checkpoint\" in [model.{}] matches \"{}\", which is not among "
                            "\"models\" with path \"pretrain\"{}",
                            model, matched, did_you_mean(matched, config_.models)));
+  }
+}
+
+/// A task of plain text has a corpus and keys of [train], and no files with labels.
+void ConfigReader::check_text_task(const TaskSettings& task, const toml::table& source) {
+  const std::string table = "task." + task.name;
+  for (const Field<TaskSettings>& field : fields<TaskSettings>()) {
+    if (field.key == "corpus" || field.key == "models" || source.get(field.key) == nullptr)
+      continue;
+    tree_.fail(source_of(source, field.key),
+               fmt::format("{} means nothing to a task of plain text: {} stands beside it",
+                           key_name(field.key, table), key_name("corpus", table)));
+  }
+}
+
+/// Masked language modelling trains whole models, at rates that are written down.
+void ConfigReader::check_text_methods() {
+  for (const std::string& task : config_.tasks) {
+    if (!config_.task.at(task).is_text()) continue;
+    for (const std::string& name : config_.methods) {
+      const MethodSettings& method = config_.method.at(name);
+      const bool starts = method.start == "pretrained" || method.start == "random";
+      if (method.kind == "full" && starts && method.labels == "true" &&
+          method.learning_rates.empty()) {
+        continue;
+      }
+      tree_.fail(tree_.root().source(),
+                 fmt::format("[task.{}] is plain text, which methods of kind full train on, from "
+                             "pretrained or random weights, without learning_rates; \"{}\" is "
+                             "another",
+                             task, name));
+    }
+    if (!config_.surgery.methods.empty()) {
+      tree_.fail(
+          source_of(*tree_.root()["surgery"].as_table(), "methods"),
+          fmt::format("[surgery] needs rows with labels, and [task.{}] is plain text", task));
+    }
   }
 }
 

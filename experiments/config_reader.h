@@ -40,6 +40,8 @@ class ConfigReader {
   void read_task(const std::string& name, const toml::table& source);
   void read_method(const std::string& name, const toml::table& source);
   void check_own_task(const TaskSettings& task, const toml::table& source);
+  void check_text_task(const TaskSettings& task, const toml::table& source);
+  void check_text_methods();
   void check_method(const MethodSettings& method, const toml::table& source);
   void check_names(const char* key, const std::vector<std::string>& names,
                    const std::vector<std::string>& built_in, const char* table);
@@ -51,6 +53,7 @@ class ConfigReader {
   void check_other_seeds();
   void check_grid();
   void read_claims();
+  void check_claimed_models(const ClaimSettings& claim, const toml::table& source);
   void read_claim(const std::string& name, const toml::table& source);
   void check_pretrain_of(const std::string& model);
   template <class Settings>

@@ -52,9 +52,13 @@ void write_overrides(std::string& out, const Overrides& overrides) {
 }
 
 void write_task(std::string& out, const TaskSettings& task) {
-  if (!task.is_own() && task.overrides.empty()) return;
+  if (!task.is_own() && task.overrides.empty() && task.models.empty()) return;
   out += fmt::format("\n[task.{}]\n", toml_key(task.name));
-  if (task.is_own()) write_fields(out, task);
+  if (task.is_text()) out += fmt::format("corpus = {}\n", toml_value(task.corpus));
+  if (task.is_own() && !task.is_text()) write_fields(out, task);
+  if (!task.models.empty() && (task.is_text() || !task.is_own())) {
+    out += fmt::format("models = {}\n", toml_value(task.models));
+  }
   write_overrides(out, task.overrides);
 }
 

@@ -45,13 +45,7 @@ std::map<std::string, Matrix> input_moments(Compute& compute, SequenceClassifier
       add_rows(compute.backend(), x, tokens, moment);
     });
   });
-  EncodedDataset some;
-  for (std::int64_t row = 0; row < std::min(rows, dataset.size()); ++row) {
-    const auto ids = dataset.ids_of(row);
-    const auto types = dataset.type_ids_of(row);
-    some.append({{ids.begin(), ids.end()}, {types.begin(), types.end()}}, -1);
-  }
-  classifier_outputs(compute, model, some, dtype);
+  classifier_outputs(compute, model, first_rows(dataset, rows), dtype);
   for_each_linear(model, [](Linear& linear) { linear.set_observer(nullptr); });
   std::map<std::string, Matrix> means;
   for (auto& [name, moment] : moments) {

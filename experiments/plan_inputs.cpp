@@ -40,6 +40,10 @@ std::string hash_of_task_files(const std::array<TaskFile, 3>& files, const std::
 
 std::string hash_of_task(const std::string& name, const Config& config, const DataRoot& data) {
   const TaskSettings& settings = config.task.at(name);
+  if (settings.is_text()) {
+    return settings.corpus == "synthetic" ? "synthetic"
+                                          : hash_of_file(data.require_file(settings.corpus));
+  }
   if (settings.is_own()) {
     return Hasher()
         .add(hash_of_file(data.require_file(settings.train)))

@@ -97,7 +97,8 @@ class Planner {
   std::vector<Start> add_starts();
   Start add_start(const std::string& model, std::int64_t pretrain_seed);
   std::size_t add_pretrain(const std::string& model, std::int64_t seed);
-  bool has_finetune(const Start& start, const std::string& method, std::int64_t seed_place) const;
+  bool has_finetune(const Start& start, const std::string& task, const std::string& method,
+                    std::int64_t seed_place) const;
   std::int64_t seed_after(std::int64_t seed) const;
   /// A stage that is not in the plan yet, and what its identity hashes so far.
   struct Tuning {
@@ -211,6 +212,11 @@ void Planner::add_task(Hasher& hasher, const std::string& task) {
   hasher.add(task);
   const TaskSettings& settings = config.task.at(task);
   if (settings.is_own()) add_settings(hasher, settings);
+  if (settings.is_text()) hasher.add("text");
+  if (settings.corpus == "synthetic") {
+    hasher.add(config.data.language_seed).add(config.pretrain.documents);
+    hasher.add(config.pretrain.held_out_documents);
+  }
   if (is_synthetic(task)) {
     add_settings(hasher, config.data);
     return;
@@ -385,12 +391,14 @@ std::vector<Planner::Start> Planner::add_starts() {
   return starts;
 }
 
-bool Planner::has_finetune(const Start& start, const std::string& method,
+bool Planner::has_finetune(const Start& start, const std::string& task, const std::string& method,
                            std::int64_t seed_place) const {
   const MethodSettings& settings = plan_.config.method.at(method);
   if (settings.max_seeds > 0 && seed_place >= settings.max_seeds) return false;
-  return settings.models.empty() || std::find(settings.models.begin(), settings.models.end(),
-                                              start.model) != settings.models.end();
+  const auto is_on_it = [&](const std::vector<std::string>& models) {
+    return models.empty() || std::find(models.begin(), models.end(), start.model) != models.end();
+  };
+  return is_on_it(settings.models) && is_on_it(plan_.config.task.at(task).models);
 }
 
 Plan Planner::make() {
@@ -401,7 +409,7 @@ Plan Planner::make() {
     for (const Start& start : starts) {
       for (const std::string& task : config.tasks) {
         for (const std::string& method : config.methods) {
-          if (!has_finetune(start, method, i)) continue;
+          if (!has_finetune(start, task, method, i)) continue;
           add_finetune(start, task, method, config.seeds[static_cast<std::size_t>(i)]);
         }
       }

@@ -7,11 +7,21 @@
 #include "experiments/sharing.h"
 #include "experiments/spectrum.h"
 #include "experiments/surgery.h"
+#include "experiments/text_finetune.h"
 
 namespace basis {
 
+namespace {
+
+StageResult run_any_finetune(StageContext& stage) {
+  const bool is_text = stage.plan.config.task.at(stage.stage.task).is_text();
+  return is_text ? run_text_finetune(stage) : run_finetune(stage);
+}
+
+}  // namespace
+
 StageFunctions stage_functions() {
-  return {{StageKind::Pretrain, run_pretrain}, {StageKind::Finetune, run_finetune},
+  return {{StageKind::Pretrain, run_pretrain}, {StageKind::Finetune, run_any_finetune},
           {StageKind::Grid, run_finetune},     {StageKind::Choice, run_choice},
           {StageKind::Spectrum, run_spectrum}, {StageKind::Sharing, run_sharing},
           {StageKind::Surgery, run_surgery},   {StageKind::Report, run_report}};

@@ -23,6 +23,16 @@ Rows rows_of(const std::string& task, const Config& config, const DataRoot& data
     return {static_cast<double>(config.data.synthetic_train_rows), synthetic_tokens};
   }
   const TaskSettings& settings = config.task.at(task);
+  if (settings.is_text()) {
+    constexpr double compression = 3;  // of text by zstd, about
+    const auto length = static_cast<double>(config.train.max_length);
+    const double tokens = settings.corpus == "synthetic"
+                              ? static_cast<double>(config.pretrain.documents) * synthetic_tokens
+                              : compression / bytes_a_token *
+                                    static_cast<double>(std::filesystem::file_size(
+                                        data.require_file(settings.corpus)));
+    return {tokens / length, length};
+  }
   const std::filesystem::path path = settings.is_own()
                                          ? data.require_file(settings.train)
                                          : glue_source(task, data.folder()).train.path;

@@ -41,6 +41,17 @@ TEST(EncodedDataset, HoldsRowsFlat) {
   EXPECT_TRUE(encode(rows, false, letters).targets.empty());
 }
 
+TEST(EncodedDataset, CanBeCutToItsFirstRows) {
+  const EncodedDataset dataset = sample_dataset({3, 1, 5});
+  const EncodedDataset two = first_rows(dataset, 2);
+  EXPECT_EQ(two.size(), 2);
+  EXPECT_EQ(two.token_count(), 4);
+  EXPECT_TRUE(std::ranges::equal(two.ids_of(1), dataset.ids_of(1)));
+  EXPECT_TRUE(std::ranges::equal(two.type_ids_of(1), dataset.type_ids_of(1)));
+  EXPECT_EQ(two.labels.size(), 2u);
+  EXPECT_EQ(serialize(first_rows(dataset, 9)), serialize(dataset));
+}
+
 TEST(EncodedDataset, RefusesNoRowsAndARowWithoutTokens) {
   EXPECT_THROW(encode({}, false, letters), Error);
   const std::vector<Example> rows = {{"a", "", 0, 0}, {"", "", 0, 0}};

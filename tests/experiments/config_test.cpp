@@ -230,6 +230,37 @@ INSTANTIATE_TEST_SUITE_P(
                   "must be a list of numbers, not a number with a point"},
         BadConfig{"a grid's head that is none", with("[grid]\nhead = \"full\"\n"),
                   "\"head\" in [grid] names \"full\", which is no method of kind head"},
+        BadConfig{"a text task with labels",
+                  "tasks = [\"t\"]\nmethods = [\"full\"]\n[task.t]\ncorpus = \"c\"\nlabel = "
+                  "\"l\"\n",
+                  "experiment.toml:5: \"label\" in [task.t] means nothing to a task of plain text"},
+        BadConfig{"an adapter on text",
+                  "tasks = [\"t\"]\nmethods = [\"full\", \"lora\"]\n[task.t]\ncorpus = \"c\"\n",
+                  "[task.t] is plain text, which methods of kind full train on"},
+        BadConfig{"surgery on text",
+                  "tasks = [\"t\"]\nmethods = [\"full\"]\n[task.t]\ncorpus = "
+                  "\"c\"\n[surgery]\nmethods = [\"full\"]\n",
+                  "experiment.toml:6: [surgery] needs rows with labels"},
+        BadConfig{"a task on a stranger", with("[task.mrpc]\nmodels = [\"a\"]\n"),
+                  "experiment.toml:4: \"models\" in [task.mrpc] names \"a\""},
+        BadConfig{"a claim on a stranger",
+                  with("[claim.c]\ntext = \"t\"\nendpoint = \"rotation-ratio\"\nmethod = "
+                       "\"full\"\ntasks = [\"cola\"]\n"),
+                  "experiment.toml:7: \"tasks\" in [claim.c] names \"cola\""},
+        BadConfig{"a claim on nobody knows which model",
+                  with("models = [\"a\", \"b\"]\n[model.a]\n[model.b]\n[claim.c]\ntext = "
+                       "\"t\"\nendpoint = \"rotation-ratio\"\nmethod = \"full\"\n"),
+                  "\"models\" in [claim.c] must name the one of a, b"},
+        BadConfig{"a slope over one model",
+                  with("models = [\"a\"]\n[model]\npath = \"pretrain\"\n[model.a]\n[pretrain]\n"
+                       "[claim.c]\ntext = \"t\"\nendpoint = \"data-slope\"\nmethod = "
+                       "\"full\"\nmodels = [\"a\"]\n"),
+                  "\"models\" in [claim.c] must name two or more"},
+        BadConfig{"a slope over data that nobody knows",
+                  with("models = [\"a\", \"b\"]\n[model.a]\n[model.b]\n"
+                       "[claim.c]\ntext = \"t\"\nendpoint = \"data-slope\"\nmethod = "
+                       "\"full\"\nmodels = [\"a\", \"b\"]\n"),
+                  "names \"a\", whose data nobody knows"},
         BadConfig{"an unknown key of a model", with("[model.a]\ndata_shar = 1.0\n"),
                   "did you mean \"data_share\"?"},
         BadConfig{"spectrum of a stranger", with("[spectrum]\nmethods = [\"lora\"]\n"),
@@ -288,6 +319,7 @@ Config config_without_defaults() {
       "[task.rating]\nformat = \"jsonl\"\ntrain = \"a\"\ndev = \"d\"\nfirst = \"t\"\nlabel = "
       "\"l\"\n"
       "regression = true\n"
+      "[task.qnli]\nmodels = [\"b\"]\n"
       "[method.x]\nkind = \"lora\"\nalpha = 16\nrank = 4\ntargets = [\"key\"]\nlearning_rate = "
       "1e-3\n"
       "[spectrum]\nranks = [2, 1]\nmethods = [\"x\"]\n[report]\ntitle = \"T\"\n",

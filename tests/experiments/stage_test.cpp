@@ -92,6 +92,27 @@ TEST(Plan, ReadsAMatchedModelsPretrainingToo) {
               ElementsAre("pretrain large seed 0", "pretrain small seed 0"));
 }
 
+TEST(Plan, TrainsATaskOnItsModelsAloneAndKnowsATextByItsContent) {
+  const std::vector<std::string> overrides = {"tasks=[\"mrpc\", \"novels\"]", "methods=[\"full\"]",
+                                              "task.novels.corpus=n.txt",
+                                              "task.novels.models=[\"large\"]"};
+  const Plan plan = make_plan(parse_config(three_models, "x.toml", overrides), named_inputs());
+  std::vector<std::string> labels;
+  for (const Stage& stage : plan.stages) labels.push_back(stage.label);
+  EXPECT_THAT(labels, ElementsAre("pretrain small seed 0", "pretrain large seed 0",
+                                  "finetune mrpc full seed 0 on small",
+                                  "finetune mrpc full seed 0 on large",
+                                  "finetune novels full seed 0 on large",
+                                  "finetune mrpc full seed 0 on large-best"));
+  const auto identity = [&](const std::string& content) {
+    StageInputs inputs = named_inputs();
+    inputs.hash_of_task = [&](const std::string& task) { return task + content; };
+    const Plan other = make_plan(parse_config(three_models, "x.toml", overrides), inputs);
+    return other.stages[place_of(other, "finetune novels full seed 0 on large")].identity;
+  };
+  EXPECT_NE(identity("one"), identity("another"));
+}
+
 constexpr const char* with_grid =
     "tasks = [\"mrpc\"]\nmethods = [\"full\", \"head\"]\nseeds = [0, 1]\n"
     "[train]\ntrain_rows = 9\n"
