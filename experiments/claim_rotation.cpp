@@ -9,36 +9,20 @@
 namespace basis {
 namespace {
 
-/// rho_k of a run, where it has one.
-std::optional<double> ratio_at(const ReportSpectrum& run, std::int64_t k) {
-  const auto at = static_cast<std::size_t>(k - 1);
-  if (at >= run.ratio.size() || !(run.ratio[at] > 0)) return std::nullopt;
-  return run.ratio[at];
-}
-
 /// log rho of a control at a relative change, on the line through its doses of one task and seed;
 /// beyond its doses that of the nearest.
 std::optional<double> control_at(const ReportData& data, const std::string& start,
                                  const ReportSpectrum& run, std::int64_t k) {
-  std::vector<std::pair<double, double>> doses;  // log change, log rho
+  DoseCurve doses;
   for (const ReportSpectrum& one : data.spectra) {
-    if (one.task != run.task || one.seed != run.seed) continue;
-    if (data.config.method.at(one.method).start != start) continue;
+    const bool is_beside =
+        one.task == run.task && one.replicate() == run.replicate() && one.model == run.model;
+    if (!is_beside || data.config.method.at(one.method).start != start) continue;
     if (const auto ratio = ratio_at(one, k)) {
       doses.emplace_back(std::log(one.change), std::log(*ratio));
     }
   }
-  if (doses.empty()) return std::nullopt;
-  std::sort(doses.begin(), doses.end());
-  const double wanted = std::log(run.change);
-  if (wanted <= doses.front().first) return doses.front().second;
-  for (std::size_t i = 1; i < doses.size(); ++i) {
-    if (wanted > doses[i].first) continue;
-    const auto [x0, y0] = doses[i - 1];
-    const auto [x1, y1] = doses[i];
-    return y0 + (y1 - y0) * (wanted - x0) / (x1 - x0);
-  }
-  return doses.back().second;
+  return on_curve(std::move(doses), std::log(run.change));
 }
 
 struct Count {
@@ -88,7 +72,7 @@ void add_task(const ReportData& data, const ClaimSettings& claim, const std::str
 
 void add_specifications(const ReportData& data, const ClaimSettings& claim, ClaimAnswer& answer) {
   for (const ReportSpectrum& run : data.spectra) {
-    if (run.method != claim.method) continue;
+    if (run.method != claim.method || !is_about(claim, run.task)) continue;
     for (const ReportEffect& effect : run.effects) {
       if (std::isfinite(effect.ratio) && effect.ratio > 0) {
         answer.specifications.push_back({effect.control, effect.ratio});
@@ -107,10 +91,14 @@ ClaimAnswer answer_rotation_ratio(const ReportData& data, const ClaimSettings& c
   ClaimAnswer answer;
   answer.unit = "ratio";
   Count count;
-  for (const std::string& task : data.config.tasks) add_task(data, claim, task, answer, count);
+  for (const std::string& task : data.config.tasks) {
+    if (is_about(claim, task)) add_task(data, claim, task, answer, count);
+  }
   add_specifications(data, claim, answer);
   const auto needed = static_cast<int>(
-      claim.needs > 0 ? claim.needs : static_cast<std::int64_t>(data.config.tasks.size()));
+      claim.needs > 0 ? claim.needs
+                      : std::count_if(data.config.tasks.begin(), data.config.tasks.end(),
+                                      [&](const auto& task) { return is_about(claim, task); }));
   answer.reason =
       fmt::format("ρ at k = {} lies below 1 on {} of {} tasks and above 1 on {}; {} are asked for.",
                   claim.k, count.below, count.tasks, count.above, needed);

@@ -24,10 +24,11 @@ struct TaskRuns {
 
 TaskRuns runs_of(const ReportData& data, const std::string& task,
                  const std::vector<std::string>& methods) {
-  std::map<std::int64_t, std::map<std::string, const ReportRun*>> by_seed;
+  std::map<Replicate, std::map<std::string, const ReportRun*>> by_seed;
   for (const ReportRun& run : data.runs) {
     const bool is_asked = std::find(methods.begin(), methods.end(), run.method) != methods.end();
-    if (run.task == task && is_asked && run.predictions) by_seed[run.seed][run.method] = &run;
+    if (run.task == task && is_asked && run.predictions)
+      by_seed[run.replicate()][run.method] = &run;
   }
   TaskRuns runs;
   runs.task = task;
@@ -75,12 +76,13 @@ Interval bootstrapped(const std::vector<TaskRuns>& tasks, const Statistic& stati
 }
 
 /// Tasks that may decide, with the runs that all methods have; names of weak ones go to `weak`.
-std::vector<TaskRuns> deciding_tasks(const ReportData& data,
+std::vector<TaskRuns> deciding_tasks(const ReportData& data, const ClaimSettings& claim,
                                      const std::vector<std::string>& methods,
                                      std::vector<std::string>& weak) {
   const ScoreTable table = score_table(data.config, data.runs);
   std::vector<TaskRuns> tasks;
   for (std::size_t t = 0; t < table.tasks.size(); ++t) {
+    if (!is_about(claim, table.tasks[t])) continue;
     TaskRuns runs = runs_of(data, table.tasks[t], methods);
     if (runs.seeds.size() < 2) continue;
     if (table.is_weak[t]) {
@@ -125,7 +127,7 @@ ClaimAnswer answer_score_share(const ReportData& data, const ClaimSettings& clai
       fmt::format("({} − {}) / ({} − {})", claim.method, claim.control, claim.ceiling, claim.floor);
   std::vector<std::string> weak;
   const std::vector<TaskRuns> tasks =
-      deciding_tasks(data, {claim.method, claim.control, claim.ceiling, claim.floor}, weak);
+      deciding_tasks(data, claim, {claim.method, claim.control, claim.ceiling, claim.floor}, weak);
   answer.reason = undecided(weak);
   if (tasks.empty()) return answer;
   const Statistic share = [&claim](const auto& runs, const auto& drawn) {
@@ -147,7 +149,8 @@ ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& cla
   ClaimAnswer answer;
   answer.unit = fmt::format("{} − {}, points", claim.method, claim.control);
   std::vector<std::string> weak;
-  const std::vector<TaskRuns> tasks = deciding_tasks(data, {claim.method, claim.control}, weak);
+  const std::vector<TaskRuns> tasks =
+      deciding_tasks(data, claim, {claim.method, claim.control}, weak);
   answer.reason = undecided(weak);
   if (tasks.empty()) return answer;
   const Statistic points = [&claim](const auto& runs, const auto& drawn) {

@@ -27,10 +27,11 @@ struct CutScores {
 
 using CutsOfSeeds = std::map<std::int64_t, std::map<std::string, CutScores>>;  // by seed and task
 
-CutsOfSeeds cuts_of(const ReportData& data, const std::string& method) {
+CutsOfSeeds cuts_of(const ReportData& data, const ClaimSettings& claim) {
   CutsOfSeeds all;
   for (const ReportCut& cut : data.cuts) {
-    if (!method.empty() && cut.method != method) continue;
+    if (!is_about(claim, cut.task)) continue;
+    if (!claim.method.empty() && cut.method != claim.method) continue;
     CutScores& scores = all[cut.seed][cut.task];
     if (cut.part == "nothing") {
       scores.nothing = cut.score;
@@ -62,7 +63,7 @@ std::vector<double> shares_of(const CutsOfSeeds& cuts, const std::string& basis,
 ClaimAnswer answer_surgery(const ReportData& data, const ClaimSettings& claim) {
   ClaimAnswer answer;
   answer.unit = "share of the way from no change to the whole one";
-  const CutsOfSeeds cuts = cuts_of(data, claim.method);
+  const CutsOfSeeds cuts = cuts_of(data, claim);
   for (const char* part : {"diagonal", "core", "left", "right", "outside"}) {
     for (const auto& [name, basis] :
          {std::pair{"leading basis", "leading"}, std::pair{"random basis", "random"},

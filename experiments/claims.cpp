@@ -1,5 +1,6 @@
 #include "experiments/claims.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/error.h"
@@ -47,6 +48,30 @@ std::string told_of_zero(const ClaimRow& row) {
   return row.value.high < 0 ? "below 0" : "the interval holds 0";
 }
 
+bool is_about(const ClaimSettings& claim, const std::string& task) {
+  return claim.tasks.empty() ||
+         std::find(claim.tasks.begin(), claim.tasks.end(), task) != claim.tasks.end();
+}
+
+std::optional<double> ratio_at(const ReportSpectrum& run, std::int64_t k) {
+  const auto at = static_cast<std::size_t>(k - 1);
+  if (at >= run.ratio.size() || !(run.ratio[at] > 0)) return std::nullopt;
+  return run.ratio[at];
+}
+
+std::optional<double> on_curve(DoseCurve doses, double log_change) {
+  if (doses.empty()) return std::nullopt;
+  std::sort(doses.begin(), doses.end());
+  if (log_change <= doses.front().first) return doses.front().second;
+  for (std::size_t i = 1; i < doses.size(); ++i) {
+    if (log_change > doses[i].first) continue;
+    const auto [x0, y0] = doses[i - 1];
+    const auto [x1, y1] = doses[i];
+    return y0 + (y1 - y0) * (log_change - x0) / (x1 - x0);
+  }
+  return doses.back().second;
+}
+
 std::vector<ClaimAnswer> answer_claims(const ReportData& data) {
   std::vector<ClaimAnswer> answers;
   for (const auto& [name, claim] : data.config.claim) {
@@ -54,6 +79,7 @@ std::vector<ClaimAnswer> answer_claims(const ReportData& data) {
     if (claim.endpoint == "co-drift") answers.push_back(answer_co_drift(data, claim));
     if (claim.endpoint == "score-share") answers.push_back(answer_score_share(data, claim));
     if (claim.endpoint == "score-margin") answers.push_back(answer_score_margin(data, claim));
+    if (claim.endpoint == "data-slope") answers.push_back(answer_data_slope(data, claim));
     if (claim.endpoint == "surgery") answers.push_back(answer_surgery(data, claim));
     answers.back().claim = claim;
   }

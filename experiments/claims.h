@@ -53,6 +53,19 @@ ClaimAnswer answer_score_share(const ReportData& data, const ClaimSettings& clai
 ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_surgery(const ReportData& data, const ClaimSettings& claim);
 
+ClaimAnswer answer_data_slope(const ReportData& data, const ClaimSettings& claim);
+
+/// Does the task decide the claim?
+bool is_about(const ClaimSettings& claim, const std::string& task);
+
+/// Doses of one thing: log change and log of what it did.
+using DoseCurve = std::vector<std::pair<double, double>>;
+/// At a log change, on the lines through the doses; beyond them that of the nearest. Nothing
+/// without doses.
+std::optional<double> on_curve(DoseCurve doses, double log_change);
+/// rho_k of a run, where it has one.
+std::optional<double> ratio_at(const ReportSpectrum& run, std::int64_t k);
+
 /// The t-interval of replicates' values; the mean alone for one of them. Throws Error for none.
 ClaimRow row_of(std::string label, const std::vector<double>& values);
 /// The same of positive values by their logarithms, back on their own scale.

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "experiments/config.h"
@@ -14,6 +15,9 @@
 #include "experiments/stage_result.h"
 
 namespace basis {
+
+/// Pretraining seed and fine-tuning seed: runs that differ in these alone repeat each other.
+using Replicate = std::pair<std::int64_t, std::int64_t>;
 
 /// Points in order of x.
 struct ReportCurve {
@@ -30,6 +34,10 @@ struct ReportRun {
   StageResult result;
   std::map<std::string, ReportCurve> curves;  // by key: "loss", "dev_accuracy"; x: the step
   std::optional<Predictions> predictions;     // where a claim wants them
+  std::string model;                          // of [model.NAME], of several
+  std::string base_method;                    // as the config has it: without the model
+  std::int64_t pretrain_seed = 0;             // of the model, where it is pretrained here
+  Replicate replicate() const { return {pretrain_seed, seed}; }
 
   /// Nothing when there is none of that name.
   const ReportCurve* curve(const std::string& name) const;
@@ -76,6 +84,10 @@ struct ReportSpectrum {
   std::vector<double> shift;                 // (r): median over matrices of |σ'_i - σ_i|/σ_i
   bool is_simulated = false;                 // is `control` simulated?
   std::vector<ReportEffect> effects;         // at k = 1, 2, 4, ...
+  std::string model;                         // of [model.NAME], of several
+  std::string base_method;                   // as the config has it: without the model
+  std::int64_t pretrain_seed = 0;            // of the model, where it is pretrained here
+  Replicate replicate() const { return {pretrain_seed, seed}; }
 };
 
 /// A row of sharing.csv, the mean over layers.
@@ -89,6 +101,8 @@ struct ReportCoDrift {
   std::int64_t k = 0;
   double co_drift = 0;
   double cosine = 0;
+  std::string model;
+  std::int64_t pretrain_seed = 0;
 };
 
 /// A row of a surgery.csv.
@@ -124,6 +138,12 @@ ReportData gather_report(const std::filesystem::path& run_folder, const Plan& pl
 
 /// The same for a run's folder as it stands (config.toml, plan.json). Throws Error when it is none.
 ReportData gather_report(const std::filesystem::path& run_folder);
+
+/// Tables and figures know methods alone: with several models a method stands there once for each,
+/// "full on x4".
+Config by_model(Config config);
+/// The name of a stage's method there.
+std::string method_by_model(const Config& config, const Stage& stage);
 
 /// Reads spectrum.csv and vectors.csv of a spectrum stage's folder. Throws Error.
 ReportSpectrum read_report_spectrum(const std::filesystem::path& folder);

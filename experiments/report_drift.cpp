@@ -39,7 +39,7 @@ std::vector<ReportCoDrift> read_report_co_drifts(const std::filesystem::path& fo
     const auto& [relation, replicate, first, second, side, kind, k] = choice;
     const auto count = static_cast<double>(sum.count);
     rows.push_back({relation, replicate, first, second, side, kind, k, sum.co_drift / count,
-                    sum.cosine / count});
+                    sum.cosine / count, "", 0});
   }
   return rows;
 }

@@ -48,43 +48,32 @@ std::string method_on(const std::string& method, const std::string& model) {
   return fmt::format("{} on {}", method, model);
 }
 
-/// Tables and figures know methods alone: with several models a method stands there once for each,
-/// "full on x4".
-Config by_model(Config config) {
-  if (config.models.size() < 2) return config;
-  const std::vector<std::string> methods = std::move(config.methods);
-  config.methods.clear();
-  for (const std::string& name : methods) {
-    const MethodSettings& method = config.method.at(name);
-    for (const std::string& model : config.models) {
-      const bool is_on_it =
-          method.models.empty() ||
-          std::find(method.models.begin(), method.models.end(), model) != method.models.end();
-      if (!is_on_it) continue;
-      config.methods.push_back(method_on(name, model));
-      config.method[config.methods.back()] = method;
-    }
-  }
-  return config;
-}
-
 void add_stage(ReportData& data, const StageInput& input) {
   Stage stage = *input.stage;
-  if (data.config.models.size() > 1) stage.method = method_on(stage.method, stage.model);
+  stage.method = method_by_model(data.config, stage);
+  const auto tell_origin = [&](auto& row) {
+    row.model = stage.model;
+    row.base_method = input.stage->method;
+    row.pretrain_seed = stage.pretrain_seed;
+  };
   if (stage.kind == StageKind::Spectrum) {
     try_to(data, [&] {
       ReportSpectrum spectrum = read_report_spectrum(input.folder);
       spectrum.task = stage.task;
       spectrum.method = stage.method;
       spectrum.seed = stage.seed;
+      tell_origin(spectrum);
       data.spectra.push_back(std::move(spectrum));
     });
     return;
   }
   if (stage.kind == StageKind::Sharing) {
     try_to(data, [&] {
-      const std::vector<ReportCoDrift> rows = read_report_co_drifts(input.folder);
-      data.co_drifts.insert(data.co_drifts.end(), rows.begin(), rows.end());
+      for (ReportCoDrift& row : read_report_co_drifts(input.folder)) {
+        row.model = stage.model;
+        row.pretrain_seed = stage.pretrain_seed;
+        data.co_drifts.push_back(std::move(row));
+      }
     });
     return;
   }
@@ -102,8 +91,15 @@ void add_stage(ReportData& data, const StageInput& input) {
   // What chose a learning rate is not reported on.
   const bool is_run = stage.kind == StageKind::Pretrain || stage.kind == StageKind::Finetune;
   if (!is_run) return;
-  ReportRun run{stage.task, stage.method, stage.seed, input.result, {}, {}};
-  if (stage.kind == StageKind::Finetune && wants_predictions(data.config)) {
+  ReportRun run;
+  run.task = stage.task;
+  run.method = stage.method;
+  run.seed = stage.seed;
+  run.result = input.result;
+  tell_origin(run);
+  const bool has_rows =
+      stage.kind == StageKind::Finetune && !data.config.task.at(stage.task).is_text();
+  if (has_rows && wants_predictions(data.config)) {
     try_to(data, [&] { run.predictions = read_predictions(input.folder); });
   }
   try_to(data, [&] { run.curves = read_metric_curves(input.folder / "metrics.jsonl"); });
@@ -112,6 +108,34 @@ void add_stage(ReportData& data, const StageInput& input) {
 }
 
 }  // namespace
+
+Config by_model(Config config) {
+  if (config.models.size() < 2) return config;
+  for (auto& [name, claim] : config.claim) {
+    if (claim.models.size() != 1) continue;
+    for (std::string* method : {&claim.method, &claim.control, &claim.ceiling, &claim.floor}) {
+      if (!method->empty()) *method = method_on(*method, claim.models.front());
+    }
+  }
+  const std::vector<std::string> methods = std::move(config.methods);
+  config.methods.clear();
+  for (const std::string& name : methods) {
+    const MethodSettings& method = config.method.at(name);
+    for (const std::string& model : config.models) {
+      const bool is_on_it =
+          method.models.empty() ||
+          std::find(method.models.begin(), method.models.end(), model) != method.models.end();
+      if (!is_on_it) continue;
+      config.methods.push_back(method_on(name, model));
+      config.method[config.methods.back()] = method;
+    }
+  }
+  return config;
+}
+
+std::string method_by_model(const Config& config, const Stage& stage) {
+  return config.models.size() < 2 ? stage.method : method_on(stage.method, stage.model);
+}
 
 const ReportCurve* ReportRun::curve(const std::string& name) const {
   const auto found = curves.find(name);

@@ -13,7 +13,7 @@ namespace basis {
 namespace {
 
 bool is_score(const std::string& metric) {
-  return !metric.starts_with("majority_") && metric != "dev_rows";
+  return !metric.starts_with("majority_") && metric != "dev_rows" && !metric.ends_with("_loss");
 }
 
 double metric_of_run(const ReportRun& run, const std::string& metric) {
@@ -55,13 +55,13 @@ MethodScores scores_of_cell(const std::vector<const ReportRun*>& runs) {
 /// The mean over the tasks that are not weak for every seed that has them all.
 Spread mean_over_tasks(const ScoreTable& table, const std::vector<ReportRun>& runs,
                        const std::string& method) {
-  std::map<std::int64_t, std::vector<double>> by_seed;
+  std::map<Replicate, std::vector<double>> by_seed;
   for (const ReportRun& run : runs) {
     const auto task = std::find(table.tasks.begin(), table.tasks.end(), run.task);
     if (run.method != method || task == table.tasks.end()) continue;
     if (table.is_weak[static_cast<std::size_t>(task - table.tasks.begin())]) continue;
     const double value = metric_of_run(run, primary_metric(run));
-    if (std::isfinite(value)) by_seed[run.seed].push_back(value);
+    if (std::isfinite(value)) by_seed[run.replicate()].push_back(value);
   }
   const auto tasks =
       static_cast<std::size_t>(std::count(table.is_weak.begin(), table.is_weak.end(), false));
@@ -211,18 +211,23 @@ std::vector<StartComparison> start_comparisons(const Config& config, const Score
       alike.name = other.name;
       alike.start = "pretrained";
       alike.overrides = other.overrides;  // another learning rate may suit it
+      alike.models = other.models;
       if (!(alike == other)) continue;
       StartComparison comparison{pretrained, random, {}};
       for (const std::string& task : table.tasks) {
         std::vector<double> differences;
         for (const ReportRun* a : runs_of(runs, task, pretrained)) {
           for (const ReportRun* b : runs_of(runs, task, random)) {
-            if (a->seed != b->seed) continue;
+            if (a->replicate() != b->replicate() || a->model != b->model) continue;
             differences.push_back(metric_of_run(*a, primary_metric(*a)) -
                                   metric_of_run(*b, primary_metric(*b)));
           }
         }
         comparison.differences.push_back(spread_of(std::move(differences)));
+      }
+      const auto has_runs = [](const Spread& spread) { return spread.count > 0; };
+      if (std::none_of(comparison.differences.begin(), comparison.differences.end(), has_runs)) {
+        continue;  // of two models
       }
       comparisons.push_back(std::move(comparison));
     }

@@ -88,13 +88,18 @@ std::string results_table(const StageStore& store, const Plan& plan) {
     if (stage.kind != StageKind::Finetune) continue;
     try {
       if (auto result = store.result_of(stage)) {
-        runs.push_back({stage.task, stage.method, stage.seed, std::move(*result), {}, {}});
+        ReportRun run;
+        run.task = stage.task;
+        run.method = method_by_model(plan.config, stage);
+        run.seed = stage.seed;
+        run.result = std::move(*result);
+        runs.push_back(std::move(run));
       }
     } catch (const Error&) {
       // A damaged result is no row; the runner reports it when it comes to that stage.
     }
   }
-  return results_table(plan.config, runs);
+  return results_table(by_model(plan.config), runs);
 }
 
 }  // namespace basis

@@ -127,8 +127,9 @@ ReportData sharing_data(double tasks, double seeds, double shuffled, std::int64_
          {std::pair{"tasks", tasks}, std::pair{"seeds", seeds}, std::pair{"shuffled", shuffled}}) {
       for (const char* side : {"u", "v"}) {
         data.co_drifts.push_back(
-            {relation, replicate, "s", "t", side, "1 query", 32, value + noise, 0});
-        data.co_drifts.push_back({relation, replicate, "s", "t", side, "1 query", 8, 0.9, 0});
+            {relation, replicate, "s/m/0", "t/m/1", side, "1 query", 32, value + noise, 0, "", 0});
+        data.co_drifts.push_back(
+            {relation, replicate, "s/m/0", "t/m/1", side, "1 query", 8, 0.9, 0, "", 0});
       }
     }
   }
@@ -142,6 +143,110 @@ TEST(SharingClaim, IsHeldAboveShuffledLabelsAndHalfOfTheCeiling) {
   EXPECT_EQ(only_answer(sharing_data(0.3, 0.8, 0.2)).verdict, Verdict::InPart);
   EXPECT_EQ(only_answer(sharing_data(0.5, 0.8, 0.5)).verdict, Verdict::Not);
   EXPECT_EQ(only_answer(sharing_data(0.5, 0.8, 0.2, 1)).verdict, Verdict::Undecided);
+}
+
+TEST(SharingClaim, IsAboutItsTasksAlone) {
+  ReportData data = sharing_data(0.5, 0.8, 0.2);
+  for (std::int64_t replicate = 0; replicate < 3; ++replicate) {
+    data.co_drifts.push_back(
+        {"tasks", replicate, "s/m/0", "other/m/1", "u", "1 query", 32, -1, 0, "", 0});
+  }
+  EXPECT_LT(only_answer(data).rows.at(0).value.estimate, 0.1);
+  data.config.claim["b"].tasks = {"s", "t"};
+  EXPECT_NEAR(only_answer(data).rows.at(0).value.estimate, 0.5, 1e-12);
+}
+
+// ---- Data ---------------------------------------------------------------------------------------
+
+constexpr const char* data_scale = R"(
+models = ["x0", "x1", "x4", "x16", "x1-best"]
+tasks = ["sst2", "text"]
+methods = ["full", "low"]
+[model]
+path = "pretrain"
+[model.x0]
+checkpoint = "0"
+[model.x1]
+data_share = 0.0625
+[model.x4]
+data_share = 0.25
+[model.x16]
+[model.x1-best]
+data_share = 0.0625
+checkpoint = "best"
+[pretrain]
+seeds = [0, 1, 2]
+keeps_best = true
+snapshots = [0]
+[task.text]
+corpus = "novels.txt"
+[method.low]
+kind = "full"
+learning_rate = 1e-6
+[claim.c]
+text = "more data, more stable"
+endpoint = "data-slope"
+method = "full"
+models = ["x1", "x4", "x16"]
+k = 2
+)";
+
+ReportSpectrum spectrum_on(const std::string& model, const std::string& method,
+                           std::int64_t pretrain_seed, double change, double ratio) {
+  ReportSpectrum one = spectrum("sst2", method, 0, change, ratio);
+  one.model = model;
+  one.base_method = method;
+  one.pretrain_seed = pretrain_seed;
+  return one;
+}
+
+/// rho = data^slope at a change of 2 %, and twice as much at four times the change; the model of
+/// more data changes more.
+ReportData data_scale_data(double slope) {
+  ReportData data;
+  data.config = parse_config(data_scale, "x.toml");
+  for (std::int64_t seed = 0; seed < 3; ++seed) {
+    const double noise = 1 + 0.01 * static_cast<double>(seed - 1);
+    for (const auto& [model, share, more] :
+         {std::tuple{"x1", 1.0 / 16, 0.5}, std::tuple{"x4", 1.0 / 4, 1.0},
+          std::tuple{"x16", 1.0, 2.0}, std::tuple{"x1-best", 1.0 / 16, 1.0}}) {
+      const auto at = [&, share = share](double change) {
+        return std::pow(share, slope * noise) * std::sqrt(change / 0.02);
+      };
+      const double change = 0.02 * more;
+      data.spectra.push_back(spectrum_on(model, "full", seed, change, at(change)));
+      for (const double other : {0.005, 0.08}) {
+        data.spectra.push_back(spectrum_on(model, "low", seed, other, at(other)));
+      }
+    }
+    data.spectra.push_back(spectrum_on("x0", "full", seed, 0.02, 3));
+  }
+  return data;
+}
+
+TEST(DataClaim, IsASlopeAtEqualChangeOverPretrainingSeeds) {
+  const ClaimAnswer answer = only_answer(data_scale_data(-0.3));
+  EXPECT_EQ(answer.verdict, Verdict::Held) << answer.reason;
+  EXPECT_NEAR(answer.rows.back().value.estimate, -0.3, 1e-9);
+  EXPECT_NEAR(answer.rows.back().value.high - answer.rows.back().value.low,
+              2 * 4.30265 * 0.003 / std::sqrt(3), 1e-5)
+      << "three seeds: a t-interval with two degrees of freedom";
+  // x0, x1, x4, x16, x1-best, the task and all tasks.
+  ASSERT_EQ(answer.rows.size(), 7u);
+  EXPECT_NEAR(answer.rows[3].value.estimate, 1, 1e-9) << "x16 at the matched change of 2 %";
+  EXPECT_NEAR(answer.rows[0].value.estimate, 3, 1e-9);
+  EXPECT_EQ(answer.specifications.size(), 3u);
+}
+
+TEST(DataClaim, IsNotHeldWhereDataChangeNothingOrTooFewSeedsTell) {
+  EXPECT_EQ(only_answer(data_scale_data(0)).verdict, Verdict::Not);
+  EXPECT_EQ(only_answer(data_scale_data(0.3)).verdict, Verdict::Not);
+  ReportData data = data_scale_data(-0.3);
+  std::erase_if(data.spectra, [](const ReportSpectrum& one) { return one.pretrain_seed > 0; });
+  EXPECT_EQ(only_answer(data).verdict, Verdict::Undecided);
+  data = data_scale_data(-0.3);
+  std::erase_if(data.spectra, [](const ReportSpectrum& one) { return one.model == "x4"; });
+  EXPECT_EQ(only_answer(data).verdict, Verdict::Undecided) << "every model is asked for";
 }
 
 // ---- Surgery ------------------------------------------------------------------------------------
@@ -191,7 +296,10 @@ TEST(SurgeryClaim, HasNoShareWhereTheWholeChangeScoresAsNone) {
 /// Runs of 400 rows whose accuracies are near the given ones; the rows that are wrong differ from
 /// seed to seed.
 ReportRun scored_run(const std::string& method, std::int64_t seed, double accuracy) {
-  ReportRun run{"t", method, seed, {}, {}, {}};
+  ReportRun run;
+  run.task = "t";
+  run.method = method;
+  run.seed = seed;
   constexpr std::int64_t rows = 400;
   Predictions predictions;
   for (std::int64_t row = 0; row < rows; ++row) {
