@@ -145,7 +145,11 @@ ClaimAnswer answer_score_share(const ReportData& data, const ClaimSettings& clai
   return answer;
 }
 
-ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& claim) {
+namespace {
+
+/// Rows of method minus control in points; the last is that of all tasks. Without rows where
+/// nothing can be said, and `reason` says why.
+ClaimAnswer points_between(const ReportData& data, const ClaimSettings& claim, double confidence) {
   ClaimAnswer answer;
   answer.unit = fmt::format("{} − {}, points", claim.method, claim.control);
   std::vector<std::string> weak;
@@ -156,14 +160,36 @@ ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& cla
   const Statistic points = [&claim](const auto& runs, const auto& drawn) {
     return 100 * difference_of(runs, drawn, claim.method, claim.control);
   };
-  constexpr double confidence = 0.9;  // its lower end is the one-sided bound of 95 %
   add_rows(answer, tasks, "all tasks", points, confidence);
+  return answer;
+}
+
+}  // namespace
+
+ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& claim) {
+  constexpr double confidence = 0.9;  // its lower end is the one-sided bound of 95 %
+  ClaimAnswer answer = points_between(data, claim, confidence);
+  if (answer.rows.empty()) return answer;
   const Interval& all = answer.rows.back().value;
   answer.verdict = all.low > claim.margin ? Verdict::Held : Verdict::Not;
   answer.reason = fmt::format(
       "{} minus {} is {} points; the one-sided 95 % bound is {}, and above {} is asked for.",
       claim.method, claim.control, significant_text(all.estimate, 3), significant_text(all.low, 3),
       claim.margin);
+  return answer;
+}
+
+ClaimAnswer answer_score_difference(const ReportData& data, const ClaimSettings& claim) {
+  constexpr double confidence = 0.95;
+  ClaimAnswer answer = points_between(data, claim, confidence);
+  if (answer.rows.empty()) return answer;
+  const Interval& all = answer.rows.back().value;
+  answer.verdict = all.low > 0 ? Verdict::Held : all.high < 0 ? Verdict::Not : Verdict::Undecided;
+  answer.reason =
+      fmt::format("{} minus {} is {} points ({} to {}){}.", claim.method, claim.control,
+                  significant_text(all.estimate, 3), significant_text(all.low, 3),
+                  significant_text(all.high, 3),
+                  answer.verdict == Verdict::Undecided ? ": no difference is known" : "");
   return answer;
 }
 

@@ -79,6 +79,9 @@ std::vector<ClaimAnswer> answer_claims(const ReportData& data) {
     if (claim.endpoint == "co-drift") answers.push_back(answer_co_drift(data, claim));
     if (claim.endpoint == "score-share") answers.push_back(answer_score_share(data, claim));
     if (claim.endpoint == "score-margin") answers.push_back(answer_score_margin(data, claim));
+    if (claim.endpoint == "score-difference") {
+      answers.push_back(answer_score_difference(data, claim));
+    }
     if (claim.endpoint == "data-slope") answers.push_back(answer_data_slope(data, claim));
     if (claim.endpoint == "surgery") answers.push_back(answer_surgery(data, claim));
     answers.back().claim = claim;

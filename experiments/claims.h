@@ -50,6 +50,7 @@ std::vector<ClaimAnswer> answer_claims(const ReportData& data);
 ClaimAnswer answer_rotation_ratio(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_co_drift(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_score_share(const ReportData& data, const ClaimSettings& claim);
+ClaimAnswer answer_score_difference(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_surgery(const ReportData& data, const ClaimSettings& claim);
 

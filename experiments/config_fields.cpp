@@ -335,7 +335,7 @@ const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>() {
   using S = ClaimSettings;
   static const std::vector<Field<S>> table = {
       {"text", &S::text, not_empty(), "the claim in a sentence", Counts::No},
-      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery", "score-share", "score-margin", "data-slope"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's; method minus control as a share of ceiling minus floor above 0; method minus control above the margin; the slope of log rho_k at equal change on the log of the models' data below 0", Counts::No},
+      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery", "score-share", "score-margin", "score-difference", "data-slope"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's; method minus control as a share of ceiling minus floor above 0; method minus control above the margin; method minus control above 0, two-sided; the slope of log rho_k at equal change on the log of the models' data below 0", Counts::No},
       {"method", &S::method, anything(), "whose runs it is about", Counts::No},
       {"control", &S::control, anything(), "what it is compared with; of rotation-ratio all methods of its start, as a curve", Counts::No},
       {"ceiling", &S::ceiling, anything(), "score-share: the method at the upper end", Counts::No},

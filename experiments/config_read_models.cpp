@@ -79,7 +79,8 @@ namespace {
 /// Must a claim of this endpoint name a method for the key?
 bool needs_method(std::string_view endpoint, std::string_view key) {
   if (endpoint == "score-share") return true;
-  if (endpoint == "score-margin") return key == "method" || key == "control";
+  if (endpoint == "score-margin" || endpoint == "score-difference")
+    return key == "method" || key == "control";
   return (endpoint == "rotation-ratio" || endpoint == "data-slope") && key == "method";
 }
 

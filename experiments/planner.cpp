@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "experiments/choice.h"
 #include "experiments/config_fields.h"
 #include "experiments/stage.h"
 #include "tensor/hash.h"
@@ -278,6 +279,8 @@ std::size_t Planner::add_choice(const Start& start, const std::string& task,
   choice.method = method;
   choice.label = fmt::format("choice {} {}{}", task, method, start.on());
   Hasher hasher = begin(StageKind::Choice);
+  hasher.add("extends").add(most_extensions);
+  std::vector<std::size_t> grid;
   for (const double rate : config.method.at(method).learning_rates) {
     for (const std::int64_t seed : config.grid.seeds) {
       Tuning tuning = tuning_of(StageKind::Grid, start, task, method, seed);
@@ -286,11 +289,14 @@ std::size_t Planner::add_choice(const Start& start, const std::string& task,
           fmt::format("grid {} {} {} seed {}{}", task, method, rate, seed, start.on());
       tuning.hasher.add(rate);
       add_settings(tuning.hasher, config.grid);
-      choice.inputs.push_back(add(std::move(tuning.stage), tuning.hasher,
-                                  fmt::format("{}-{}-{}-{}", task, method, rate, seed)));
-      hasher.add(plan_.stages[choice.inputs.back()].identity);
+      // What a grid stage reads, the choice reads where it extends the grid.
+      choice.inputs = tuning.stage.inputs;
+      grid.push_back(add(std::move(tuning.stage), tuning.hasher,
+                         fmt::format("{}-{}-{}-{}", task, method, rate, seed)));
+      hasher.add(plan_.stages[grid.back()].identity);
     }
   }
+  choice.inputs.insert(choice.inputs.end(), grid.begin(), grid.end());
   return add(std::move(choice), hasher, fmt::format("{}-{}", task, method));
 }
 

@@ -18,11 +18,15 @@ StageResult run_any_finetune(StageContext& stage) {
   return is_text ? run_text_finetune(stage) : run_finetune(stage);
 }
 
+StageResult run_choice_of_rates(StageContext& stage) {
+  return run_choice(stage, run_finetune);
+}
+
 }  // namespace
 
 StageFunctions stage_functions() {
   return {{StageKind::Pretrain, run_pretrain}, {StageKind::Finetune, run_any_finetune},
-          {StageKind::Grid, run_finetune},     {StageKind::Choice, run_choice},
+          {StageKind::Grid, run_finetune},     {StageKind::Choice, run_choice_of_rates},
           {StageKind::Spectrum, run_spectrum}, {StageKind::Sharing, run_sharing},
           {StageKind::Surgery, run_surgery},   {StageKind::Report, run_report}};
 }

@@ -358,6 +358,18 @@ TEST(ScoreClaim, OfAMarginTakesTheOneSidedBound) {
   EXPECT_EQ(only_answer(scored(accuracies, "score-margin", -0.5)).verdict, Verdict::Not);
 }
 
+TEST(ScoreClaim, OfADifferenceIsTwoSided) {
+  const auto answer_at = [](double method) {
+    return only_answer(
+        scored({{"full", 0.9}, {"method", method}, {"control", 0.8}}, "score-difference"));
+  };
+  EXPECT_EQ(answer_at(0.9).verdict, Verdict::Held);
+  EXPECT_EQ(answer_at(0.7).verdict, Verdict::Not);
+  const ClaimAnswer same = answer_at(0.8);
+  EXPECT_EQ(same.verdict, Verdict::Undecided);
+  EXPECT_THAT(same.reason, HasSubstr("no difference is known"));
+}
+
 TEST(ScoreClaim, IsNotDecidedByATaskThatFullDoesNotLearn) {
   const ClaimAnswer answer = only_answer(
       scored({{"full", 0.52}, {"head", 0.5}, {"method", 0.9}, {"control", 0.5}}, "score-share"));

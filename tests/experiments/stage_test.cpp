@@ -134,6 +134,9 @@ TEST(Plan, TriesRatesBeforeTheRunsThatTakeTheBest) {
     return labels_of(plan, plan.stages[place_of(plan, label)].inputs);
   };
   EXPECT_THAT(inputs("grid mrpc full 0.001 seed 7"), ElementsAre("choice mrpc head"));
+  EXPECT_THAT(inputs("choice mrpc full"),
+              ElementsAre("choice mrpc head", "grid mrpc full 0.001 seed 7",
+                          "grid mrpc full 0.0001 seed 7"));
   EXPECT_THAT(inputs("finetune mrpc full seed 1"),
               ElementsAre("choice mrpc head", "choice mrpc full"));
   EXPECT_THAT(inputs("finetune mrpc head seed 1"), ElementsAre("choice mrpc head"));

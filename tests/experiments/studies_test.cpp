@@ -105,6 +105,15 @@ TEST_F(Study, WhichBasisChoosesRatesOnRowsThatItDoesNotReport) {
   EXPECT_EQ(stages(run_folder, "finetune-").size(), 2u * 13);
 }
 
+TEST_F(Study, AdaptersStandBesideEachOtherWithTheirSharesAndRates) {
+  const std::filesystem::path run_folder = run_reduced("adapters-glue");
+  EXPECT_EQ(stages(run_folder, "choice-").size(), 11u);
+  const std::string report = read_file(run_folder / "report.html");
+  for (const char* part : {"Claim d", "Claim d-lora", "core-35 − full, points", "lora-all-1"}) {
+    EXPECT_THAT(report, HasSubstr(part));
+  }
+}
+
 TEST_F(Study, DataScaleHasItsModelsItsSeedsAndItsSnapshots) {
   const std::filesystem::path run_folder = run_reduced("data-scale");
   const auto pretrainings = stages(run_folder, "pretrain-");
