@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <mutex>
+#include <numeric>
 #include <optional>
 
 #include <fmt/format.h>
@@ -106,14 +108,17 @@ class Surgery {
     weights_ = encoder_weights(*model_);
     const MethodSettings& method = config_.method.at(stage_.stage.method);
     const auto seed = static_cast<std::uint64_t>(stage_.stage.seed);
-    for (const EncoderMatrix& matrix : start_matrices(base, method, seed)) {
-      start_.push_back(to_matrix(matrix.value.view()));
-    }
+    start_ = start_matrices(base, method, seed);
     for (std::size_t i = 0; i < weights_.size(); ++i) {
-      const Tensor host = to_host(compute_.backend(), weights_[i]->value());
-      change_.push_back(subtract(to_matrix(host.view()), start_[i]));
-      energy_ += inner_product(change_[i], change_[i]);
+      after_.push_back(to_host(compute_.backend(), weights_[i]->value()));
+      const Matrix change = change_of(i);
+      energy_ += inner_product(change, change);
     }
+  }
+
+  Matrix start_of(std::size_t i) const { return to_matrix(start_[i].value.view()); }
+  Matrix change_of(std::size_t i) const {
+    return subtract(to_matrix(after_[i].view()), start_of(i));
   }
 
   void load_dev() {
@@ -130,32 +135,46 @@ class Surgery {
     for_each_on_threads(start_.size(), static_cast<int>(config_.threads), work);
   }
 
+  /// Keeps of each decomposition what the largest rank needs.
   void decompose() {
-    before_.resize(start_.size());
-    for_each([&](std::size_t i) { before_[i] = svd(start_[i]); });
+    const DeviceDecompositions device(config_.device, config_.threads, config_.tf32);
+    const std::vector<std::int64_t>& ranks = config_.surgery.ranks;
+    const std::int64_t most = *std::max_element(ranks.begin(), ranks.end());
+    leading_.resize(start_.size());
+    for_each([&](std::size_t i) {
+      const Svd whole = svd(start_of(i), device.get());
+      leading_[i] = select_basis(whole, BasisKind::Leading, std::min(most, whole.rank()), 0);
+    });
+    stage_.remark(device.remark());
   }
 
   /// The model gets W₀ and the part; returns its share of the energy.
   double put(const Cut& cut) {
-    std::vector<Matrix> parts(start_.size());
-    for_each([&](std::size_t i) { parts[i] = part_of(cut, i); });
-    double energy = 0;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      energy += inner_product(parts[i], parts[i]);
-      set_weight(compute_.backend(), compute_.memory(), *weights_[i], add(start_[i], parts[i]));
-    }
+    std::vector<double> energies(start_.size());
+    std::mutex mutex;  // of the model and its memory
+    for_each([&](std::size_t i) {
+      const Matrix part = part_of(cut, i);
+      energies[i] = inner_product(part, part);
+      const Matrix weight = add(start_of(i), part);
+      const std::lock_guard lock(mutex);
+      set_weight(compute_.backend(), compute_.memory(), *weights_[i], weight);
+    });
+    const double energy = std::accumulate(energies.begin(), energies.end(), 0.0);
     return energy_ > 0 ? energy / energy_ : 0;
   }
 
   Matrix part_of(const Cut& cut, std::size_t i) const {
-    const Matrix& change = change_[i];
+    const Matrix change = change_of(i);
     if (cut.kind == Cut::Kind::Everything) return change;
     if (cut.kind == Cut::Kind::Nothing) return Matrix(change.rows(), change.columns());
     const std::uint64_t seed =
         hash_of_name(weights_[i]->name(), static_cast<std::uint64_t>(stage_.stage.seed));
-    const std::int64_t k = std::min(cut.k, before_[i].rank());
-    const Matrix part =
-        part_of_change(change, select_basis(before_[i], cut.basis, k, seed), cut.part);
+    const std::int64_t k = std::min(cut.k, leading_[i].u.columns());
+    const Basis basis =
+        cut.basis == BasisKind::Leading
+            ? Basis{columns_of(leading_[i].u, 0, k), columns_of(leading_[i].v, 0, k), {}}
+            : random_basis(change.rows(), change.columns(), k, seed);
+    const Matrix part = part_of_change(change, basis, cut.part);
     if (cut.kind == Cut::Kind::Part) return part;
     return random_of_norm(change.rows(), change.columns(), frobenius_norm(part), seed,
                           static_cast<std::uint64_t>(cut.part));
@@ -178,9 +197,11 @@ class Surgery {
   std::unique_ptr<SequenceClassifier> model_;
   std::optional<MergedAdapters> merged_;
   std::vector<Parameter*> weights_;
-  std::vector<Matrix> start_, change_;  // by matrix
-  std::vector<Svd> before_;
-  double energy_ = 0;  // Σ‖ΔW‖²_F
+  // By matrix, in f32: f64 copies live while a matrix is worked on.
+  std::vector<EncoderMatrix> start_;
+  std::vector<Tensor> after_;
+  std::vector<Basis> leading_;  // of W₀, up to the largest rank
+  double energy_ = 0;           // Σ‖ΔW‖²_F
   Task task_;
   std::vector<Example> rows_;  // of dev
   EncodedDataset dev_;

@@ -63,12 +63,6 @@ Basis with_coefficients(const Svd& whole, Matrix u, Matrix v) {
   return {std::move(u), std::move(v), std::move(sigma)};
 }
 
-Basis random_basis(const Svd& decomposition, std::int64_t k, std::uint64_t seed) {
-  return with_coefficients(decomposition,
-                           random_orthonormal(decomposition.out(), k, seed, left_directions),
-                           random_orthonormal(decomposition.in(), k, seed, right_directions));
-}
-
 Matrix columns_at(const Matrix& a, const std::vector<std::int64_t>& places) {
   Matrix chosen(a.rows(), std::ssize(places));
   for (std::int64_t i = 0; i < a.rows(); ++i) {
@@ -145,8 +139,10 @@ Basis select_basis(const Svd& decomposition, BasisKind kind, std::int64_t k, std
               columns_of(decomposition.v, begin, begin + k),
               {decomposition.sigma.begin() + begin, decomposition.sigma.begin() + begin + k}};
     }
-    case BasisKind::Random:
-      return random_basis(decomposition, k, seed);
+    case BasisKind::Random: {
+      Basis basis = random_basis(decomposition.out(), decomposition.in(), k, seed);
+      return with_coefficients(decomposition, std::move(basis.u), std::move(basis.v));
+    }
     case BasisKind::Shuffled:
       return shuffled_basis(decomposition, k, seed);
     case BasisKind::Rotated:
@@ -157,6 +153,13 @@ Basis select_basis(const Svd& decomposition, BasisKind kind, std::int64_t k, std
                               name_of(kind)));
   }
   throw InternalError("unknown basis");
+}
+
+Basis random_basis(std::int64_t out, std::int64_t in, std::int64_t k, std::uint64_t seed) {
+  require_rank(k, out, in);
+  return {random_orthonormal(out, k, seed, left_directions),
+          random_orthonormal(in, k, seed, right_directions),
+          {}};
 }
 
 Basis activation_basis(const Svd& decomposition, const Matrix& second_moment, std::int64_t k) {

@@ -37,6 +37,9 @@ const char* name_of(BasisKind kind);
 /// OtherSeed, which need more than the weight (activation_basis, basis_of_other).
 Basis select_basis(const Svd& decomposition, BasisKind kind, std::int64_t k, std::uint64_t seed);
 
+/// BasisKind::Random for a weight of (out x in) that need not be known; without coefficients.
+Basis random_basis(std::int64_t out, std::int64_t in, std::int64_t k, std::uint64_t seed);
+
 /// BasisKind::Activation. second_moment: (in x in), as functional_spectrum wants it.
 Basis activation_basis(const Svd& decomposition, const Matrix& second_moment, std::int64_t k);
 
