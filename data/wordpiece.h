@@ -44,6 +44,10 @@ struct PairLengths {
 };
 PairLengths cut_longest_first(std::int64_t first, std::int64_t second, std::int64_t room);
 
+/// The tokens of a vocab.txt, one a line, white space at a line's end dropped, as the loader of
+/// `tokenizers` does.
+std::vector<std::string> vocabulary_of(std::string_view text);
+
 /// BERT's WordPiece (Devlin et al., arXiv 1810.04805), cased or not. Ids are those of Hugging
 /// Face's fast BertTokenizer, which leads where it differs from Google's code: special tokens
 /// written in a text are recognised. Any number of threads may share one.

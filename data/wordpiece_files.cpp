@@ -28,18 +28,6 @@ std::string_view trim_end(std::string_view line) {
   return line;
 }
 
-/// One token a line, white space at its end dropped, as the loader of `tokenizers` does.
-std::vector<std::string> read_vocabulary(const fs::path& path) {
-  const std::string content = read_file(path);
-  std::vector<std::string> tokens;
-  for (std::size_t begin = 0; begin < content.size();) {
-    const std::size_t end = std::min(content.find('\n', begin), content.size());
-    tokens.emplace_back(trim_end(std::string_view(content).substr(begin, end - begin)));
-    begin = end + 1;
-  }
-  return tokens;
-}
-
 /// The vocabulary within tokenizer.json, with the tokens that were added to it.
 std::vector<std::string> read_tokenizer_json(const fs::path& path) {
   const JsonKeys file = JsonKeys::read(path);
@@ -148,6 +136,16 @@ WordPieceOptions read_options(const JsonKeys& config) {
 
 }  // namespace
 
+std::vector<std::string> vocabulary_of(std::string_view text) {
+  std::vector<std::string> tokens;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    tokens.emplace_back(trim_end(text.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return tokens;
+}
+
 WordPieceTokenizer WordPieceTokenizer::load(const fs::path& folder) {
   std::error_code ignored;  // what is odd about a file, reading it will say
   if (!fs::is_directory(folder, ignored)) {
@@ -161,7 +159,7 @@ WordPieceTokenizer WordPieceTokenizer::load(const fs::path& folder) {
   if (!fs::exists(vocabulary_path, ignored) && fs::exists(json_path, ignored)) {
     return {read_tokenizer_json(json_path), options, json_path.string()};
   }
-  return {read_vocabulary(vocabulary_path), options, vocabulary_path.string()};
+  return {vocabulary_of(read_file(vocabulary_path)), options, vocabulary_path.string()};
 }
 
 void WordPieceTokenizer::save(const fs::path& folder) const {

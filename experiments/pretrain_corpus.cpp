@@ -17,16 +17,6 @@
 namespace basis {
 namespace {
 
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  for (std::size_t place = 0; place < text.size();) {
-    const std::size_t stop = std::min(text.find('\n', place), text.size());
-    lines.emplace_back(text.substr(place, stop - place));
-    place = stop + 1;
-  }
-  return lines;
-}
-
 std::vector<std::string> learn_vocabulary(const PretrainSettings& settings, const DataRoot& data,
                                           const std::function<void()>& check_stop) {
   constexpr std::int64_t paragraphs_a_word = 10'000;  // between two words to the observer
@@ -55,7 +45,7 @@ std::vector<std::string> learned_vocabulary(const PretrainSettings& settings, co
                                             Cache* cache, const std::function<void()>& check_stop) {
   const std::string key = key_of_vocabulary(settings, data);
   if (const auto entry = cache == nullptr ? std::nullopt : cache->find(key)) {
-    return lines_of({reinterpret_cast<const char*>(entry->bytes.data()), entry->bytes.size()});
+    return vocabulary_of({reinterpret_cast<const char*>(entry->bytes.data()), entry->bytes.size()});
   }
   std::vector<std::string> tokens = learn_vocabulary(settings, data, check_stop);
   std::string text;
@@ -131,7 +121,7 @@ std::unique_ptr<WordPieceTokenizer> make_pretrain_tokenizer(
   };
   if (!settings.vocabulary.empty()) {
     const std::filesystem::path path = data.require_file(settings.vocabulary);
-    return make(lines_of(read_file(path)), path.string());
+    return make(vocabulary_of(read_file(path)), path.string());
   }
   if (settings.learns_vocabulary()) {
     return make(learned_vocabulary(settings, data, cache, check_stop), "learned vocabulary");
