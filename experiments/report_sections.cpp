@@ -279,8 +279,8 @@ Section spectra_section(const ReportData& data) {
            paragraph("Geometric means over matrices and both sides, then over runs; in brackets "
                      "the 95 % t-interval over seeds of log ρ, from three on."),
        {}});
-  for (Figure figure : {ratio_figure(data), rotation_figure(data), dose_figure(data),
-                        sigma_figure(data), shift_figure(data)}) {
+  for (Figure figure : {ratio_figure(data), heat_figure(data), rotation_figure(data),
+                        dose_figure(data), sigma_figure(data), shift_figure(data)}) {
     if (!figure.panels.empty()) section.blocks.push_back({"", std::move(figure)});
   }
   return section;
