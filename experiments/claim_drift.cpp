@@ -9,21 +9,7 @@
 namespace basis {
 namespace {
 
-/// Means over matrices, sides and pairs of every replicate.
 using ByReplicate = std::map<std::int64_t, double>;
-
-ByReplicate means_of(const ReportData& data, const std::string& relation, std::int64_t k) {
-  std::map<std::int64_t, std::pair<double, int>> sums;
-  for (const ReportCoDrift& row : data.co_drifts) {
-    if (row.relation != relation || row.k != k) continue;
-    auto& [sum, count] = sums[row.replicate];
-    sum += row.co_drift;
-    ++count;
-  }
-  ByReplicate means;
-  for (const auto& [replicate, sum] : sums) means[replicate] = sum.first / sum.second;
-  return means;
-}
 
 std::vector<double> values_of(const ByReplicate& replicates) {
   std::vector<double> values;
@@ -43,19 +29,33 @@ std::vector<double> differences(const ByReplicate& first, const ByReplicate& sec
 
 }  // namespace
 
+std::map<std::int64_t, double> co_drift_of(const ReportData& data, const std::string& relation,
+                                           std::int64_t k) {
+  std::map<std::int64_t, std::pair<double, int>> sums;
+  for (const ReportCoDrift& row : data.co_drifts) {
+    if (row.relation != relation || row.k != k) continue;
+    auto& [sum, count] = sums[row.replicate];
+    sum += row.co_drift;
+    ++count;
+  }
+  std::map<std::int64_t, double> means;
+  for (const auto& [replicate, sum] : sums) means[replicate] = sum.first / sum.second;
+  return means;
+}
+
 ClaimAnswer answer_co_drift(const ReportData& data, const ClaimSettings& claim) {
   ClaimAnswer answer;
   answer.unit = "co-drift";
-  const ByReplicate tasks = means_of(data, "tasks", claim.k),
-                    seeds = means_of(data, "seeds", claim.k),
-                    shuffled = means_of(data, "shuffled", claim.k);
+  const ByReplicate tasks = co_drift_of(data, "tasks", claim.k),
+                    seeds = co_drift_of(data, "seeds", claim.k),
+                    shuffled = co_drift_of(data, "shuffled", claim.k);
   for (const auto& [label, relation] :
        {std::pair{"different tasks", "tasks"}, std::pair{"one task, two seeds (ceiling)", "seeds"},
         std::pair{"one task, true and shuffled labels", "shuffled"},
         std::pair{"different tasks, one on shuffled labels", "shuffled_tasks"},
         std::pair{"different tasks, one seed (they share a new head)", "same_seed"},
         std::pair{"Gaussian changes", "gaussian"}}) {
-    const std::vector<double> values = values_of(means_of(data, relation, claim.k));
+    const std::vector<double> values = values_of(co_drift_of(data, relation, claim.k));
     if (!values.empty()) answer.rows.push_back(row_of(label, values));
   }
   const std::vector<double> over_shuffled = differences(tasks, shuffled, 1),

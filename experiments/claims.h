@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,10 @@ ClaimAnswer answer_co_drift(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_score_share(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_surgery(const ReportData& data, const ClaimSettings& claim);
+
+/// Co-drift of a relation at k by replicate: means over pairs, matrices and sides.
+std::map<std::int64_t, double> co_drift_of(const ReportData& data, const std::string& relation,
+                                           std::int64_t k);
 
 /// The t-interval of replicates' values; the mean alone for one of them. Throws Error for none.
 ClaimRow row_of(std::string label, const std::vector<double>& values);
