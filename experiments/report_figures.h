@@ -34,6 +34,10 @@ PlotAxis rank_axis(std::string label);
 int method_color(const Config& config, const std::string& method);
 
 Figure score_figure(const ReportData& data, const ScoreTable& table);
+/// Score against trained share, methods of a family as curves; without a panel where no family has
+/// two methods of different size.
+Figure budget_figure(const ReportData& data, const ScoreTable& table);
+Figure budget_by_task_figure(const ReportData& data, const ScoreTable& table);
 Figure loss_figure(const ReportData& data);
 Figure dev_figure(const ReportData& data, const ScoreTable& table);
 Figure pretraining_figure(const ReportData& data);

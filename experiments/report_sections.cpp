@@ -193,6 +193,9 @@ Section scores_section(const ReportData& data, const ScoreTable& table) {
   }
   section.blocks.push_back({table_html(head, body) + paragraph(caption), {}});
   section.blocks.push_back({"", score_figure(data, table)});
+  for (Figure figure : {budget_figure(data, table), budget_by_task_figure(data, table)}) {
+    if (!figure.panels.empty()) section.blocks.push_back({"", std::move(figure)});
+  }
   return section;
 }
 
