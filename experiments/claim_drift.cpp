@@ -9,7 +9,6 @@
 namespace basis {
 namespace {
 
-/// Means over matrices, sides and pairs of every replicate.
 using ByReplicate = std::map<Replicate, double>;
 
 /// Is a pair of runs of the model and the tasks that the claim is about?
@@ -17,20 +16,6 @@ bool is_claimed(const ReportCoDrift& row, const ClaimSettings& claim) {
   const auto task_of = [](const std::string& run) { return run.substr(0, run.find('/')); };
   const bool is_model = claim.models.empty() || claim.models.front() == row.model;
   return is_model && is_about(claim, task_of(row.first)) && is_about(claim, task_of(row.second));
-}
-
-ByReplicate means_of(const ReportData& data, const ClaimSettings& claim,
-                     const std::string& relation) {
-  std::map<Replicate, std::pair<double, int>> sums;
-  for (const ReportCoDrift& row : data.co_drifts) {
-    if (row.relation != relation || row.k != claim.k || !is_claimed(row, claim)) continue;
-    auto& [sum, count] = sums[{row.pretrain_seed, row.replicate}];
-    sum += row.co_drift;
-    ++count;
-  }
-  ByReplicate means;
-  for (const auto& [replicate, sum] : sums) means[replicate] = sum.first / sum.second;
-  return means;
 }
 
 std::vector<double> values_of(const ByReplicate& replicates) {
@@ -51,18 +36,32 @@ std::vector<double> differences(const ByReplicate& first, const ByReplicate& sec
 
 }  // namespace
 
+std::map<Replicate, double> co_drift_of(const ReportData& data, const std::string& relation,
+                                        std::int64_t k, const ClaimSettings& claim) {
+  std::map<Replicate, std::pair<double, int>> sums;
+  for (const ReportCoDrift& row : data.co_drifts) {
+    if (row.relation != relation || row.k != k || !is_claimed(row, claim)) continue;
+    auto& [sum, count] = sums[{row.pretrain_seed, row.replicate}];
+    sum += row.co_drift;
+    ++count;
+  }
+  std::map<Replicate, double> means;
+  for (const auto& [replicate, sum] : sums) means[replicate] = sum.first / sum.second;
+  return means;
+}
+
 ClaimAnswer answer_co_drift(const ReportData& data, const ClaimSettings& claim) {
   ClaimAnswer answer;
   answer.unit = "co-drift";
-  const ByReplicate tasks = means_of(data, claim, "tasks"), seeds = means_of(data, claim, "seeds"),
-                    shuffled = means_of(data, claim, "shuffled");
+  const auto of = [&](const char* relation) { return co_drift_of(data, relation, claim.k, claim); };
+  const ByReplicate tasks = of("tasks"), seeds = of("seeds"), shuffled = of("shuffled");
   for (const auto& [label, relation] :
        {std::pair{"different tasks", "tasks"}, std::pair{"one task, two seeds (ceiling)", "seeds"},
         std::pair{"one task, true and shuffled labels", "shuffled"},
         std::pair{"different tasks, one on shuffled labels", "shuffled_tasks"},
         std::pair{"different tasks, one seed (they share a new head)", "same_seed"},
         std::pair{"Gaussian changes", "gaussian"}}) {
-    const std::vector<double> values = values_of(means_of(data, claim, relation));
+    const std::vector<double> values = values_of(of(relation));
     if (!values.empty()) answer.rows.push_back(row_of(label, values));
   }
   const std::vector<double> over_shuffled = differences(tasks, shuffled, 1),

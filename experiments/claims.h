@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,11 @@ using DoseCurve = std::vector<std::pair<double, double>>;
 std::optional<double> on_curve(DoseCurve doses, double log_change);
 /// rho_k of a run, where it has one.
 std::optional<double> ratio_at(const ReportSpectrum& run, std::int64_t k);
+
+/// Co-drift of a relation at k by replicate: means over pairs, matrices and sides; of a claim's
+/// model and tasks alone where one is given.
+std::map<Replicate, double> co_drift_of(const ReportData& data, const std::string& relation,
+                                        std::int64_t k, const ClaimSettings& claim = {});
 
 /// The t-interval of replicates' values; the mean alone for one of them. Throws Error for none.
 ClaimRow row_of(std::string label, const std::vector<double>& values);

@@ -176,6 +176,7 @@ struct MethodSettings {
   std::int64_t max_seeds = 0;
   std::vector<double> learning_rates;
   std::vector<std::string> models;
+  std::string family;
   Overrides overrides;
   bool operator==(const MethodSettings&) const = default;
 };

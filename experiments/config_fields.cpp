@@ -283,6 +283,7 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
       {"learning_rates", &M::learning_rates, positive(), "several: the best on rows that are neither trained nor reported on ([grid]) is taken, for every task; of the encoder, or of the head where that alone trains", Counts::No},
       {"models", &M::models, file_name(), "only on these of the config's models; empty: all", Counts::No},
       {"max_seeds", &M::max_seeds, at_least(0), "only so many of the config's first seeds; 0: all", Counts::No},
+      {"family", &M::family, anything(), "methods that are one but for their size: one colour and one curve of score against trained share in the report; empty: the method stands alone", Counts::No},
   };
   return table;
 }
@@ -393,7 +394,7 @@ bool method_has(const MethodSettings& method, std::string_view key) {
   const bool is_lora = method.kind == "lora";
   const bool is_spectral = method.kind == "spectral";
   if (key == "kind" || key == "start" || key == "labels" || key == "learning_rates" ||
-      key == "models" || key == "max_seeds")
+      key == "models" || key == "max_seeds" || key == "family")
     return true;
   if (key == "lesion_energy") return method.start.starts_with("lesion-");
   if (key == "alpha") return is_lora;

@@ -23,6 +23,9 @@ namespace {
 
 using Style = PlotSeries::Style;
 
+constexpr double half_a_cell = 0.5;
+constexpr double drawn_of_a_cell = 0.47;  // to each side; the page shows between cells
+
 /// A folder of its own that goes with its owner.
 class TemporaryFolder {
  public:
@@ -77,7 +80,11 @@ Range range_of(const Plot& plot, bool is_x) {
   const PlotAxis& axis = is_x ? plot.x : plot.y;
   Range range;
   for (const PlotSeries& series : plot.series) {
-    range.add(is_x ? series.x : series.y, axis);
+    const std::vector<double>& values = is_x ? series.x : series.y;
+    range.add(values, axis);
+    for (const double value : values) {
+      if (series.style == Style::Cells) range.add({value - half_a_cell, value + half_a_cell}, axis);
+    }
     const bool are_edges_here = is_x == (series.style == Style::HorizontalBars);
     if (are_edges_here) {
       range.add(series.low, axis);
@@ -185,22 +192,47 @@ std::string series_script(const PlotSeries& series, const std::string& file) {
     case Style::HorizontalBars:
       return fmt::format("{} using 1:2:3:4 with xerrorbars pt 7 ps 0.6 lw {} lc rgb {} notitle",
                          file, series.width, color);
+    case Style::VerticalBars:
+      return fmt::format("{} using 1:2:3:4 with yerrorbars pt 7 ps 0.6 lw {} lc rgb {} notitle",
+                         file, series.width, color);
+    case Style::Cells:
+      return fmt::format(
+          "{0} using 1:2:($1-{3}):($1+{3}):($2-{3}):($2+{3}) with boxxyerror fc rgb '{1}' "
+          "fs transparent solid {2} noborder notitle",
+          file, plot_color(series.color), series.opacity, drawn_of_a_cell);
+    case Style::Texts:
+      return fmt::format("{} using 1:2:3 with labels font 'sans-serif,{}' tc rgb {} notitle", file,
+                         series.width, color);
   }
   return "";
+}
+
+bool has_edges(const PlotSeries& series) {
+  return series.style == Style::Band || series.style == Style::HorizontalBars ||
+         series.style == Style::VerticalBars;
+}
+
+/// A word of a data file; nothing in it ends it.
+std::string quoted(std::string text) {
+  std::erase_if(text,
+                [](char letter) { return letter == '"' || letter == '\\' || letter == '\n'; });
+  return '"' + text + '"';
 }
 
 /// One point a line; an empty line breaks a curve.
 std::string series_data(const Plot& plot, const PlotSeries& series) {
   ensure(series.x.size() == series.y.size(), "a series has as many x as y");
-  const bool has_edges = series.style == Style::Band || series.style == Style::HorizontalBars;
-  ensure(
-      !has_edges || (series.low.size() == series.x.size() && series.high.size() == series.x.size()),
-      "a band has as many edges as points");
+  const bool is_with_edges = has_edges(series);
+  ensure(series.style != Style::Texts || series.texts.size() == series.x.size(),
+         "a text for every point");
+  ensure(!is_with_edges ||
+             (series.low.size() == series.x.size() && series.high.size() == series.x.size()),
+         "a band has as many edges as points");
   const PlotAxis& edge_axis = series.style == Style::HorizontalBars ? plot.x : plot.y;
   std::string data;
   for (std::size_t i = 0; i < series.x.size(); ++i) {
     bool is_whole = is_drawable(series.x[i], plot.x) && is_drawable(series.y[i], plot.y);
-    if (has_edges) {
+    if (is_with_edges) {
       is_whole = is_whole && is_drawable(series.low[i], edge_axis) &&
                  is_drawable(series.high[i], edge_axis);
     }
@@ -209,7 +241,8 @@ std::string series_data(const Plot& plot, const PlotSeries& series) {
       continue;
     }
     data += fmt::format("{:.7g} {:.7g}", series.x[i], series.y[i]);
-    if (has_edges) data += fmt::format(" {:.7g} {:.7g}", series.low[i], series.high[i]);
+    if (is_with_edges) data += fmt::format(" {:.7g} {:.7g}", series.low[i], series.high[i]);
+    if (series.style == Style::Texts) data += ' ' + quoted(series.texts[i]);
     data += '\n';
   }
   return data;
@@ -224,11 +257,13 @@ std::string plot_script(const Plot& plot, std::size_t place) {
       "reset\nset encoding utf8\nset terminal svg size {},{} dynamic noenhanced "
       "font 'sans-serif,12'\nset output 'p{}.svg'\n"
       "set border 3 lw 0.8 lc rgb '{}'\nset tics nomirror out scale 0.5,0 textcolor rgb '{}'\n"
-      "set grid xtics ytics lt 1 lw 0.6 lc rgb '{}'\nset key off\n"
+      "set key off\n"
       "set pointintervalbox 1\nset bars 0\nset xtics offset 0,0.3\nset xlabel offset 0,0.4\n"
       "set tmargin 0.6\nset bmargin 3.1\nset rmargin 2\n",
-      plot.width, plot.height, place, plot_color(plot_muted), plot_color(plot_ink),
-      plot_grid_color);
+      plot.width, plot.height, place, plot_color(plot_muted), plot_color(plot_ink));
+  if (plot.has_grid) {
+    script += fmt::format("set grid xtics ytics lt 1 lw 0.6 lc rgb '{}'\n", plot_grid_color);
+  }
   script += fmt::format("set lmargin {}\n", plot.left_margin);
   script += axis_script("x", plot.x, range_of(plot, true));
   script += axis_script("y", plot.y, range_of(plot, false));

@@ -11,18 +11,29 @@ namespace basis {
 inline constexpr int plot_palette_size = 8;
 inline constexpr int plot_muted = -1;  // controls and references
 inline constexpr int plot_ink = -2;    // the text's colour
+inline constexpr int plot_paper = -3;  // the page's, for text on dark cells
 
 struct PlotSeries {
-  enum class Style : unsigned char { Line, Band, Points, HorizontalBars };
+  /// Cells are squares of side 1 about their points, Texts `texts` in the middle of theirs.
+  enum class Style : unsigned char {
+    Line,
+    Band,
+    Points,
+    HorizontalBars,
+    VerticalBars,
+    Cells,
+    Texts
+  };
   Style style = Style::Line;
   int color = plot_ink;
-  double width = 1.5;  // of the line in points; of Points their size
+  double width = 1.5;  // of the line in points; of Points and Texts their size
   double opacity = 1;  // 0..1
   bool is_dashed = false;
   std::vector<double> x;
   std::vector<double> y;
-  std::vector<double> low;   // Band: lower edge in y; HorizontalBars: left end in x
+  std::vector<double> low;   // Band, VerticalBars: lower edge in y; HorizontalBars: left end in x
   std::vector<double> high;  // the other edge or end
+  std::vector<std::string> texts;
 };
 
 struct PlotAxis {
@@ -44,6 +55,7 @@ struct Plot {
   double width = 360;  // the shape of the panel and the size of its text relative to it
   double height = 264;
   double left_margin = 8;  // in letters
+  bool has_grid = true;
 };
 
 /// Draws every plot by one gnuplot process and returns an <svg> element each, ready to stand in one

@@ -18,6 +18,7 @@ constexpr std::array<const char*, plot_palette_size> palette = {
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c5a2b", "#5b4b9a"};
 constexpr const char* muted_color = "#808080";
 constexpr const char* ink_color = "#000000";
+constexpr const char* paper_color = "#ffffff";
 
 /// The page's variable for a colour as gnuplot writes it, or "" for a colour that is not ours.
 std::string variable_of(const std::string& hex) {
@@ -27,6 +28,7 @@ std::string variable_of(const std::string& hex) {
   if (hex == muted_color) return "var(--muted)";
   if (hex == plot_grid_color) return "var(--grid)";
   if (hex == ink_color) return "currentColor";
+  if (hex == paper_color) return "var(--paper)";
   return "";
 }
 
@@ -116,6 +118,7 @@ std::string without_indents(const std::string& text) {
 const char* plot_color(int color) {
   if (color == plot_muted) return muted_color;
   if (color == plot_ink) return ink_color;
+  if (color == plot_paper) return paper_color;
   return palette[static_cast<std::size_t>(color) % palette.size()];
 }
 

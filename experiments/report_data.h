@@ -66,6 +66,14 @@ struct ReportEffect {
   double ratio = 0;  // geometric mean over layers
 };
 
+/// rho_k of one matrix at k = 1, 2, 4, ...: geometric mean over both sides.
+struct ReportRatio {
+  std::string kind;         // of matrix
+  std::int64_t layer = -1;  // -1: in none
+  std::int64_t k = 0;
+  double ratio = 0;
+};
+
 /// A finished spectrum stage. Curves hold k = 1, 2, ...: geometric means over matrices and sides,
 /// which end where some matrix has no such k.
 struct ReportSpectrum {
@@ -84,9 +92,10 @@ struct ReportSpectrum {
   std::vector<double> shift;                 // (r): median over matrices of |σ'_i - σ_i|/σ_i
   bool is_simulated = false;                 // is `control` simulated?
   std::vector<ReportEffect> effects;         // at k = 1, 2, 4, ...
-  std::string model;                         // of [model.NAME], of several
-  std::string base_method;                   // as the config has it: without the model
-  std::int64_t pretrain_seed = 0;            // of the model, where it is pretrained here
+  std::vector<ReportRatio> ratios;
+  std::string model;               // of [model.NAME], of several
+  std::string base_method;         // as the config has it: without the model
+  std::int64_t pretrain_seed = 0;  // of the model, where it is pretrained here
   Replicate replicate() const { return {pretrain_seed, seed}; }
 };
 
@@ -158,5 +167,8 @@ std::map<std::string, ReportCurve> read_metric_curves(const std::filesystem::pat
 /// "query", "key", "value", "attention output", "ffn in", "ffn out" or "other", with a digit for
 /// their order before it.
 std::string matrix_kind(const std::string& parameter_name);
+
+/// 3 of "encoder.layer.3.attention.self.query.weight"; -1 of a name without "layer.".
+std::int64_t matrix_layer(const std::string& parameter_name);
 
 }  // namespace basis

@@ -93,8 +93,23 @@ Plot score_panel(const ReportData& data, const ScoreTable& table, std::size_t ta
 }  // namespace
 
 int method_color(const Config& config, const std::string& method) {
-  const auto found = std::find(config.methods.begin(), config.methods.end(), method);
-  return static_cast<int>(found - config.methods.begin()) % plot_palette_size;
+  std::vector<std::string> families, loners;
+  const auto place_in = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) - names.begin();
+  };
+  for (const std::string& name : config.methods) {
+    const std::string& family = config.method.at(name).family;
+    if (family.empty()) {
+      loners.push_back(name);
+    } else if (place_in(families, family) == std::ssize(families)) {
+      families.push_back(family);
+    }
+  }
+  const auto found = config.method.find(method);
+  const bool has_family = found != config.method.end() && !found->second.family.empty();
+  const auto place = has_family ? place_in(families, found->second.family)
+                                : std::ssize(families) + place_in(loners, method);
+  return static_cast<int>(place % plot_palette_size);
 }
 
 Figure score_figure(const ReportData& data, const ScoreTable& table) {

@@ -12,6 +12,8 @@ struct LegendEntry {
   std::string label;
   int color = plot_ink;
   bool is_dashed = false;
+  double cell_opacity = 0;  // above 0: a square of a heat map's scale instead of a line
+  bool is_dot = false;      // a mark instead of a line
 };
 
 /// Panels side by side under one legend and one caption. Without panels there is no figure.
@@ -23,10 +25,19 @@ struct Figure {
   bool is_wide = false;  // panels of twice the width
 };
 
-/// The place of a method in the palette, the same in every figure and table of a report.
+/// An axis of k = 1, 4, 16, ..., logarithmic.
+PlotAxis rank_axis(std::string label);
+
+/// The place of a method in the palette, the same in every figure and table of a report. Methods of
+/// one family share theirs; families come first, so that two of them share one only where there are
+/// more than the palette holds.
 int method_color(const Config& config, const std::string& method);
 
 Figure score_figure(const ReportData& data, const ScoreTable& table);
+/// Score against trained share, methods of a family as curves; without a panel where no family has
+/// two methods of different size.
+Figure budget_figure(const ReportData& data, const ScoreTable& table);
+Figure budget_by_task_figure(const ReportData& data, const ScoreTable& table);
 Figure loss_figure(const ReportData& data);
 Figure dev_figure(const ReportData& data, const ScoreTable& table);
 Figure pretraining_figure(const ReportData& data);
@@ -37,5 +48,7 @@ Figure shift_figure(const ReportData& data);
 Figure rotation_figure(const ReportData& data);
 Figure ratio_figure(const ReportData& data);
 Figure dose_figure(const ReportData& data);
+/// By layer, kind of matrix and k, of the methods that claims are about.
+Figure heat_figure(const ReportData& data);
 
 }  // namespace basis

@@ -127,7 +127,8 @@ Config by_model(Config config) {
           std::find(method.models.begin(), method.models.end(), model) != method.models.end();
       if (!is_on_it) continue;
       config.methods.push_back(method_on(name, model));
-      config.method[config.methods.back()] = method;
+      MethodSettings& copy = config.method[config.methods.back()] = method;
+      if (!method.family.empty()) copy.family = method_on(method.family, model);
     }
   }
   return config;

@@ -16,13 +16,22 @@ std::string color_class(int color) {
   return fmt::format("c{}", color);
 }
 
+std::string mark_html(const LegendEntry& entry) {
+  const std::string color = color_class(entry.color);
+  if (entry.cell_opacity > 0) {
+    return fmt::format("<span class=\"cell {}\" style=\"opacity:{:.2f}\"></span>", color,
+                       entry.cell_opacity);
+  }
+  if (entry.is_dot) return fmt::format("<span class=\"dot {}\"></span>", color);
+  return fmt::format("<span class=\"stroke{} {}\"></span>", entry.is_dashed ? " dashed" : "",
+                     color);
+}
+
 std::string legend_html(const std::vector<LegendEntry>& legend) {
   if (legend.empty()) return "";
   std::string html = "<ul class=\"legend\">";
   for (const LegendEntry& entry : legend) {
-    html += fmt::format("<li><span class=\"stroke{} {}\"></span>{}</li>",
-                        entry.is_dashed ? " dashed" : "", color_class(entry.color),
-                        html_escape(entry.label));
+    html += "<li>" + mark_html(entry) + html_escape(entry.label) + "</li>";
   }
   return html + "</ul>\n";
 }
@@ -47,10 +56,11 @@ std::string figure_html(const Figure& figure, int number,
 std::vector<Section> sections_of(const ReportData& data) {
   const ScoreTable table = score_table(data.config, data.runs);
   std::vector<Section> sections;
-  for (Section& section : std::vector<Section>{
-           claims_section(data), scores_section(data, table), costs_section(data),
-           pretraining_section(data, table), curves_section(data, table), spectra_section(data),
-           again_section(data), notes_section(data, table)}) {
+  for (Section& section :
+       std::vector<Section>{claims_section(data), scores_section(data, table), costs_section(data),
+                            pretraining_section(data, table), curves_section(data, table),
+                            spectra_section(data), sharing_section(data), surgery_section(data),
+                            again_section(data), notes_section(data, table)}) {
     if (!section.blocks.empty()) sections.push_back(std::move(section));
   }
   return sections;

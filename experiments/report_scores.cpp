@@ -210,6 +210,7 @@ std::vector<StartComparison> start_comparisons(const Config& config, const Score
       const MethodSettings& other = config.method.at(pretrained);
       alike.name = other.name;
       alike.start = "pretrained";
+      alike.family = other.family;
       alike.overrides = other.overrides;  // another learning rate may suit it
       alike.models = other.models;
       if (!(alike == other)) continue;

@@ -193,6 +193,9 @@ Section scores_section(const ReportData& data, const ScoreTable& table) {
   }
   section.blocks.push_back({table_html(head, body) + paragraph(caption), {}});
   section.blocks.push_back({"", score_figure(data, table)});
+  for (Figure figure : {budget_figure(data, table), budget_by_task_figure(data, table)}) {
+    if (!figure.panels.empty()) section.blocks.push_back({"", std::move(figure)});
+  }
   return section;
 }
 
@@ -279,8 +282,8 @@ Section spectra_section(const ReportData& data) {
            paragraph("Geometric means over matrices and both sides, then over runs; in brackets "
                      "the 95 % t-interval over seeds of log ρ, from three on."),
        {}});
-  for (Figure figure : {ratio_figure(data), rotation_figure(data), dose_figure(data),
-                        sigma_figure(data), shift_figure(data)}) {
+  for (Figure figure : {ratio_figure(data), heat_figure(data), rotation_figure(data),
+                        dose_figure(data), sigma_figure(data), shift_figure(data)}) {
     if (!figure.panels.empty()) section.blocks.push_back({"", std::move(figure)});
   }
   return section;

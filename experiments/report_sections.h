@@ -30,6 +30,8 @@ Section costs_section(const ReportData& data);
 Section pretraining_section(const ReportData& data, const ScoreTable& table);
 Section curves_section(const ReportData& data, const ScoreTable& table);
 Section spectra_section(const ReportData& data);
+Section sharing_section(const ReportData& data);
+Section surgery_section(const ReportData& data);
 /// Commands, config, machine and build.
 Section again_section(const ReportData& data);
 /// What the numbers cannot say.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <tuple>
@@ -48,7 +49,7 @@ struct Rotations {
   std::int64_t smallest_rank = std::numeric_limits<std::int64_t>::max();
   bool is_simulated = true;
   struct AtRank {
-    double rotation, control;
+    double rotation, control, ratio;
   };
   struct OfMatrix {
     double change = undefined;
@@ -93,7 +94,7 @@ Rotations read_rotations(const std::filesystem::path& path) {
     at(all.chance, k).add(chance);
     matrix.rank = std::max(matrix.rank, k);
     if ((k & (k - 1)) != 0) continue;
-    matrix.at_power[k].push_back({table.number(3), control});
+    matrix.at_power[k].push_back({table.number(3), control, table.number(6)});
     const std::string kind = matrix_kind(table.text(0));
     for (const auto& [name, value] :
          {std::pair{"Gaussian", simulated}, std::pair{"Haar", table.number(10)},
@@ -134,6 +135,17 @@ void set_doses(ReportSpectrum& spectrum, const Rotations& rotations) {
       control.add(side.control);
     }
     spectrum.doses.push_back({name, matrix.change, rotation.value(), control.value()});
+  }
+}
+
+void set_ratios(ReportSpectrum& spectrum, const Rotations& rotations) {
+  for (const auto& [name, matrix] : rotations.by_matrix) {
+    for (const auto& [k, sides] : matrix.at_power) {
+      GeometricMean ratio;
+      for (const Rotations::AtRank& side : sides) ratio.add(side.ratio);
+      if (ratio.count() == 0) continue;
+      spectrum.ratios.push_back({matrix_kind(name), matrix_layer(name), k, ratio.value()});
+    }
   }
 }
 
@@ -182,6 +194,15 @@ std::string matrix_kind(const std::string& name) {
   return "7 other";
 }
 
+std::int64_t matrix_layer(const std::string& name) {
+  static constexpr std::string_view mark = "layer.";
+  const std::size_t at = name.find(mark);
+  if (at == std::string::npos) return -1;
+  std::int64_t layer = -1;
+  std::from_chars(name.data() + at + mark.size(), name.data() + name.size(), layer);
+  return layer;
+}
+
 ReportSpectrum read_report_spectrum(const std::filesystem::path& folder) {
   const Rotations rotations = read_rotations(folder / "spectrum.csv");
   ReportSpectrum spectrum;
@@ -197,6 +218,7 @@ ReportSpectrum read_report_spectrum(const std::filesystem::path& folder) {
     if (mean.count() > 0) spectrum.effects.push_back({side, kind, control, k, mean.value()});
   }
   set_doses(spectrum, rotations);
+  set_ratios(spectrum, rotations);
   read_vectors(folder / "vectors.csv", spectrum);
   return spectrum;
 }

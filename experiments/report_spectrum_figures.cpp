@@ -37,14 +37,6 @@ std::vector<LegendEntry> legend_of(const ReportData& data) {
   return legend;
 }
 
-PlotAxis rank_axis(std::string label) {
-  PlotAxis axis;
-  axis.label = std::move(label);
-  axis.is_log = true;
-  for (const int k : {1, 4, 16, 64, 256, 1024}) axis.ticks.emplace_back(k, fmt::format("{}", k));
-  return axis;
-}
-
 /// Every rank up to 16, then about 24 an octave: what an eye can tell apart.
 RankCurve thinned(const RankCurve& curve) {
   RankCurve kept;
@@ -109,6 +101,14 @@ bool are_simulated(const ReportData& data) {
 }
 
 }  // namespace
+
+PlotAxis rank_axis(std::string label) {
+  PlotAxis axis;
+  axis.label = std::move(label);
+  axis.is_log = true;
+  for (const int k : {1, 4, 16, 64, 256, 1024}) axis.ticks.emplace_back(k, fmt::format("{}", k));
+  return axis;
+}
 
 Figure sigma_figure(const ReportData& data) {
   Figure figure;

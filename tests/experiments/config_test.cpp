@@ -52,6 +52,15 @@ TEST(Config, BuiltInMethodsStartFromTheirOwnPlacement) {
   EXPECT_EQ(config.method.at("mine").rank, 0);
 }
 
+TEST(Config, AMethodStandsAloneUnlessItIsOfAFamily) {
+  const Config config = parse_config(
+      "tasks = [\"mrpc\"]\nmethods = [\"full\", \"small\"]\n"
+      "[method.small]\nkind = \"lora\"\nfamily = \"lora\"\n",
+      "a.toml");
+  EXPECT_EQ(config.method.at("full").family, "");
+  EXPECT_EQ(config.method.at("small").family, "lora");
+}
+
 TEST(Config, MethodsLeadTasksAndTasksLeadTrain) {
   const Config config = parse_config(
       "tasks = [\"mrpc\", \"sst2\"]\nmethods = [\"full\", \"lora\"]\n"

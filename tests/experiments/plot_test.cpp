@@ -121,6 +121,40 @@ TEST(Plot, TicksAreRoundNumbersWithoutANegativeZero) {
   EXPECT_THAT(gnuplot_script({plot}), HasSubstr("'10⁻⁴' 0.0001, '10⁻²' 0.01"));
 }
 
+TEST(Plot, DrawsACellForEveryPointWithItsTextAndNoGrid) {
+  Plot plot = one_line();
+  plot.has_grid = false;
+  plot.series[0].style = PlotSeries::Style::Cells;
+  plot.series[0].opacity = 0.5;
+  PlotSeries texts = plot.series[0];
+  texts.style = PlotSeries::Style::Texts;
+  texts.color = plot_paper;
+  texts.opacity = 1;
+  texts.texts = {"0.1", "a \"b\" <c>", "\\n"};
+  plot.series.push_back(texts);
+  EXPECT_THAT(gnuplot_script({plot}), Not(HasSubstr("set grid")));
+  EXPECT_THAT(gnuplot_script({plot}), HasSubstr("set xrange [0:4]"))
+      << "the outer cells lie within";
+  const std::string svg = rendered(plot);
+  std::size_t cells = 0;
+  for (std::size_t at = 0; (at = svg.find("fill = 'var(--c1)'", at)) != std::string::npos; ++at) {
+    ++cells;
+  }
+  EXPECT_EQ(cells, 3U);
+  EXPECT_THAT(svg, HasSubstr(">0.1</text>"));
+  EXPECT_THAT(svg, HasSubstr("a b &lt;c>"));
+  EXPECT_THAT(svg, HasSubstr("fill=\"var(--paper)\""));
+}
+
+TEST(Plot, VerticalBarsReachToTheirEnds) {
+  Plot plot = one_line();
+  plot.series[0].style = PlotSeries::Style::VerticalBars;
+  plot.series[0].low = {0, 3, 8};
+  plot.series[0].high = {2, 5, 19};
+  EXPECT_THAT(gnuplot_script({plot}), HasSubstr("set yrange [0:20]"));
+  EXPECT_THAT(rendered(plot), HasSubstr("stroke='var(--c1)'"));
+}
+
 TEST(Plot, AMissingGnuplotNamesItsPackage) {
   try {
     render_plots({one_line()}, "p", "no-such-gnuplot-here");

@@ -109,7 +109,14 @@ TEST_F(Study, AdaptersStandBesideEachOtherWithTheirSharesAndRates) {
   const std::filesystem::path run_folder = run_reduced("adapters-glue");
   EXPECT_EQ(stages(run_folder, "choice-").size(), 11u);
   const std::string report = read_file(run_folder / "report.html");
-  for (const char* part : {"Claim d", "Claim d-lora", "core-35 − full, points", "lora-all-1"}) {
+  for (const char* part : {"<b>d.</b>", "<b>d-lora.</b>", "lora-all-1"}) {
+    EXPECT_THAT(report, HasSubstr(part));
+  }
+}
+
+TEST_F(Study, BudgetDrawsAFamilysMethodsAsACurve) {
+  const std::string report = read_file(run_reduced("budget") / "report.html");
+  for (const char* part : {"<b>smallest.</b>", "LoRA, query and value", "core, random basis"}) {
     EXPECT_THAT(report, HasSubstr(part));
   }
 }
