@@ -50,6 +50,7 @@ class ConfigReader {
   void check_pretrain();
   void check_other_seeds();
   void check_grid();
+  void check_emergence();
   void read_claims();
   void read_claim(const std::string& name, const toml::table& source);
   void check_pretrain_of(const std::string& model);

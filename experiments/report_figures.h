@@ -26,6 +26,9 @@ struct Figure {
 /// The place of a method in the palette, the same in every figure and table of a report.
 int method_color(const Config& config, const std::string& method);
 
+/// Ranks k or places i on a logarithmic axis.
+PlotAxis rank_axis(std::string label);
+
 Figure score_figure(const ReportData& data, const ScoreTable& table);
 Figure loss_figure(const ReportData& data);
 Figure dev_figure(const ReportData& data, const ScoreTable& table);
