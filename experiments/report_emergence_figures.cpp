@@ -172,22 +172,30 @@ Figure overlap_figure(const Runs& runs) {
   const bool has_initial = !first.with_initial.empty();
   Figure figure;
   figure.title = titled("Emergence of the singular basis", first.model);
-  figure.caption = fmt::format(
+  figure.caption =
       "Left: how far the leading k singular vectors of a snapshot span those of the final weights "
-      "(thick{}); 1 is the same subspace, 0 what two random ones share. Means over matrices and "
-      "both sides{}. Right: the held-out loss of the same snapshots; the dashed line is what token "
-      "frequencies alone reach. Thick lines that rise only after the loss has fallen: the final "
-      "basis is made late; before it: the basis stands first and the rest is learned in it. A "
-      "small k that rises before a large one: leading directions settle first.{}",
-      has_initial ? ") and of the initial ones (thin, dashed" : "",
-      runs.size() > 1 ? ", then over seeds, which are faint" : "",
-      has_initial ? " The axis is logarithmic; 0, the initial weights, stands at its left end."
-                  : "");
+      "(thick)";
+  if (has_initial) figure.caption += " and those of the initial ones (thin, dashed)";
+  figure.caption +=
+      "; 1 is the same subspace, 0 what two random ones share. Means over matrices and both sides";
+  if (runs.size() > 1) figure.caption += ", then over seeds, which are faint";
+  figure.caption +=
+      ". Right: the held-out loss of the same snapshots; the dashed line is what token frequencies "
+      "alone reach. Thick lines that rise only after the loss has fallen: the final basis is made "
+      "late; before it: the basis stands first and the rest is learned in it. A small k that rises "
+      "before a large one: leading directions settle first.";
+  if (has_initial) {
+    figure.caption +=
+        " Where a thick line begins high and the dashed one of its colour stays high, that much of "
+        "the final basis is the initialiser's. The axis is logarithmic; 0, the initial weights, "
+        "stands at its left end.";
+  }
   int color = 0;
   for (const std::int64_t k : drawn_ranks(first)) {
     figure.legend.push_back({fmt::format("k = {}", k), color++, false});
   }
-  if (has_initial) figure.legend.push_back({"with the initial basis", plot_muted, true});
+  if (has_initial)
+    figure.legend.push_back({"with the initial basis, in the same colour", plot_ink, true});
   figure.is_wide = true;
   const TokenAxis axis(first.held_out_loss.x);
   for (Plot panel : {overlap_panel(runs, axis), loss_panel(runs, axis)}) {
