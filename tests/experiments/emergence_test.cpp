@@ -300,6 +300,7 @@ class EmergenceStage : public Study {
 };
 
 TEST_F(EmergenceStage, LeavesOutTheBestModelAndEmptyFieldsWhereNoBeginningWasKept) {
+  add_snapshot(store_->folder_of(plan_.stages.at(0)), {"best", 256, 1});
   StageContext stage = context(folder_ / "e");
   const StageResult result = run_emergence(stage);
   static const std::vector<TableColumn> columns = {{"tokens"}, {"k"}, {"overlap_initial"}};
