@@ -20,20 +20,23 @@
 #include "spectral/matrix_parallel.h"
 #include "spectral/stability.h"
 #include "tensor/file.h"
+#include "tensor/philox.h"
 
 namespace basis {
 
-std::vector<WeightMoment> weight_moments(std::span<const Matrix> weights, bool has_initial,
-                                         std::int64_t k, Decompositions* device) {
+std::vector<WeightMoment> weight_moments(std::span<const Matrix> weights,
+                                         const MomentOptions& options) {
   const Matrix& final = weights.back();
   const double norm = frobenius_norm(final);
-  WeightDrifts drifts(final, k, device);
+  WeightDrifts drifts(final, options.k, options.device);
   for (const Matrix& weight : weights) drifts.add(weight);
   std::vector<WeightMoment> moments;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     WeightMoment moment;
-    moment.from_final = drifts.rotation(i);
-    if (has_initial) moment.from_initial = drifts.compare(0, i).rotation;
+    moment.from_final = moment.gaussian = drifts.rotation(i);
+    const bool is_final = i + 1 == weights.size();
+    if (!is_final) moment.gaussian = drifts.rotation(drifts.add_gaussian(i, options.seed, i));
+    if (options.has_initial) moment.from_initial = drifts.compare(0, i).rotation;
     moment.change_to_final = frobenius_norm(subtract(weights[i], final)) / norm;
     moments.push_back(std::move(moment));
   }
@@ -121,8 +124,10 @@ class Emergence {
     write_functional(compute, device.get());
     if (device) stage_.remark(device->remark());
     StageResult result;
-    result.metrics = {{"overlap_quarter", overlap_after(0.25)},
-                      {"overlap_half", overlap_after(0.5)},
+    result.metrics = {{"overlap_quarter", after(0.25, &Overlaps::overlap)},
+                      {"overlap_half", after(0.5, &Overlaps::overlap)},
+                      {"gaussian_quarter", after(0.25, &Overlaps::gaussian)},
+                      {"gaussian_half", after(0.5, &Overlaps::gaussian)},
                       {"functional_spearman", functional_order_.value()},
                       {"use_spearman", use_order_.value()}};
     // For the report, beside the losses of the snapshots.
@@ -160,7 +165,7 @@ class Emergence {
     AtomicFile out(stage_.folder / "emergence.csv");
     out.write(
         std::string_view("tokens,held_out_loss,matrix,side,k,overlap_final,overlap_initial,chance,"
-                         "change_to_final\n"));
+                         "change_to_final,overlap_gaussian\n"));
     const std::vector<std::int64_t>& ranks = config_.emergence.ranks;
     const std::int64_t most = *std::max_element(ranks.begin(), ranks.end());
     write_by_matrix(out, [&](std::size_t matrix) {
@@ -168,7 +173,9 @@ class Emergence {
       for (const auto& of_moment : weights_) {
         weights.push_back(to_matrix(of_moment.at(matrix).value.view()));
       }
-      const auto moments = weight_moments(weights, has_initial(), most, device);
+      const std::uint64_t seed =
+          hash_of_name(weights_.back()[matrix].name, static_cast<std::uint64_t>(stage_.stage.seed));
+      const auto moments = weight_moments(weights, {has_initial(), most, seed, device});
       std::string rows;
       for (std::size_t i = 0; i < moments.size(); ++i) {
         add_rows(rows, matrix, i, moments[i]);
@@ -189,27 +196,35 @@ class Emergence {
         if (at >= to_final.size()) continue;
         const double overlap = 1 - to_final[at];
         const double chance = static_cast<double>(k) / static_cast<double>(d);
-        rows += fmt::format("{},{},{},{},{},{},{},{},{}\n", moments_[moment].tokens,
+        const double gaussian = 1 - (weight.gaussian.*curve)[at];
+        rows += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", moments_[moment].tokens,
                             cell(moments_[moment].held_out_loss), of.name, side, k, cell(overlap),
                             to_initial.empty() ? "" : cell(1 - to_initial[at]), cell(chance),
-                            cell(weight.change_to_final));
+                            cell(weight.change_to_final), cell(gaussian));
         if (k != summary_rank(config_.emergence.ranks) || k == d) continue;
         const std::lock_guard lock(mutex_);
-        means_[moment].add((overlap - chance) / (1 - chance));
+        means_[moment].overlap.add((overlap - chance) / (1 - chance));
+        means_[moment].gaussian.add((gaussian - chance) / (1 - chance));
       }
     }
   }
 
-  /// The mean corrected overlap with the final basis once that share of the tokens was seen, on the
-  /// line between the snapshots beside it; NaN before the first one.
-  double overlap_after(double share) const {
+  /// Corrected overlaps at the summary's rank.
+  struct Overlaps {
+    Mean overlap;   // with the final basis
+    Mean gaussian;  // of the control
+  };
+
+  /// The mean once that share of the tokens was seen, on the line between the snapshots beside it;
+  /// NaN before the first one.
+  double after(double share, Mean Overlaps::*mean) const {
     const double tokens = share * static_cast<double>(moments_.back().tokens);
     for (std::size_t i = 1; i < moments_.size(); ++i) {
-      const auto before = static_cast<double>(moments_[i - 1].tokens);
-      const auto after = static_cast<double>(moments_[i].tokens);
-      if (tokens < before || tokens > after) continue;
-      const double way = (tokens - before) / (after - before);
-      return (1 - way) * means_[i - 1].value() + way * means_[i].value();
+      const auto begin = static_cast<double>(moments_[i - 1].tokens);
+      const auto end = static_cast<double>(moments_[i].tokens);
+      if (tokens < begin || tokens > end) continue;
+      const double way = (tokens - begin) / (end - begin);
+      return (1 - way) * (means_[i - 1].*mean).value() + way * (means_[i].*mean).value();
     }
     return std::nan("");
   }
@@ -271,7 +286,7 @@ class Emergence {
   const std::vector<Snapshot> moments_;              // the last one is final
   std::vector<std::vector<EncoderMatrix>> weights_;  // of the moments
   std::mutex mutex_;
-  std::vector<Mean> means_;  // by moment: corrected overlap with the final basis
+  std::vector<Overlaps> means_;  // by moment
   Mean functional_order_, use_order_;
   std::int64_t done_ = 0, works_ = 0;
 };

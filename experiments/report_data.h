@@ -116,8 +116,10 @@ struct ReportEmergence {
   std::string model;
   std::int64_t seed = 0;                             // of the pretraining
   std::map<std::int64_t, ReportCurve> with_final;    // by k
+  std::map<std::int64_t, ReportCurve> gaussian;      // by k: the control of with_final
   std::map<std::int64_t, ReportCurve> with_initial;  // by k; empty where it was not kept
   ReportCurve held_out_loss;
+  ReportCurve change_to_final;           // mean over matrices of ‖W - W_final‖/‖W_final‖
   std::map<std::string, ReportUse> use;  // by kind of matrix
   StageResult result;
 };

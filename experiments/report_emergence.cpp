@@ -20,6 +20,7 @@ struct Mean {
     sum += value;
     ++count;
   }
+  double value() const { return sum / static_cast<double>(count); }
 };
 
 using MeansByRank = std::map<std::int64_t, std::map<double, Mean>>;  // k, tokens
@@ -31,17 +32,24 @@ std::map<std::int64_t, ReportCurve> curves_of(const MeansByRank& means) {
     for (const auto& [tokens, mean] : by_tokens) {
       if (mean.count == 0) continue;
       curves[k].x.push_back(tokens);
-      curves[k].y.push_back(mean.sum / static_cast<double>(mean.count));
+      curves[k].y.push_back(mean.value());
     }
   }
   return curves;
 }
 
 void read_overlaps(const std::filesystem::path& path, ReportEmergence& emergence) {
-  static const std::array<TableColumn, 6> columns = {
-      {{"tokens"}, {"held_out_loss"}, {"k"}, {"overlap_final"}, {"overlap_initial"}, {"chance"}}};
+  static const std::array<TableColumn, 8> columns = {{{"tokens"},
+                                                      {"held_out_loss"},
+                                                      {"k"},
+                                                      {"overlap_final"},
+                                                      {"overlap_initial"},
+                                                      {"chance"},
+                                                      {"overlap_gaussian"},
+                                                      {"change_to_final"}}};
   NumberTable table(path, columns);
-  MeansByRank with_final, with_initial;
+  MeansByRank with_final, gaussian, with_initial;
+  std::map<double, Mean> changes;
   std::map<double, double> losses;
   while (table.next()) {
     const double tokens = table.number(0);
@@ -49,14 +57,19 @@ void read_overlaps(const std::filesystem::path& path, ReportEmergence& emergence
     const auto corrected = [&](double overlap) { return (overlap - chance) / (1 - chance); };
     losses[tokens] = table.number(1);
     with_final[table.place(2)][tokens].add(corrected(table.number(3)));
+    gaussian[table.place(2)][tokens].add(corrected(table.number(6)));
+    changes[tokens].add(table.number(7));
     with_initial[table.place(2)][tokens].add(corrected(table.number(4)));
   }
   if (losses.empty()) throw Error(fmt::format("{}: no rows", path.string()));
   emergence.with_final = curves_of(with_final);
+  emergence.gaussian = curves_of(gaussian);
   emergence.with_initial = curves_of(with_initial);
   for (const auto& [tokens, loss] : losses) {
     emergence.held_out_loss.x.push_back(tokens);
     emergence.held_out_loss.y.push_back(loss);
+    emergence.change_to_final.x.push_back(tokens);
+    emergence.change_to_final.y.push_back(changes[tokens].value());
   }
 }
 
@@ -72,9 +85,7 @@ void add_relative(std::vector<Mean>& means, const std::vector<double>& spectrum)
 
 std::vector<double> exponentials(const std::vector<Mean>& means) {
   std::vector<double> values;
-  for (const Mean& mean : means) {
-    values.push_back(std::exp(mean.sum / static_cast<double>(mean.count)));
-  }
+  for (const Mean& mean : means) values.push_back(std::exp(mean.value()));
   return values;
 }
 

@@ -132,29 +132,48 @@ std::vector<ReportCurve> curves_at(const Runs& runs, std::int64_t k,
   return curves;
 }
 
-Plot overlap_panel(const Runs& runs, const TokenAxis& axis) {
+/// The overlap with the final basis (thick), and beside it another one (dashed).
+Plot overlap_panel(const Runs& runs, const TokenAxis& axis, const std::string& title,
+                   std::map<std::int64_t, ReportCurve> ReportEmergence::*beside) {
   Plot plot;
-  plot.description = "Corrected overlap with the final and the initial basis against tokens";
+  plot.title = title;
+  plot.description = title + " against tokens";
   plot.x = axis.axis;
   plot.y.label = "corrected overlap";
   plot.y.high = 1;
   int color = 0;
   for (const std::int64_t k : drawn_ranks(*runs.front())) {
-    add_curves(plot, axis, color, 1, true, curves_at(runs, k, &ReportEmergence::with_initial));
+    add_curves(plot, axis, color, 1, true, curves_at(runs, k, beside));
     add_curves(plot, axis, color, 2.2, false, curves_at(runs, k, &ReportEmergence::with_final));
     ++color;
   }
   return plot;
 }
 
-Plot loss_panel(const Runs& runs, const TokenAxis& axis) {
+/// A quantity of the whole model.
+Plot plain_panel(const Runs& runs, const TokenAxis& axis, const std::string& title,
+                 ReportCurve ReportEmergence::*quantity) {
   Plot plot;
-  plot.description = "Held-out loss against tokens";
+  plot.title = title;
+  plot.description = title + " against tokens";
   plot.x = axis.axis;
-  plot.y.label = "held-out loss, nats per token";
-  std::vector<ReportCurve> losses;
-  for (const ReportEmergence* run : runs) losses.push_back(run->held_out_loss);
-  add_curves(plot, axis, plot_ink, 2.2, false, losses);
+  std::vector<ReportCurve> curves;
+  for (const ReportEmergence* run : runs) curves.push_back(run->*quantity);
+  add_curves(plot, axis, plot_ink, 2.2, false, curves);
+  return plot;
+}
+
+Plot change_panel(const Runs& runs, const TokenAxis& axis) {
+  Plot plot =
+      plain_panel(runs, axis, "Distance to the final weights", &ReportEmergence::change_to_final);
+  plot.y.label = "‖W − W_end‖ / ‖W_end‖";
+  plot.y.low = 0;
+  return plot;
+}
+
+Plot loss_panel(const Runs& runs, const TokenAxis& axis) {
+  Plot plot = plain_panel(runs, axis, "Held-out loss", &ReportEmergence::held_out_loss);
+  plot.y.label = "nats per token";
   const double unigram = mean_metric(runs, "unigram_loss");
   if (std::isfinite(unigram)) {
     const ReportCurve level{{*axis.axis.low, *axis.axis.high}, {unigram, unigram}};
@@ -173,35 +192,40 @@ Figure overlap_figure(const Runs& runs) {
   Figure figure;
   figure.title = titled("Emergence of the singular basis", first.model);
   figure.caption =
-      "Left: how far the leading k singular vectors of a snapshot span those of the final weights "
-      "(thick)";
-  if (has_initial) figure.caption += " and those of the initial ones (thin, dashed)";
-  figure.caption +=
-      "; 1 is the same subspace, 0 what two random ones share. Means over matrices and both sides";
+      "Thick: how far the leading k singular vectors of a snapshot span those of the final "
+      "weights; "
+      "1 is the same subspace, 0 what two random ones share. Means over matrices and both sides";
   if (runs.size() > 1) figure.caption += ", then over seeds, which are faint";
   figure.caption +=
-      ". Right: the held-out loss of the same snapshots; the dashed line is what token frequencies "
-      "alone reach. Thick lines that rise only after the loss has fallen: the final basis is made "
-      "late; before it: the basis stands first and the rest is learned in it. A small k that rises "
-      "before a large one: leading directions settle first.";
+      ". Dashed beside it, the control: the same of the final weights after a Gaussian change as "
+      "large as the snapshot's distance from the end. A thick line above its control: the basis "
+      "stands earlier than the nearness of the weights explains. Thick lines that rise only after "
+      "the loss has fallen: the final basis is made late; before it: the basis stands first and "
+      "the "
+      "rest is learned in it. A small k that rises before a large one: leading directions settle "
+      "first. The loss is of held-out text; dashed: what token frequencies alone reach.";
   if (has_initial) {
     figure.caption +=
-        " Where a thick line begins high and the dashed one of its colour stays high, that much of "
-        "the final basis is the initialiser's. The axis is logarithmic; 0, the initial weights, "
-        "stands at its left end.";
+        " Where the overlap with the initial basis stays high, that much of the final one is the "
+        "initialiser's. The axis is logarithmic; 0, the initial weights, stands at its left end.";
   }
   int color = 0;
   for (const std::int64_t k : drawn_ranks(first)) {
     figure.legend.push_back({fmt::format("k = {}", k), color++, false});
   }
-  if (has_initial)
-    figure.legend.push_back({"with the initial basis, in the same colour", plot_ink, true});
+  figure.legend.push_back({"control, initial basis, unigram", plot_ink, true});
   figure.is_wide = true;
   const TokenAxis axis(first.held_out_loss.x);
-  for (Plot panel : {overlap_panel(runs, axis), loss_panel(runs, axis)}) {
-    panel.width = 480;
-    figure.panels.push_back(std::move(panel));
+  figure.panels = {overlap_panel(runs, axis, "Overlap with the final basis, and its control",
+                                 &ReportEmergence::gaussian),
+                   loss_panel(runs, axis)};
+  if (has_initial) {
+    figure.panels.push_back(
+        overlap_panel(runs, axis, "Overlap with the final basis and (dashed) with the initial one",
+                      &ReportEmergence::with_initial));
   }
+  figure.panels.push_back(change_panel(runs, axis));
+  for (Plot& panel : figure.panels) panel.width = 480;
   return figure;
 }
 
@@ -246,20 +270,18 @@ Figure use_figure(const Runs& runs) {
 
 /// The answer in a paragraph.
 std::string summary(const Config& config, const Runs& runs) {
-  const std::string seeds =
-      runs.size() > 1 ? fmt::format(", mean over {} pretraining seeds", runs.size()) : "";
+  const auto of = [&](const char* metric) { return fixed_text(mean_metric(runs, metric), 2); };
   return fmt::format(
       "{}A quarter of the way through pretraining the leading {} singular vectors had a corrected "
-      "overlap of {} with those of the end, half of the way {} (1: the same subspace; 0: "
-      "chance{}). "
-      "Over the directions of a final matrix, the rank correlation of σᵢ with rms(vᵢᵀx) on "
-      "held-out "
-      "text is {}, with σᵢ · rms(vᵢᵀx) {}.",
+      "overlap of {} with those of the end (1: the same subspace; 0: chance), where a Gaussian "
+      "change of the final weights by the same distance leaves {}; half of the way {}, and {}. "
+      "Over "
+      "the directions of a final matrix, the rank correlation of σᵢ with rms(vᵢᵀx) on held-out "
+      "text is {}, with σᵢ · rms(vᵢᵀx) {}.{}",
       runs.front()->model.empty() ? "" : runs.front()->model + ": ",
-      summary_rank(config.emergence.ranks), fixed_text(mean_metric(runs, "overlap_quarter"), 2),
-      fixed_text(mean_metric(runs, "overlap_half"), 2), seeds,
-      fixed_text(mean_metric(runs, "use_spearman"), 2),
-      fixed_text(mean_metric(runs, "functional_spearman"), 2));
+      summary_rank(config.emergence.ranks), of("overlap_quarter"), of("gaussian_quarter"),
+      of("overlap_half"), of("gaussian_half"), of("use_spearman"), of("functional_spearman"),
+      runs.size() > 1 ? fmt::format(" Means over {} pretraining seeds.", runs.size()) : "");
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ using ::testing::UnorderedElementsAre;
 TEST(WeightMoments, EndWhereTheFinalWeightIsAndBeginWhereTheInitialOneIs) {
   const std::vector<Matrix> weights = {random_gaussian(9, 6, 1, 0), random_gaussian(9, 6, 2, 0),
                                        random_gaussian(9, 6, 3, 0)};
-  const auto moments = weight_moments(weights, true, 6);
+  const auto moments = weight_moments(weights, {true, 6});
   ASSERT_EQ(moments.size(), 3u);
   for (const auto curve : {&SidedCurves::u, &SidedCurves::v}) {
     const Curve &to_itself = moments[2].from_final.*curve,
@@ -55,7 +55,7 @@ TEST(WeightMoments, EndWhereTheFinalWeightIsAndBeginWhereTheInitialOneIs) {
 
 TEST(WeightMoments, WithoutAnInitialWeightSayNothingOfIt) {
   const std::vector<Matrix> weights = {random_gaussian(4, 5, 1, 0), random_gaussian(4, 5, 2, 0)};
-  for (const WeightMoment& moment : weight_moments(weights, false, 99)) {
+  for (const WeightMoment& moment : weight_moments(weights, {false, 99})) {
     EXPECT_TRUE(moment.from_initial.u.empty());
     EXPECT_EQ(moment.from_final.u.size(), 4u) << "cut to the rank";
   }
@@ -68,7 +68,7 @@ TEST(WeightMoments, OfAKnownRotationOverlapByItsSquaredCosine) {
   for (std::int64_t i = 0; i < 3; ++i) final(i, i) = turned(i, i) = static_cast<double>(3 - i);
   turned(0, 0) = 3 * std::cos(angle);
   turned(3, 0) = 3 * std::sin(angle);
-  const auto moments = weight_moments(std::vector<Matrix>{turned, final}, true, 3);
+  const auto moments = weight_moments(std::vector<Matrix>{turned, final}, {true, 3});
   const double kept = std::cos(angle) * std::cos(angle);
   for (std::int64_t k = 1; k <= 3; ++k) {
     const auto at = static_cast<std::size_t>(k - 1);
@@ -83,13 +83,34 @@ TEST(WeightMoments, OfAKnownRotationOverlapByItsSquaredCosine) {
 TEST(WeightMoments, OfUnrelatedWeightsOverlapAsChanceSays) {
   constexpr std::int64_t out = 200, in = 150, k = 32;
   const auto moments = weight_moments(
-      std::vector<Matrix>{random_gaussian(out, in, 1, 0), random_gaussian(out, in, 2, 0)}, false,
-      k);
+      std::vector<Matrix>{random_gaussian(out, in, 1, 0), random_gaussian(out, in, 2, 0)},
+      {false, k});
   for (const auto& [curve, d] :
        {std::pair{&SidedCurves::u, double{out}}, std::pair{&SidedCurves::v, double{in}}}) {
     // The variance of ‖PᵀQ‖²_F / k of two Haar subspaces is 2(d-k)²/(d²(d-1)(d+2)).
     const double deviation = (d - k) / d * std::sqrt(2 / ((d - 1) * (d + 2)));
     EXPECT_NEAR(1 - (moments[0].from_final.*curve)[k - 1], k / d, 5 * deviation);
+  }
+}
+
+// A change of 1 % that is Gaussian itself turns a basis as its control does, one in the basis alone
+// not at all.
+TEST(WeightMoments, HaveAControlOfTheSameDistance) {
+  const Matrix final = random_gaussian(120, 80, 1, 0);
+  const double small = 0.01 * frobenius_norm(final);
+  Matrix larger = final;
+  scale(larger, 1.01);
+  const std::vector<Matrix> weights = {add(final, random_of_norm(120, 80, small, 2)), larger,
+                                       final};
+  const auto moments = weight_moments(weights, {false, 16, 7});
+  for (const auto curve : {&SidedCurves::u, &SidedCurves::v}) {
+    const double turned = (moments[0].from_final.*curve)[15];
+    // Draws differ by the few pairs of vectors across the boundary that lie close together.
+    EXPECT_GT((moments[0].gaussian.*curve)[15], 0.2 * turned);
+    EXPECT_LT((moments[0].gaussian.*curve)[15], 5 * turned);
+    EXPECT_LT((moments[1].from_final.*curve)[15], 1e-20);
+    EXPECT_GT((moments[1].gaussian.*curve)[15], 0.2 * turned) << "as far away as the first one";
+    EXPECT_EQ((moments[2].gaussian.*curve)[15], (moments[2].from_final.*curve)[15]);
   }
 }
 
@@ -358,10 +379,10 @@ TEST_F(EmergenceStage, WithoutAnEarlierSnapshotSaysWhereToNameOne) {
 TEST_F(EmergenceStage, TablesBecomeMeansOverMatricesAndRelativeSpectra) {
   write_file_atomically(folder_ / "emergence.csv",
                         "tokens,held_out_loss,matrix,side,k,overlap_final,overlap_initial,chance,"
-                        "change_to_final\n"
-                        "0,7,a,u,4,0.5,1,0.5,1\n0,7,b,u,4,0.75,1,0.5,1\n"
-                        "8,5,a,u,4,1,0.5,0.5,0\n8,5,b,u,4,1,,0.5,0\n"
-                        "0,7,a,v,8,1,1,1,1\n");
+                        "change_to_final,overlap_gaussian\n"
+                        "0,7,a,u,4,0.5,1,0.5,1,0.5\n0,7,b,u,4,0.75,1,0.5,3,0.5\n"
+                        "8,5,a,u,4,1,0.5,0.5,0,1\n8,5,b,u,4,1,,0.5,0,1\n"
+                        "0,7,a,v,8,1,1,1,2,1\n");
   write_file_atomically(folder_ / "functional.csv",
                         "tokens,matrix,i,sigma,input_rms,functional\n"
                         "8,layer.0.query,1,7,1,3\n8,layer.0.query,2,1,1,1\n"
@@ -370,7 +391,9 @@ TEST_F(EmergenceStage, TablesBecomeMeansOverMatricesAndRelativeSpectra) {
   ASSERT_EQ(emergence.with_final.size(), 1u) << "at k = d nothing is defined";
   EXPECT_EQ(emergence.with_final.at(4).y, (std::vector<double>{0.25, 1}));
   EXPECT_EQ(emergence.with_initial.at(4).y, (std::vector<double>{1, 0}));
+  EXPECT_EQ(emergence.gaussian.at(4).y, (std::vector<double>{0, 1}));
   EXPECT_EQ(emergence.held_out_loss.y, (std::vector<double>{7, 5}));
+  EXPECT_EQ(emergence.change_to_final.y, (std::vector<double>{2, 0}));
   const ReportUse& use = emergence.use.at(matrix_kind("layer.0.query"));
   EXPECT_NEAR(use.sigma.at(0), 1.4, 1e-12) << "7 / sqrt((49 + 1) / 2)";
   EXPECT_NEAR(use.functional.at(1), 1 / std::sqrt(5.0), 1e-12);
