@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,6 @@
 #include <array>
 #include <cmath>
-#include <limits>
-#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
