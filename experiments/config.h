@@ -204,6 +204,14 @@ struct SharingSettings {
   bool operator==(const SharingSettings&) const = default;
 };
 
+/// [emergence]: when in a pretraining does the final singular basis emerge? (METHODS.md 2)
+struct EmergenceSettings {
+  bool enabled = false;
+  std::vector<std::int64_t> ranks = {1, 2, 4, 8, 16, 32, 64, 128};
+  std::int64_t text_rows = 64;
+  bool operator==(const EmergenceSettings&) const = default;
+};
+
 /// [surgery]: which part of a full fine-tuning's change carries the task? (METHODS.md 2)
 struct SurgerySettings {
   std::vector<std::string> methods;
@@ -263,6 +271,7 @@ struct Config {
   GridSettings grid;
   SpectrumSettings spectrum;
   SharingSettings sharing;
+  EmergenceSettings emergence;
   SurgerySettings surgery;
   std::map<std::string, ClaimSettings> claim;  // by name
   ReportSettings report;

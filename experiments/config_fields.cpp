@@ -321,6 +321,17 @@ const std::vector<Field<SharingSettings>>& fields<SharingSettings>() {
 }
 
 template <>
+const std::vector<Field<EmergenceSettings>>& fields<EmergenceSettings>() {
+  using S = EmergenceSettings;
+  static const std::vector<Field<S>> table = {
+      {"enabled", &S::enabled, anything(), "compare the snapshots of each pretraining with its end and its beginning", Counts::No},
+      {"ranks", &S::ranks, between(1, 65536), "k at which subspaces are; those above a matrix's rank are left out"},
+      {"text_rows", &S::text_rows, between(1, 1'000'000), "packed held-out sequences, at most, whose use of the directions is measured"},
+  };
+  return table;
+}
+
+template <>
 const std::vector<Field<SurgerySettings>>& fields<SurgerySettings>() {
   using S = SurgerySettings;
   static const std::vector<Field<S>> table = {
@@ -386,6 +397,7 @@ template struct Field<MethodSettings>;
 template struct Field<GridSettings>;
 template struct Field<SpectrumSettings>;
 template struct Field<SharingSettings>;
+template struct Field<EmergenceSettings>;
 template struct Field<SurgerySettings>;
 template struct Field<ClaimSettings>;
 template struct Field<ReportSettings>;

@@ -69,6 +69,8 @@ const std::vector<Field<SpectrumSettings>>& fields<SpectrumSettings>();
 template <>
 const std::vector<Field<SharingSettings>>& fields<SharingSettings>();
 template <>
+const std::vector<Field<EmergenceSettings>>& fields<EmergenceSettings>();
+template <>
 const std::vector<Field<SurgerySettings>>& fields<SurgerySettings>();
 template <>
 const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>();

@@ -13,6 +13,7 @@ void ConfigReader::read() {
   read_plain("grid", config_.grid);
   read_plain("spectrum", config_.spectrum);
   read_plain("sharing", config_.sharing);
+  read_plain("emergence", config_.emergence);
   read_plain("surgery", config_.surgery);
   read_plain("report", config_.report);
   read_models();
@@ -23,15 +24,16 @@ void ConfigReader::read() {
   check_analysis("spectrum", config_.spectrum);
   check_analysis("sharing", config_.sharing);
   check_analysis("surgery", config_.surgery);
+  check_emergence();
   read_claims();
   check_grid();
   check_text_methods();
 }
 
 void ConfigReader::read_top() {
-  static const std::vector<std::string> tables = {"grid",    "model",   "pretrain", "data",
-                                                  "train",   "task",    "method",   "spectrum",
-                                                  "sharing", "surgery", "claim",    "report"};
+  static const std::vector<std::string> tables = {
+      "grid",     "model",   "pretrain",  "data",    "train", "task",  "method",
+      "spectrum", "sharing", "emergence", "surgery", "claim", "report"};
   for (const auto& [key, node] : tree_.root()) {
     if (contains(tables, key.str())) continue;
     if (const Field<Config>* field = find_field<Config>(key.str())) {

@@ -230,6 +230,33 @@ void ConfigReader::check_text_methods() {
   }
 }
 
+/// It reads snapshots of every pretraining that the plan will have.
+void ConfigReader::check_emergence() {
+  const toml::table* const source = tree_.root()["emergence"].as_table();
+  if (source == nullptr) return;
+  check_no_duplicates(*source, "ranks", "emergence", config_.emergence.ranks);
+  if (config_.emergence.ranks.empty()) {
+    tree_.fail(source_of(*source, "ranks"),
+               key_name("ranks", "emergence") + " must name at least one");
+  }
+  if (!config_.emergence.enabled) return;
+  const auto fail = [&](const std::string& message) {
+    tree_.fail(source_of(*source, "enabled"), key_name("enabled", "emergence") + message);
+  };
+  if (!config_.has_pretrain) fail(" needs a table [pretrain] with \"snapshots\"");
+  std::vector<std::string> names = config_.model_names();
+  std::erase_if(names,
+                [&](const auto& name) { return !config_.model_named(name).is_pretrained_here(); });
+  if (names.empty()) names = {""};  // [pretrain] for itself
+  for (const std::string& name : names) {
+    if (!config_.pretrain_for(name).snapshots.empty()) continue;
+    fail(
+        fmt::format(" needs \"snapshots\" in [{}]: token counts at which the model is kept (0: the "
+                    "initial weights)",
+                    name.empty() ? "pretrain" : "model." + name));
+  }
+}
+
 /// Rates that are chosen need rows to choose on, and seeds that are not reported.
 void ConfigReader::check_grid() {
   const toml::table& root = tree_.root();

@@ -52,6 +52,7 @@ class ConfigReader {
   void check_pretrain();
   void check_other_seeds();
   void check_grid();
+  void check_emergence();
   void read_claims();
   void check_claimed_models(const ClaimSettings& claim, const toml::table& source);
   void read_claim(const std::string& name, const toml::table& source);

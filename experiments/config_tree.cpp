@@ -146,6 +146,7 @@ void fail_unknown_key(const ConfigTree& tree, const toml::key& key, const std::s
     find_tables<GridSettings>(key.str(), "grid", found);
     find_tables<SpectrumSettings>(key.str(), "spectrum", found);
     find_tables<SharingSettings>(key.str(), "sharing", found);
+    find_tables<EmergenceSettings>(key.str(), "emergence", found);
     find_tables<SurgerySettings>(key.str(), "surgery", found);
     if (!found.empty()) hint = fmt::format("; {} has such a key", found);
   }

@@ -138,6 +138,7 @@ std::string to_toml(const Config& config) {
   write_table(out, "grid", config.grid);
   write_table(out, "spectrum", config.spectrum);
   write_table(out, "sharing", config.sharing);
+  write_table(out, "emergence", config.emergence);
   write_table(out, "surgery", config.surgery);
   for (const auto& [name, claim] : config.claim) {
     write_table(out, ("claim." + toml_key(name)).c_str(), claim);
@@ -162,6 +163,7 @@ std::string describe_config() {
   describe(out, "grid", "how one of a method's learning_rates is chosen", GridSettings{});
   describe(out, "spectrum", "weights before against after fine-tuning", SpectrumSettings{});
   describe(out, "sharing", "drifts of different tasks against each other", SharingSettings{});
+  describe(out, "emergence", "snapshots of a pretraining against its end", EmergenceSettings{});
   describe(out, "surgery", "parts of a change, scored one by one", SurgerySettings{});
   describe(out, "claim.NAME", "what the report answers, and by what", ClaimSettings{});
   describe(out, "report", "one HTML file", ReportSettings{});

@@ -27,26 +27,35 @@ void add_rows(Backend& backend, const Tensor& x, std::int64_t tokens, Moment& mo
 }
 
 template <class Visit>
-void for_each_linear(SequenceClassifier& model, const Visit& visit) {
-  for (EncoderLayer& layer : model.bert().encoder().layers) {
+void for_each_linear(Bert& bert, const Visit& visit) {
+  for (EncoderLayer& layer : bert.encoder().layers) {
     for (const MatrixKind kind : all_matrix_kinds) visit(layer.matrix(kind));
   }
 }
 
+/// Nobody looks any more, however the reading ends.
+struct Observed {
+  Bert& bert;
+  ~Observed() {
+    for_each_linear(bert, [](Linear& linear) { linear.set_observer(nullptr); });
+  }
+};
+
 }  // namespace
 
-std::map<std::string, Matrix> input_moments(Compute& compute, SequenceClassifier& model,
-                                            const EncodedDataset& dataset, std::int64_t rows,
-                                            DType dtype) {
+std::map<std::string, Matrix> input_moments(Compute& compute, Bert& bert,
+                                            const std::function<void()>& read_text) {
   std::map<std::string, Moment> moments;
-  for_each_linear(model, [&](Linear& linear) {
-    Moment& moment = moments[linear.weight().name()];
-    linear.set_observer([&compute, &moment](const Tensor& x, std::int64_t tokens) {
-      add_rows(compute.backend(), x, tokens, moment);
+  {
+    const Observed observed{bert};
+    for_each_linear(bert, [&](Linear& linear) {
+      Moment& moment = moments[linear.weight().name()];
+      linear.set_observer([&compute, &moment](const Tensor& x, std::int64_t tokens) {
+        add_rows(compute.backend(), x, tokens, moment);
+      });
     });
-  });
-  classifier_outputs(compute, model, first_rows(dataset, rows), dtype);
-  for_each_linear(model, [](Linear& linear) { linear.set_observer(nullptr); });
+    read_text();
+  }
   std::map<std::string, Matrix> means;
   for (auto& [name, moment] : moments) {
     if (moment.tokens == 0) continue;
@@ -54,6 +63,26 @@ std::map<std::string, Matrix> input_moments(Compute& compute, SequenceClassifier
     means.emplace(name, std::move(moment.sum));
   }
   return means;
+}
+
+std::map<std::string, Matrix> input_moments(Compute& compute, SequenceClassifier& model,
+                                            const EncodedDataset& dataset, std::int64_t rows,
+                                            DType dtype) {
+  const EncodedDataset some = first_rows(dataset, rows);
+  return input_moments(compute, model.bert(),
+                       [&] { classifier_outputs(compute, model, some, dtype); });
+}
+
+std::map<std::string, Matrix> input_moments(Compute& compute, MaskedLanguageModel& model,
+                                            const EncodedDataset& dataset, std::int64_t rows,
+                                            DType dtype, const std::function<void()>& check_stop) {
+  const EncodedDataset some = first_rows(dataset, rows);
+  return input_moments(compute, model.bert(), [&] {
+    for_each_batch(compute, some, dtype, [&](Context& context, const BertInputs& inputs) {
+      check_stop();
+      model.bert().hidden(context, inputs);
+    });
+  });
 }
 
 }  // namespace basis

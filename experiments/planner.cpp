@@ -117,6 +117,7 @@ class Planner {
   void add_analysis(StageKind kind, const Settings& settings, const Start& start,
                     std::size_t finetune);
   void add_sharing(const Start& start);
+  void add_emergence(std::size_t pretrain);
   void add_report();
 
   /// What every stage's identity begins with.
@@ -364,6 +365,21 @@ void Planner::add_sharing(const Start& start) {
   if (stage.inputs.size() > start.inputs.size() + 1) add(std::move(stage), hasher, start.name);
 }
 
+/// One for a pretraining, however many models share it.
+void Planner::add_emergence(std::size_t pretrain) {
+  Stage stage = plan_.stages[pretrain];
+  Hasher hasher = begin(StageKind::Emergence);
+  hasher.add(stage.identity);
+  add_settings(hasher, plan_.config.emergence);
+  stage.kind = StageKind::Emergence;
+  const std::string name = stage.model.empty() ? "" : stage.model + " ";
+  stage.label = fmt::format("emergence {}seed {}", name, stage.seed);
+  stage.inputs = {pretrain};
+  const std::string readable =
+      fmt::format("{}{}", name.empty() ? "" : stage.model + "-", stage.seed);
+  add(std::move(stage), hasher, readable);
+}
+
 void Planner::add_report() {
   const Config& config = plan_.config;
   Hasher hasher = begin(StageKind::Report);
@@ -423,6 +439,11 @@ Plan Planner::make() {
   }
   if (!config.sharing.methods.empty()) {
     for (const Start& start : starts) add_sharing(start);
+  }
+  if (config.emergence.enabled) {
+    for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+      if (plan_.stages[i].kind == StageKind::Pretrain) add_emergence(i);
+    }
   }
   if (config.report.enabled) add_report();
   return std::move(plan_);

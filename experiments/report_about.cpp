@@ -176,6 +176,12 @@ Section notes_section(const ReportData& data, const ScoreTable& table) {
                      : "by its first-order formula, at most the chance of random "
                        "subspaces"));
   }
+  if (!data.emergences.empty()) {
+    items += list_item(
+        "Emergence is measured against the end of the same run. A learning rate that falls to 0 "
+        "brings the last snapshots near that end whatever they learned: read the overlaps against "
+        "their control, and the early ones first.");
+  }
   if (models_text(config).find("minilm") != std::string::npos) {
     items += list_item(
         "MiniLM is itself a fine-tuned model, whose training saw sentence pairs like those of QQP, "

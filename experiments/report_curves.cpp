@@ -81,4 +81,19 @@ RankCurve rank_curve(const std::vector<const std::vector<double>*>& runs) {
   return curve;
 }
 
+RankCurve thinned(const RankCurve& curve) {
+  RankCurve kept;
+  double next = 0;
+  for (std::size_t i = 0; i < curve.k.size(); ++i) {
+    if (curve.k[i] < next && i + 1 < curve.k.size()) continue;
+    next = curve.k[i] * 1.03;
+    kept.k.push_back(curve.k[i]);
+    kept.mean.push_back(curve.mean[i]);
+    if (curve.low.size() != curve.k.size()) continue;
+    kept.low.push_back(curve.low[i]);
+    kept.high.push_back(curve.high[i]);
+  }
+  return kept;
+}
+
 }  // namespace basis

@@ -126,6 +126,27 @@ struct ReportCut {
   double score = 0;
 };
 
+/// Spectra of all matrices of one kind, each relative to its root mean square over i = 1..r,
+/// geometric means over the layers.
+struct ReportUse {
+  std::vector<double> sigma, functional;
+  std::vector<double> sigma_initial, functional_initial;  // empty where the beginning was not kept
+};
+
+/// A finished emergence stage. Curves are over tokens; overlaps are corrected and means over
+/// matrices and sides.
+struct ReportEmergence {
+  std::string model;
+  std::int64_t seed = 0;                             // of the pretraining
+  std::map<std::int64_t, ReportCurve> with_final;    // by k
+  std::map<std::int64_t, ReportCurve> gaussian;      // by k: the control of with_final
+  std::map<std::int64_t, ReportCurve> with_initial;  // by k; empty where it was not kept
+  ReportCurve held_out_loss;
+  ReportCurve change_to_final;           // mean over matrices of ‖W - W_final‖/‖W_final‖
+  std::map<std::string, ReportUse> use;  // by kind of matrix
+  StageResult result;
+};
+
 /// All that a report says, and nothing that it would have to look up.
 struct ReportData {
   Config config;
@@ -134,6 +155,7 @@ struct ReportData {
   std::vector<ReportSpectrum> spectra;
   std::vector<ReportCoDrift> co_drifts;
   std::vector<ReportCut> cuts;
+  std::vector<ReportEmergence> emergences;
   std::vector<ReportRun> pretrainings;
   std::size_t stages = 0;            // that a full report needs
   std::vector<std::string> missing;  // labels of those that are not finished
@@ -160,6 +182,9 @@ ReportSpectrum read_report_spectrum(const std::filesystem::path& folder);
 /// Reads the sharing.csv or surgery.csv of a stage's folder. Throws Error.
 std::vector<ReportCoDrift> read_report_co_drifts(const std::filesystem::path& folder);
 std::vector<ReportCut> read_report_cuts(const std::filesystem::path& folder);
+
+/// Reads emergence.csv and functional.csv of an emergence stage's folder. Throws Error.
+ReportEmergence read_report_emergence(const std::filesystem::path& folder);
 
 /// Lines of a metrics.jsonl as curves by key. A last line cut short by a kill is left out.
 std::map<std::string, ReportCurve> read_metric_curves(const std::filesystem::path& path);

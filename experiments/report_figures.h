@@ -33,6 +33,9 @@ PlotAxis rank_axis(std::string label);
 /// more than the palette holds.
 int method_color(const Config& config, const std::string& method);
 
+/// Ranks k or places i on a logarithmic axis.
+PlotAxis rank_axis(std::string label);
+
 Figure score_figure(const ReportData& data, const ScoreTable& table);
 /// Score against trained share, methods of a family as curves; without a panel where no family has
 /// two methods of different size.

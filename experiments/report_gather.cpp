@@ -77,6 +77,16 @@ void add_stage(ReportData& data, const StageInput& input) {
     });
     return;
   }
+  if (stage.kind == StageKind::Emergence) {
+    try_to(data, [&] {
+      ReportEmergence emergence = read_report_emergence(input.folder);
+      emergence.model = stage.model;
+      emergence.seed = stage.pretrain_seed;
+      emergence.result = input.result;
+      data.emergences.push_back(std::move(emergence));
+    });
+    return;
+  }
   if (stage.kind == StageKind::Surgery) {
     try_to(data, [&] {
       for (ReportCut& cut : read_report_cuts(input.folder)) {

@@ -146,6 +146,7 @@ std::string held_out_summary(const ReportRun& run) {
 }  // namespace
 
 Section scores_section(const ReportData& data, const ScoreTable& table) {
+  if (data.config.tasks.empty()) return {};  // pretraining alone
   Section section{"results", "Results", {}};
   if (table.is_empty()) {
     section.blocks.push_back({paragraph("No fine-tuning has finished yet."), {}});

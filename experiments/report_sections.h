@@ -28,6 +28,8 @@ Section claims_section(const ReportData& data);
 Section scores_section(const ReportData& data, const ScoreTable& table);
 Section costs_section(const ReportData& data);
 Section pretraining_section(const ReportData& data, const ScoreTable& table);
+/// When the final singular basis emerged in pretraining, and what text uses of it.
+Section emergence_section(const ReportData& data);
 Section curves_section(const ReportData& data, const ScoreTable& table);
 Section spectra_section(const ReportData& data);
 Section sharing_section(const ReportData& data);

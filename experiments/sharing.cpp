@@ -91,9 +91,6 @@ std::vector<DriftPair> drift_pairs(std::span<const DriftRun> runs) {
 
 namespace {
 
-/// k of the stage's summary (the study's endpoints stand at 32).
-constexpr std::int64_t summary_rank = 32;
-
 /// One sharing stage from its inputs to its result.
 class Sharing {
  public:
@@ -174,21 +171,14 @@ class Sharing {
                             k, name_of(pair.relation), pair.replicate, label(pair.first),
                             label(pair.second), value, (first.*curve)[at], (second.*curve)[at],
                             (both.rotation.*curve)[at], both.cosine);
-        if (k == summary_k() && std::isfinite(shared[at])) add(pair, shared[at], both.cosine);
+        if (k == summary_rank(config_.sharing.ranks) && std::isfinite(shared[at]))
+          add(pair, shared[at], both.cosine);
       }
     }
   }
 
   std::string label(std::size_t run) const {
     return fmt::format("{}/{}/{}", runs_[run].task, runs_[run].method, runs_[run].seed);
-  }
-
-  /// The rank of the summary: 32, or the nearest that is asked for.
-  std::int64_t summary_k() const {
-    return *std::min_element(config_.sharing.ranks.begin(), config_.sharing.ranks.end(),
-                             [](std::int64_t a, std::int64_t b) {
-                               return std::abs(a - summary_rank) < std::abs(b - summary_rank);
-                             });
   }
 
   struct Sum {

@@ -24,6 +24,8 @@ const char* name_of(StageKind kind) {
       return "spectrum";
     case StageKind::Sharing:
       return "sharing";
+    case StageKind::Emergence:
+      return "emergence";
     case StageKind::Surgery:
       return "surgery";
     case StageKind::Report:
@@ -79,9 +81,9 @@ namespace {
 
 StageKind read_kind(const JsonKeys& keys) {
   const std::string kind = keys.text("kind");
-  for (const StageKind known :
-       {StageKind::Pretrain, StageKind::Finetune, StageKind::Grid, StageKind::Choice,
-        StageKind::Spectrum, StageKind::Sharing, StageKind::Surgery, StageKind::Report}) {
+  for (const StageKind known : {StageKind::Pretrain, StageKind::Finetune, StageKind::Grid,
+                                StageKind::Choice, StageKind::Spectrum, StageKind::Sharing,
+                                StageKind::Emergence, StageKind::Surgery, StageKind::Report}) {
     if (kind == name_of(known)) return known;
   }
   keys.refuse("kind", keys.require("kind"), "a kind of stage");

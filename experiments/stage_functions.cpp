@@ -1,6 +1,7 @@
 #include "experiments/stage_functions.h"
 
 #include "experiments/choice.h"
+#include "experiments/emergence.h"
 #include "experiments/finetune.h"
 #include "experiments/pretrain.h"
 #include "experiments/report.h"
@@ -25,10 +26,11 @@ StageResult run_choice_of_rates(StageContext& stage) {
 }  // namespace
 
 StageFunctions stage_functions() {
-  return {{StageKind::Pretrain, run_pretrain}, {StageKind::Finetune, run_any_finetune},
-          {StageKind::Grid, run_finetune},     {StageKind::Choice, run_choice_of_rates},
-          {StageKind::Spectrum, run_spectrum}, {StageKind::Sharing, run_sharing},
-          {StageKind::Surgery, run_surgery},   {StageKind::Report, run_report}};
+  return {{StageKind::Pretrain, run_pretrain},   {StageKind::Finetune, run_any_finetune},
+          {StageKind::Grid, run_finetune},       {StageKind::Choice, run_choice_of_rates},
+          {StageKind::Spectrum, run_spectrum},   {StageKind::Sharing, run_sharing},
+          {StageKind::Emergence, run_emergence}, {StageKind::Surgery, run_surgery},
+          {StageKind::Report, run_report}};
 }
 
 }  // namespace basis

@@ -1,11 +1,21 @@
 #include "experiments/stage_result.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <fmt/format.h>
 
 #include "tensor/error.h"
 #include "tensor/json_keys.h"
 
 namespace basis {
+
+std::int64_t summary_rank(const std::vector<std::int64_t>& ranks) {
+  constexpr std::int64_t wanted = 32;
+  return *std::min_element(ranks.begin(), ranks.end(), [](std::int64_t a, std::int64_t b) {
+    return std::abs(a - wanted) < std::abs(b - wanted);
+  });
+}
 
 void write_result(const std::filesystem::path& path, const Stage& stage,
                   const StageResult& result) {

@@ -22,6 +22,10 @@ struct StageResult {
   double seconds = 0;                // in all processes that worked on it; set by the runner
 };
 
+/// The rank that a stage's summary takes of those that it was asked for: 32, where the studies'
+/// endpoints stand, or the nearest. `ranks` must not be empty.
+std::int64_t summary_rank(const std::vector<std::int64_t>& ranks);
+
 /// Writes result.json, the mark of a finished stage, in one step.
 void write_result(const std::filesystem::path& path, const Stage& stage, const StageResult& result);
 

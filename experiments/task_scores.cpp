@@ -28,20 +28,27 @@ std::vector<float> host_floats(Backend& backend, const Tensor& tensor) {
   return {wide.begin(), wide.end()};
 }
 
-std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier& model,
-                                      const EncodedDataset& dataset, DType dtype) {
+void for_each_batch(Compute& compute, const EncodedDataset& dataset, DType dtype,
+                    const std::function<void(Context&, const BertInputs&)>& visit) {
   const BatchOptions options{0, tokens_per_batch, 0, false, false};
   const BatchPlan plan(dataset, options, 0, 0);
-  std::vector<float> outputs;
-  outputs.reserve(static_cast<std::size_t>(dataset.size() * model.outputs()));
   for (std::int64_t i = 0; i < plan.size(); ++i) {
     const Batch batch =
         make_batch(compute.backend(), compute.memory(), dataset, plan.examples(i), 0, dtype);
     Context context{compute.backend(), compute.arena(), nullptr, false, nullptr, dtype};
-    const Variable logits = model.logits(context, inputs_of(batch));
+    visit(context, inputs_of(batch));
+  }
+}
+
+std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier& model,
+                                      const EncodedDataset& dataset, DType dtype) {
+  std::vector<float> outputs;
+  outputs.reserve(static_cast<std::size_t>(dataset.size() * model.outputs()));
+  for_each_batch(compute, dataset, dtype, [&](Context& context, const BertInputs& inputs) {
+    const Variable logits = model.logits(context, inputs);
     const std::vector<float> part = host_floats(compute.backend(), logits.value);
     outputs.insert(outputs.end(), part.begin(), part.end());
-  }
+  });
   return outputs;
 }
 

@@ -3,11 +3,13 @@
 
     python3 scripts/check_spectrum.py BEFORE AFTER SPECTRUM_CSV
     python3 scripts/check_spectrum.py --sharing START S T SHARING_CSV [--pair FIRST SECOND]
+    python3 scripts/check_spectrum.py --emergence PRETRAIN_STAGE EMERGENCE_CSV
 
 The folders are models (config.json, model.safetensors in f64, f32, f16 or bf16); an adapter is merged into one first
 ("basis merge"). SPECTRUM_CSV is what `basis spectrum BEFORE AFTER` writes. SHARING_CSV compares two models S and T that
 began at START: a stage's sharing.csv, of which --pair takes the two runs, or a table of one pair with the columns
-matrix,side,k,co_drift,rotation_s,rotation_t,rotation_st. Formulas are those of docs/methods.md, section 2; no code is
+matrix,side,k,co_drift,rotation_s,rotation_t,rotation_st. PRETRAIN_STAGE is the folder of a pretraining, whose
+snapshots EMERGENCE_CSV follows. Formulas are those of docs/methods.md, section 2; no code is
 shared with the program. Prints a line for each quantity and exits with 1 where a difference is above the tolerance or a
 quantity has no row to compare, with 2 where a table or model cannot be read.
 
@@ -340,6 +342,65 @@ def compare_sharing(name, models, sides, comparison):
             comparison.add(place, "cosine", given, np.full(r, of_changes), np.ones(r, bool), np.ones(r))
 
 
+EMERGENCE = ("overlap_final", "overlap_initial", "chance", "change_to_final")
+
+
+class Pretraining:
+    """The snapshots of a pretrain stage in order of tokens, the final model last; the best one is no moment of its own."""
+
+    def __init__(self, folder):
+        path = Path(folder) / "snapshots.json"
+        try:
+            listed = json.loads(path.read_text(encoding="utf-8"))["snapshots"]
+            named = {each["name"]: each["tokens"] for each in listed}
+            end = named["final"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise Unreadable(f"{folder}: no snapshots.json that lists a final model; give the folder of a pretraining "
+                             "that has finished") from None
+        self.models = {tokens: Model(Path(folder) / f"model-{name}") for name, tokens in named.items()
+                       if name not in ("final", "best") and tokens < end}
+        self.models = dict(sorted(self.models.items())) | {end: Model(Path(folder) / "model")}
+
+
+def tables_by_tokens(path, rows, pretraining):
+    """{tokens: table}. Every snapshot must have its rows, and every row its snapshot."""
+    by_tokens = {}
+    for row in rows:
+        by_tokens.setdefault(row.get("tokens"), []).append(row)
+    known = {str(tokens) for tokens in pretraining.models}
+    if set(by_tokens) != known:
+        raise Unreadable(f"{path}: rows at {', '.join(map(str, by_tokens))} tokens; the pretraining has snapshots at "
+                         f"{', '.join(sorted(known, key=int))}")
+    columns = {name: name for name in EMERGENCE}
+    return {int(tokens): read_table(path, of_moment, columns) for tokens, of_moment in by_tokens.items()}
+
+
+def compare_emergence(name, pretraining, tables, comparison):
+    weights = {tokens: model.matrix(name) for tokens, model in pretraining.models.items()}
+    moments = {tokens: Decomposition(weight) for tokens, weight in weights.items()}
+    end = list(moments)[-1]
+    r = len(moments[end].sigma)
+    for tokens, moment in moments.items():
+        if name not in tables[tokens]:
+            raise Unreadable(f"{name}: no rows at {tokens} tokens")
+        sides = tables[tokens][name]
+        expect_ranks(name, sides, r, all_of_them=False)
+        change = np.linalg.norm(weights[tokens] - weights[end]) / np.linalg.norm(weights[end])
+        for side, given in sides.items():
+            place = f"{name} {side} at {tokens}"
+            for quantity, other in (("overlap_final", moments[end]), ("overlap_initial", moments.get(0))):
+                if other is None:  # the fields must be empty
+                    comparison.add(place, quantity, given, np.full(r, np.nan), np.ones(r, bool), np.ones(r))
+                    continue
+                noise = rounding((moment, other), side)
+                kept = overlap(other.side(side), moment.side(side))
+                # The same decomposition twice has no noise between its copies.
+                counts = comparison.has_digits(noise * ranks(r)) | (moment is other)
+                comparison.add(place, quantity, given, kept, counts, np.fmax(kept, comparison.floor(noise)))
+            comparison.add(place, "chance", given, ranks(r) / moment.side(side).shape[0], np.ones(r, bool), np.ones(r))
+            comparison.add(place, "change_to_final", given, np.full(r, change), np.ones(r, bool), np.full(r, change or 1))
+
+
 def chosen(names, count):
     """`count` of the names, evenly over the list; all for 0."""
     if count <= 0 or count >= len(names):
@@ -349,7 +410,9 @@ def chosen(names, count):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sharing", action="store_true", help="three models and a table of sharing")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--sharing", action="store_true", help="three models and a table of sharing")
+    kind.add_argument("--emergence", action="store_true", help="a pretrain stage and its table of emergence")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="model folders, then the table")
     parser.add_argument("--pair", nargs=2, metavar=("FIRST", "SECOND"),
                         help="which runs of a table of many S and T are, as its columns first and second name them")
@@ -357,35 +420,45 @@ def arguments():
                         help="N matrices, evenly over the table (default: all)")
     parser.add_argument("--tolerance", type=float, default=1e-5, help="of relative differences (default: 1e-5)")
     given = parser.parse_args()
-    wanted = 4 if given.sharing else 3
+    wanted = 4 if given.sharing else 2 if given.emergence else 3
     if len(given.paths) != wanted:
-        parser.error(f"{len(given.paths)} paths; give {wanted - 1} model folders and a table")
+        folders = "the folder of a pretrain stage" if given.emergence else f"{wanted - 1} model folders"
+        parser.error(f"{len(given.paths)} paths; give {folders} and a table")
     if not 0 < given.tolerance < 1:
         parser.error(f"a tolerance of {given.tolerance:g}; give one between 0 and 1")
     return given
 
 
-def main():
-    given = arguments()
-    *folders, path = given.paths
-    rows = read_rows(path)
+def comparer(given, folders, path, rows):
+    """The names of the table's matrices, and what compares one of them."""
+    if given.emergence:
+        pretraining = Pretraining(*folders)
+        tables = tables_by_tokens(path, rows, pretraining)
+        names = list(next(iter(tables.values())))
+        return names, lambda name, comparison: compare_emergence(name, pretraining, tables, comparison)
     columns = {name: name for name in (SHARING if given.sharing else SPECTRUM)}
     if given.sharing:
         rows = rows_of_pair(path, rows, given.pair)
         columns = OF_PAIRS if "rotation_first" in rows[0] else columns
     table = read_table(path, rows, columns)
     models = [Model(folder) for folder in folders]
+    if given.sharing:
+        return list(table), lambda name, comparison: compare_sharing(name, models, table[name], comparison)
+    return list(table), lambda name, comparison: compare_spectrum(name, *models, table[name], comparison)
+
+
+def main():
+    given = arguments()
+    *folders, path = given.paths
+    all_names, compare = comparer(given, folders, path, read_rows(path))
     comparison = Comparison(given.tolerance)
-    names = chosen(list(table), given.matrices)
+    names = chosen(all_names, given.matrices)
     for done, name in enumerate(names, 1):
         if sys.stderr.isatty():
             end = "\n" if done == len(names) else ""
             print(f"\r[{done}/{len(names)}] {name}\033[K", end=end, file=sys.stderr, flush=True)
-        if given.sharing:
-            compare_sharing(name, models, table[name], comparison)
-        else:
-            compare_spectrum(name, *models, table[name], comparison)
-    print(f"{len(names)} of {len(table)} matrices of {path}")
+        compare(name, comparison)
+    print(f"{len(names)} of {len(all_names)} matrices of {path}")
     return 0 if comparison.report() else 1
 
 

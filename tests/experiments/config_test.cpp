@@ -331,7 +331,8 @@ Config config_without_defaults() {
       "[task.qnli]\nmodels = [\"b\"]\n"
       "[method.x]\nkind = \"lora\"\nalpha = 16\nrank = 4\ntargets = [\"key\"]\nlearning_rate = "
       "1e-3\n"
-      "[spectrum]\nranks = [2, 1]\nmethods = [\"x\"]\n[report]\ntitle = \"T\"\n",
+      "[emergence]\nranks = [3]\ntext_rows = 5\n[spectrum]\nranks = [2, 1]\nmethods = "
+      "[\"x\"]\n[report]\ntitle = \"T\"\n",
       "a.toml");
 }
 

@@ -1,4 +1,4 @@
-"""scripts/check_spectrum.py on what `basis spectrum` writes of two tiny models, and on tables that are wrong.
+"""scripts/check_spectrum.py on what the program writes of tiny models, and on tables that are wrong.
 
 python check_spectrum_test.py BASIS   (the program; exits with 77 where there is no NumPy)
 """
@@ -292,6 +292,70 @@ class Sharing(WithFolder):
         status, text = check("--sharing", start, t, s, self.write_rows(self.HEADER, self.rows))
         self.assertEqual(status, 1)
         self.assertIn("rotation_s, rotation_t", text)
+
+
+class Emergence(WithFolder):
+    CONFIG = """
+name = "e"
+[pretrain]
+hidden_size = 16
+num_attention_heads = 2
+intermediate_size = 24
+steps = 6
+batch_size = 2
+learning_rate = 0.01
+documents = 50
+held_out_documents = 20
+evaluate_every = 2
+keeps_best = true
+snapshots = [{snapshots}]
+[emergence]
+enabled = true
+ranks = [1, 3, 15]
+"""
+
+    def table(self, snapshots):
+        """The pretrain stage of a run of the program, and the header and rows of its emergence.csv."""
+        (self.folder / "e.toml").write_text(self.CONFIG.format(snapshots=snapshots))
+        environment = dict(os.environ, BASIS_CACHE=str(self.folder / "cache"))
+        subprocess.run([PROGRAM, "run", self.folder / "e.toml", "--out", self.folder / "run"], check=True,
+                       env=environment, stdout=subprocess.DEVNULL)
+        stages = self.folder / "run" / "stages"
+        with open(next(stages.glob("emergence-*")) / "emergence.csv", newline="") as file:
+            header, *rows = csv.reader(file)
+        return next(stages.glob("pretrain-*")), header, rows
+
+    def test_agrees_with_the_program_and_finds_one_changed_value(self):
+        stage, header, rows = self.table("0, 300, 800")
+        status, text = check("--emergence", stage, self.write_rows(header, rows))
+        self.assertEqual(status, 0, text)
+        for quantity in check_spectrum.EMERGENCE:
+            self.assertEqual(line_of(quantity, text)[:2], (2 * 6 * 4 * 2 * 3, 0), text)
+        row = next(i for i, row in enumerate(rows) if row[0] == "512" and row[2:5] == [QUERY, "v", "3"])
+        for quantity in check_spectrum.EMERGENCE:
+            wrong = [list(each) for each in rows]
+            wrong[row][header.index(quantity)] = float(rows[row][header.index(quantity)]) * (1 + 1e-3)
+            status, text = check("--emergence", stage, self.write_rows(header, wrong))
+            self.assertEqual(status, 1, quantity)
+            self.assertIn(f"above 1e-05: {quantity}\n", text)
+            self.assertIn(f"{QUERY} v at 512, k = 3", text)
+
+    def test_wants_empty_fields_where_no_beginning_was_kept(self):
+        stage, header, rows = self.table("300")
+        status, text = check("--emergence", stage, self.write_rows(header, rows))
+        self.assertEqual(status, 0, text)
+        rows[0][header.index("overlap_initial")] = 1
+        self.assertIn("above 1e-05: overlap_initial\n", check("--emergence", stage, self.write_rows(header, rows))[1])
+
+    def test_says_what_does_not_belong_together(self):
+        stage, header, rows = self.table("0")
+        some = [row for row in rows if row[0] == "0"]
+        status, text = check("--emergence", stage, self.write_rows(header, some))
+        self.assertEqual(status, 2)
+        self.assertIn("rows at 0 tokens; the pretraining has snapshots at 0, 1536", text)
+        status, text = check("--emergence", stage / "model", self.write_rows(header, rows))
+        self.assertEqual(status, 2)
+        self.assertIn("no snapshots.json", text)
 
 
 if __name__ == "__main__":
