@@ -192,9 +192,11 @@ std::string series_script(const PlotSeries& series, const std::string& file) {
     case Style::HorizontalBars:
       return fmt::format("{} using 1:2:3:4 with xerrorbars pt 7 ps 0.6 lw {} lc rgb {} notitle",
                          file, series.width, color);
-    case Style::VerticalBars:
-      return fmt::format("{} using 1:2:3:4 with yerrorbars pt 7 ps 0.6 lw {} lc rgb {} notitle",
-                         file, series.width, color);
+    case Style::VerticalBars:  // gnuplot's own would put a white ring about the point
+      return fmt::format(
+          "{0} using 1:3:(0):($4-$3) with vectors nohead lw {1} dt 1 lc rgb {2} notitle, "
+          "{0} using 1:2 with points pt 7 ps 0.6 lc rgb {2} notitle",
+          file, series.width, color);
     case Style::Cells:
       return fmt::format(
           "{0} using 1:2:($1-{3}):($1+{3}):($2-{3}):($2+{3}) with boxxyerror fc rgb '{1}' "

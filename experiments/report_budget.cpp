@@ -148,14 +148,12 @@ Figure budget_figure(const ReportData& data, const ScoreTable& table) {
   if (!has_curve(methods)) return figure;
   figure.title = "Score against budget";
   figure.caption =
-      "Mean score over the tasks that are not greyed against the share that is trained, the head "
-      "not "
-      "counted: of all the encoder's parameters (left) and of the adapted matrices alone (right), "
-      "where embeddings do not make it small. Methods of a family are one curve; bars and bands "
-      "are "
-      "95 % t-intervals over seeds (the range for two). A curve that reaches the level of full "
-      "fine-tuning says at what share it does; of two curves the upper one buys more for the same "
-      "share. Methods that adapt no matrix stand on the left alone.";
+      "Mean score over the tasks that are not greyed against the share that is trained, the "
+      "head not counted: first of all the encoder's parameters, then of the adapted matrices "
+      "alone, where embeddings do not make it small. Methods of a family are one curve; bars "
+      "and bands are 95 % t-intervals over seeds (the range for two). A curve that reaches the "
+      "level of full fine-tuning says at what share it does; of two curves the upper one buys "
+      "more for the same share. Methods that adapt no matrix have no place on the second axis.";
   figure.legend = budget_legend(data, methods);
   figure.is_wide = true;
   for (const ShareOf share : {&MethodCost::trainable_share, &MethodCost::adapted_share}) {

@@ -134,6 +134,14 @@ std::vector<std::string> methods_of_heat(const ReportData& data) {
   return first.empty() ? methods : std::vector<std::string>{first};
 }
 
+bool has_dots(const Figure& figure) {
+  return std::any_of(figure.panels.begin(), figure.panels.end(), [](const Plot& panel) {
+    return std::any_of(panel.series.begin(), panel.series.end(), [](const PlotSeries& series) {
+      return series.style == PlotSeries::Style::Points;
+    });
+  });
+}
+
 }  // namespace
 
 Figure heat_figure(const ReportData& data) {
@@ -151,14 +159,13 @@ Figure heat_figure(const ReportData& data) {
   }
   figure.title = "Rotation ratio by layer and rank";
   figure.caption = fmt::format(
-      "ρₖ of every encoder matrix under {}, geometric mean over seeds and both sides; the rows of "
-      "a "
-      "kind are its layers, the first at the top. Blue: more stable than a Gaussian change of "
-      "equal "
-      "size leaves it; orange, with a dot: less. A row of one colour is a matrix that turns alike "
-      "at every k, a column of one colour a k at which all matrices do.",
+      "ρₖ of every encoder matrix under {}, geometric mean over seeds and both sides; the rows "
+      "of a kind are its layers, the first at the top. Blue: more stable than a Gaussian change "
+      "of equal size leaves it; orange: less. A row of one colour is a matrix that turns alike at "
+      "every k, a column of one colour a k at which all matrices do.",
       names);
   figure.legend = heat_legend(ratio_scale());
+  if (has_dots(figure)) figure.legend.push_back({"a dot: above 1.1", plot_ink, false, 0, true});
   return figure;
 }
 

@@ -87,14 +87,13 @@ Figure curve_figure(const ReportData& data) {
   figure.caption =
       "How far two fine-tunings turn the leading k singular vectors alike: 0 for independent "
       "turns, 1 for the same turn. Means over pairs, matrices and both sides; bands are 95 % "
-      "t-intervals over replicates. Different tasks share a basis where their line lies above that "
-      "of shuffled labels and near the ceiling; at the Gaussian line they share nothing.";
+      "t-intervals over replicates. Different tasks share a basis where their line lies above "
+      "that of shuffled labels and near the ceiling; at the Gaussian line they share nothing.";
   Plot plot;
   plot.description = "Co-drift against k by relation";
   plot.x = rank_axis("k, leading singular vectors");
   plot.y.label = "co-drift (0 to 1)";
-  plot.width = 560;
-  plot.height = 320;
+  plot.width = 440;
   for (const Relation& relation : relations) {
     const std::size_t before = plot.series.size();
     add_relation(data, relation, plot);
@@ -161,13 +160,10 @@ Figure matrix_figure(const ReportData& data) {
   const std::int64_t k = shown_rank(data);
   figure.title = fmt::format("Co-drift of every pair of tasks at k = {}", k);
   figure.caption = fmt::format(
-      "Mean co-drift at k = {} over seeds, matrices and both sides. Left: both runs on true "
-      "labels; "
-      "on the diagonal one task with two seeds. Right: one of the two runs on shuffled labels, "
-      "which "
-      "leaves the inputs and takes the task away. A pair that shares a basis for its tasks' sake "
-      "is "
-      "deep blue on the left and pale on the right.",
+      "Mean co-drift at k = {} over seeds, matrices and both sides. True labels: on the "
+      "diagonal one task with two seeds, the most that any pair could share. One on shuffled "
+      "labels: these leave the inputs and take the task away. A pair that shares a basis for "
+      "its tasks' sake is deep blue with true labels and pale with shuffled ones.",
       k);
   figure.legend = heat_legend(co_drift_scale());
   for (const auto& [title, between, within] :
@@ -189,8 +185,8 @@ Section sharing_section(const ReportData& data) {
   if (data.co_drifts.empty()) return section;
   section.blocks.push_back(
       {"<p>Co-drift says how much of what two fine-tunings turn in the weights' singular vectors "
-       "they turn alike: [rot(0,s) + rot(0,t) − rot(s,t)] / (2 √(rot(0,s) rot(0,t))), where rot is "
-       "the rotation of the leading k and 0, s and t are the weights before and after two "
+       "they turn alike: [rot(0,s) + rot(0,t) − rot(s,t)] / (2 √(rot(0,s) rot(0,t))), where rot "
+       "is the rotation of the leading k and 0, s and t are the weights before and after two "
        "tasks.</p>\n",
        {}});
   for (Figure figure : {curve_figure(data), matrix_figure(data)}) {

@@ -79,7 +79,7 @@ figure h3 { font: 600 1rem/1.3 var(--sans); margin: 0 0 .3rem; }
 .stroke { display: inline-block; width: 1.7em; border-top: 3px solid; vertical-align: middle;
   margin-right: .5em; } .stroke.dashed { border-top: 2px dashed; }
 .cell, .dot { display: inline-block; vertical-align: middle; margin-right: .4em; }
-.cell { border: .5em solid; } .dot { border: .22em solid; border-radius: 50%; }
+.cell { border: .5em solid; } .dot { border: .3em solid; border-radius: 50%; }
 .panels { display: grid; gap: .6rem 1.4rem;
   grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); }
 .panels.wide { grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); }

@@ -227,13 +227,11 @@ Figure score_figure(const ReportData& data) {
   Figure figure;
   figure.title = "What a part of the change is worth";
   figure.caption =
-      "Score of the pretrained weights with one part of ΔW put on them, against k of the basis "
-      "that "
-      "cuts it; the fine-tuned head stays. Lines with 95 % t-bands over seeds: cut in the leading "
-      "basis. Dashed in the same colour: in a random basis. Dots: a random change of the part's "
-      "norm. A part that carries the task rises from the grey level, nothing, to the black one, "
-      "all "
-      "of ΔW; a basis that matters lifts its line above the dashed one.";
+      "Score with the matrices' pretrained weights and one part of ΔW on them, against k of the "
+      "basis that cuts it. Lines with 95 % t-bands over seeds: cut in the leading basis. Dashed "
+      "in the same colour: in a random basis. Dots: a random change of the part's norm. A part "
+      "that carries the task rises from the grey level, nothing, to the black one, all of ΔW; a "
+      "basis that matters lifts its line above the dashed one.";
   figure.legend = parts_legend();
   figure.legend.push_back({"nothing", plot_muted, true});
   figure.legend.push_back({"everything", plot_ink, true});
@@ -245,13 +243,11 @@ Figure energy_figure(const ReportData& data) {
   Figure figure;
   figure.title = "Energy of a part and the score that it keeps";
   figure.caption =
-      "Each dot is a part at one k: its share of ‖ΔW‖² against how much of the way from nothing to "
-      "everything its score goes, means over seeds. Large: in the leading basis; small: in a "
-      "random "
-      "one; grey: a random change of the same norm. On the dashed diagonal a part is worth its "
-      "energy; above it the task sits in fewer directions than the change does. Where the whole "
-      "way "
-      "is a few points of score, its shares are noise.";
+      "Each dot is a part at one k: its share of ‖ΔW‖² against how much of the way from nothing "
+      "to everything its score goes, means over seeds. Large: in the leading basis; small: in a "
+      "random one; grey: a random change of the same norm. On the dashed diagonal a part is "
+      "worth its energy; above it the task sits in fewer directions than the change does. Where "
+      "the whole way is a few points of score, its shares are noise.";
   figure.legend = parts_legend();
   figure.legend.push_back({"random change of the part's norm", plot_muted, false});
   for (LegendEntry& entry : figure.legend) entry.is_dot = true;
@@ -266,10 +262,10 @@ Section surgery_section(const ReportData& data) {
   if (data.cuts.empty()) return section;
   section.blocks.push_back(
       {"<p>A fine-tuning's change ΔW of every matrix, cut by a basis of k pairs of singular "
-       "vectors "
-       "of W₀: the diagonal of its coefficients, its core, all that writes into the basis (left), "
-       "all that reads from it (right), and what does neither (outside). Each part is put on the "
-       "pretrained weights by itself and scored on dev.</p>\n",
+       "vectors of W₀: the diagonal of its coefficients, its core, all that writes into the basis "
+       "(left), all that reads from it (right), and what does neither (outside). Each part is put "
+       "on W₀ by itself and the model scored on dev; all but the matrices, the head included, "
+       "stays fine-tuned.</p>\n",
        {}});
   for (Figure figure : {score_figure(data), energy_figure(data)}) {
     if (!figure.panels.empty()) section.blocks.push_back({"", std::move(figure)});

@@ -287,24 +287,33 @@ TEST(MethodColor, IsOneForAFamilyAndAnotherForEveryOther) {
   EXPECT_EQ(colors.size(), 5U) << "two families and three that stand alone";
 }
 
-TEST(MethodColor, FamiliesDifferHoweverManyMethodsStandAlone) {
+TEST(MethodColor, FamiliesDifferHoweverManyMethodsStandBetweenThem) {
   std::string methods, tables;
-  for (int i = 0; i < 9; ++i) {
-    const std::string name = "alone-" + std::to_string(i);
-    methods += "\"" + name + "\", ";
-    tables += "[method." + name + "]\nkind = \"full\"\n";
-  }
-  std::set<int> colors;
   for (int i = 0; i < plot_palette_size; ++i) {
-    const std::string name = "member-" + std::to_string(i);
-    methods += "\"" + name + "\", ";
-    tables += "[method." + name + "]\nkind = \"full\"\nfamily = \"f" + std::to_string(i) + "\"\n";
+    const std::string alone = "alone-" + std::to_string(i), member = "member-" + std::to_string(i);
+    methods += "\"" + alone + "\", \"" + member + "\", ";
+    tables += "[method." + alone + "]\nkind = \"full\"\n";
+    tables += "[method." + member + "]\nkind = \"full\"\nfamily = \"" + member + "\"\n";
   }
   const Config config = parse_config(config_text(methods, tables), "x.toml");
+  std::set<int> colors;
   for (int i = 0; i < plot_palette_size; ++i) {
     colors.insert(method_color(config, "member-" + std::to_string(i)));
   }
   EXPECT_EQ(colors.size(), static_cast<std::size_t>(plot_palette_size));
+}
+
+TEST(GatherReport, AFamilyIsOneForEachModel) {
+  Plan plan;
+  plan.config = parse_config(
+      "tasks = [\"mrpc\"]\nmethods = [\"full\", \"small\"]\nmodels = [\"a\", \"b\"]\n"
+      "[model]\npath = \"pretrain\"\n[model.a]\n[model.b]\n[pretrain]\nsteps = 1\n"
+      "[method.small]\nkind = \"lora\"\nfamily = \"lora\"\n",
+      "x.toml");
+  const Config config = gather_report("nowhere", plan, {}).config;
+  EXPECT_EQ(config.method.at("small on a").family, "lora on a");
+  EXPECT_EQ(config.method.at("full on a").family, "");
+  EXPECT_NE(method_color(config, "small on a"), method_color(config, "small on b"));
 }
 
 ReportData budget_report(const std::string& tables) {

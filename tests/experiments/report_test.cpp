@@ -240,6 +240,12 @@ TEST_F(ReportFiles, SpectrumIsTheGeometricMeanOverMatricesAndSides) {
   EXPECT_EQ(spectrum.sigma.at("1 query").after, (std::vector<double>{2.2, 0.8}));
   EXPECT_EQ(spectrum.shift, (std::vector<double>{0.1, 0.2}));
   EXPECT_FALSE(spectrum.is_simulated);
+  ASSERT_EQ(spectrum.ratios.size(), 2U);
+  EXPECT_EQ(spectrum.ratios[0].kind, "1 query");
+  EXPECT_EQ(spectrum.ratios[0].layer, -1) << "its name has no layer";
+  EXPECT_NEAR(spectrum.ratios[0].ratio, 0.1, 1e-12);
+  EXPECT_EQ(spectrum.ratios[1].k, 2);
+  EXPECT_NEAR(spectrum.ratios[1].ratio, 0.5, 1e-12);
   // The choices that a specification curve has: only k = 1 of u has both controls.
   int haar = 0, first_order = 0;
   for (const ReportEffect& effect : spectrum.effects) {
