@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "experiments/claims.h"
+#include "experiments/contains.h"
 #include "experiments/html.h"
 
 namespace basis {
@@ -54,8 +55,7 @@ Doses doses_of(const ReportData& data, const ClaimSettings& claim) {
 std::map<std::string, double> matched_changes(const ReportData& data, const ClaimSettings& claim) {
   std::map<std::string, std::vector<double>> changes;
   for (const ReportSpectrum& run : data.spectra) {
-    const bool is_claimed =
-        std::find(claim.models.begin(), claim.models.end(), run.model) != claim.models.end();
+    const bool is_claimed = contains(claim.models, run.model);
     if (is_claimed && run.base_method == claim.method && is_about(claim, run.task)) {
       changes[run.task].push_back(std::log(run.change));
     }

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "experiments/claims.h"
+#include "experiments/contains.h"
 #include "experiments/html.h"
 #include "experiments/report_scores.h"
 
@@ -26,7 +27,7 @@ TaskRuns runs_of(const ReportData& data, const std::string& task,
                  const std::vector<std::string>& methods) {
   std::map<Replicate, std::map<std::string, const ReportRun*>> by_seed;
   for (const ReportRun& run : data.runs) {
-    const bool is_asked = std::find(methods.begin(), methods.end(), run.method) != methods.end();
+    const bool is_asked = contains(methods, run.method);
     if (run.task == task && is_asked && run.predictions)
       by_seed[run.replicate()][run.method] = &run;
   }

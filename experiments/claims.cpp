@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/contains.h"
 #include "tensor/error.h"
 
 namespace basis {
@@ -49,8 +50,7 @@ std::string told_of_zero(const ClaimRow& row) {
 }
 
 bool is_about(const ClaimSettings& claim, const std::string& task) {
-  return claim.tasks.empty() ||
-         std::find(claim.tasks.begin(), claim.tasks.end(), task) != claim.tasks.end();
+  return names_or_all(claim.tasks, task);
 }
 
 std::optional<double> ratio_at(const ReportSpectrum& run, std::int64_t k) {

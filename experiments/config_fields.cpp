@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "experiments/contains.h"
+
 namespace basis {
 namespace {
 
@@ -56,9 +58,7 @@ Constraint share_or_inherited() {
 }
 
 Constraint one_of(Texts choices) {
-  const auto holds = [choices](const std::string& text) {
-    return std::find(choices.begin(), choices.end(), text) != choices.end();
-  };
+  const auto holds = [choices](const std::string& text) { return contains(choices, text); };
   return {fmt::format("{}", fmt::join(choices, " | ")), {}, {}, holds, choices};
 }
 

@@ -148,7 +148,7 @@ void ConfigReader::check_other_seeds() {
   for (const auto& [name, method] : config_.method) {
     if (method.kind != "spectral" || method.basis != "other-seed") continue;
     for (const std::string& model : config_.model_names()) {
-      if (!method.models.empty() && !contains(method.models, model)) continue;
+      if (!names_or_all(method.models, model)) continue;
       if (config_.model_named(model).is_pretrained_here() && config_.pretrain.seeds.size() > 1) {
         continue;
       }
@@ -278,7 +278,7 @@ void ConfigReader::check_grid() {
     const MethodSettings& method = config_.method.at(name);
     if (method.learning_rates.empty()) continue;
     for (const std::int64_t seed : config_.grid.seeds) {
-      if (std::find(config_.seeds.begin(), config_.seeds.end(), seed) == config_.seeds.end()) {
+      if (!contains(config_.seeds, seed)) {
         continue;
       }
       fail("seeds", fmt::format(" names {}, which is among the reported \"seeds\": what chooses a "

@@ -11,13 +11,10 @@
 #include <fmt/format.h>
 
 #include "experiments/config_read.h"
+#include "experiments/contains.h"
 #include "experiments/nearest.h"
 
 namespace basis {
-
-inline bool contains(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 template <class Settings>
 std::vector<std::string> keys_of() {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "experiments/contains.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
 
@@ -24,8 +25,7 @@ constexpr std::array kept_names = {"result.json",   "metrics.jsonl", "prediction
 
 bool is_result(const fs::path& path) {
   const std::string name = path.filename().string();
-  return path.extension() == ".csv" ||
-         std::find(kept_names.begin(), kept_names.end(), name) != kept_names.end();
+  return path.extension() == ".csv" || contains(kept_names, name);
 }
 
 bool is_kept(const Stage& stage, const fs::path& path, Keep keep) {
@@ -45,8 +45,7 @@ std::vector<fs::path> removable(const StageStore& store, const Stage& stage, Kee
 
 /// The report reads results alone.
 bool reads_files_of(const Stage& stage, std::size_t input) {
-  return stage.kind != StageKind::Report &&
-         std::find(stage.inputs.begin(), stage.inputs.end(), input) != stage.inputs.end();
+  return stage.kind != StageKind::Report && contains(stage.inputs, input);
 }
 
 bool is_needed(const Plan& plan, const std::vector<std::size_t>& selected, const StageStore& store,
@@ -54,7 +53,7 @@ bool is_needed(const Plan& plan, const std::vector<std::size_t>& selected, const
   for (std::size_t place = 0; place < plan.stages.size(); ++place) {
     if (!reads_files_of(plan.stages[place], input)) continue;
     const StageState state = store.state_of(plan.stages[place]);
-    const bool is_selected = std::find(selected.begin(), selected.end(), place) != selected.end();
+    const bool is_selected = contains(selected, place);
     if (state == StageState::Running || (is_selected && state != StageState::Finished)) return true;
   }
   return false;

@@ -5,6 +5,7 @@
 
 #include "experiments/choice.h"
 #include "experiments/config_fields.h"
+#include "experiments/contains.h"
 #include "experiments/stage.h"
 #include "tensor/hash.h"
 
@@ -313,7 +314,7 @@ void Planner::add_finetune(const Start& start, const std::string& task, const st
       add(std::move(tuning.stage), tuning.hasher, fmt::format("{}-{}-{}", task, method, seed));
   if (has_spectrum(method)) add_analysis(StageKind::Spectrum, config.spectrum, start, place);
   const std::vector<std::string>& cut = config.surgery.methods;
-  if (std::find(cut.begin(), cut.end(), method) != cut.end()) {
+  if (contains(cut, method)) {
     add_analysis(StageKind::Surgery, config.surgery, start, place);
   }
 }
@@ -322,8 +323,7 @@ bool Planner::has_spectrum(const std::string& method) const {
   const SpectrumSettings& spectrum = plan_.config.spectrum;
   if (!spectrum.enabled) return false;
   if (spectrum.methods.empty()) return plan_.config.method.at(method).kind == "full";
-  return std::find(spectrum.methods.begin(), spectrum.methods.end(), method) !=
-         spectrum.methods.end();
+  return contains(spectrum.methods, method);
 }
 
 template <class Settings>
@@ -354,10 +354,9 @@ void Planner::add_sharing(const Start& start) {
   hasher.add(start.hasher.hex());
   for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
     const Stage& input = plan_.stages[i];
-    const bool is_compared =
-        input.kind == StageKind::Finetune && input.model == start.model &&
-        input.pretrain_seed == start.pretrain_seed &&
-        std::find(methods.begin(), methods.end(), input.method) != methods.end();
+    const bool is_compared = input.kind == StageKind::Finetune && input.model == start.model &&
+                             input.pretrain_seed == start.pretrain_seed &&
+                             contains(methods, input.method);
     if (!is_compared) continue;
     stage.inputs.push_back(i);
     hasher.add(input.identity);
@@ -417,10 +416,8 @@ bool Planner::has_finetune(const Start& start, const std::string& task, const st
                            std::int64_t seed_place) const {
   const MethodSettings& settings = plan_.config.method.at(method);
   if (settings.max_seeds > 0 && seed_place >= settings.max_seeds) return false;
-  const auto is_on_it = [&](const std::vector<std::string>& models) {
-    return models.empty() || std::find(models.begin(), models.end(), start.model) != models.end();
-  };
-  return is_on_it(settings.models) && is_on_it(plan_.config.task.at(task).models);
+  return names_or_all(settings.models, start.model) &&
+         names_or_all(plan_.config.task.at(task).models, start.model);
 }
 
 Plan Planner::make() {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "experiments/build_info.h"
+#include "experiments/contains.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/json.h"
@@ -22,7 +23,7 @@ std::vector<std::string> metric_names(const std::vector<std::pair<Stage, StageRe
   std::vector<std::string> names;
   for (const auto& [stage, result] : rows) {
     for (const auto& [name, value] : result.metrics) {
-      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      if (!contains(names, name)) names.push_back(name);
     }
   }
   return names;

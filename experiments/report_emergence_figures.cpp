@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "experiments/contains.h"
 #include "experiments/html.h"
 #include "experiments/report_curves.h"
 #include "experiments/report_sections.h"
@@ -17,7 +18,7 @@ using Runs = std::vector<const ReportEmergence*>;
 std::vector<std::string> models_of(const ReportData& data) {
   std::vector<std::string> models;
   for (const ReportEmergence& one : data.emergences) {
-    if (std::find(models.begin(), models.end(), one.model) == models.end()) {
+    if (!contains(models, one.model)) {
       models.push_back(one.model);
     }
   }
@@ -51,7 +52,7 @@ std::vector<std::int64_t> drawn_ranks(const ReportEmergence& run) {
   constexpr std::array preferred = {1, 8, 32, 128};
   std::vector<std::int64_t> ranks, others;
   for (const auto& [k, curve] : run.with_final) {
-    const bool is_preferred = std::find(preferred.begin(), preferred.end(), k) != preferred.end();
+    const bool is_preferred = contains(preferred, k);
     (is_preferred ? ranks : others).push_back(k);
   }
   if (!ranks.empty()) return ranks;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "experiments/contains.h"
 #include "experiments/report_data.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
@@ -132,9 +133,7 @@ Config by_model(Config config) {
   for (const std::string& name : methods) {
     const MethodSettings& method = config.method.at(name);
     for (const std::string& model : config.models) {
-      const bool is_on_it =
-          method.models.empty() ||
-          std::find(method.models.begin(), method.models.end(), model) != method.models.end();
+      const bool is_on_it = names_or_all(method.models, model);
       if (!is_on_it) continue;
       config.methods.push_back(method_on(name, model));
       MethodSettings& copy = config.method[config.methods.back()] = method;

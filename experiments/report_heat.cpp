@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "experiments/contains.h"
 #include "experiments/heat_map.h"
 #include "experiments/html.h"
 
@@ -116,7 +117,7 @@ Plot heat_panel(const ReportData& data, const std::string& task, const std::stri
 std::vector<std::string> methods_of_heat(const ReportData& data) {
   std::vector<std::string> methods;
   for (const auto& [name, claim] : data.config.claim) {
-    const bool is_new = std::find(methods.begin(), methods.end(), claim.method) == methods.end();
+    const bool is_new = !contains(methods, claim.method);
     const bool is_there = std::any_of(data.spectra.begin(), data.spectra.end(),
                                       [&](const auto& one) { return one.method == claim.method; });
     if (claim.endpoint == "rotation-ratio" && is_new && is_there) methods.push_back(claim.method);

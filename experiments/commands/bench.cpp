@@ -11,6 +11,7 @@
 #include "experiments/build_info.h"
 #include "experiments/commands/commands.h"
 #include "experiments/config_fields.h"
+#include "experiments/contains.h"
 #include "experiments/model_folder.h"
 #include "experiments/nearest.h"
 #include "experiments/task_data.h"
@@ -114,7 +115,7 @@ void choose_batches(const BenchOptions& options, BenchStepOptions& bench) {
 
 MethodSettings method_of(const BenchOptions& options) {
   const std::vector<std::string>& known = known_methods();
-  if (std::find(known.begin(), known.end(), options.method) == known.end()) {
+  if (!contains(known, options.method)) {
     throw Error(fmt::format("no method \"{}\"{}; there are {}", options.method,
                             did_you_mean(options.method, known), fmt::join(known, ", ")));
   }

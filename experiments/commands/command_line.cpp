@@ -8,6 +8,7 @@
 #include "experiments/bench_step.h"
 #include "experiments/build_info.h"
 #include "experiments/commands/commands.h"
+#include "experiments/contains.h"
 #include "experiments/nearest.h"
 #include "tensor/error.h"
 
@@ -239,7 +240,7 @@ void add_bench(CLI::App& app, BenchOptions& options, Command& command) {
 void check_command(const CLI::App& app, const std::string& word) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  const bool is_known = std::find(names.begin(), names.end(), word) != names.end();
+  const bool is_known = contains(names, word);
   if (is_known || word.empty() || word.front() == '-') return;
   throw Error(fmt::format("no command \"{}\"{}; there are {}", word, did_you_mean(word, names),
                           fmt::join(names, ", ")));
