@@ -137,6 +137,7 @@ ClaimAnswer answer_score_share(const ReportData& data, const ClaimSettings& clai
   };
   constexpr double confidence = 0.95;
   add_rows(answer, tasks, "all tasks", share, confidence);
+  add_score_specifications(data, claim, answer);
   const Interval& all = answer.rows.back().value;
   answer.verdict = all.low > 0 ? Verdict::Held : Verdict::Not;
   answer.reason =
@@ -162,6 +163,7 @@ ClaimAnswer points_between(const ReportData& data, const ClaimSettings& claim, d
     return 100 * difference_of(runs, drawn, claim.method, claim.control);
   };
   add_rows(answer, tasks, "all tasks", points, confidence);
+  add_score_specifications(data, claim, answer);
   return answer;
 }
 

@@ -57,6 +57,10 @@ ClaimAnswer answer_surgery(const ReportData& data, const ClaimSettings& claim);
 
 ClaimAnswer answer_data_slope(const ReportData& data, const ClaimSettings& claim);
 
+/// Of an endpoint on scores: every choice that could as well have been made.
+void add_score_specifications(const ReportData& data, const ClaimSettings& claim,
+                              ClaimAnswer& answer);
+
 /// Does the task decide the claim?
 bool is_about(const ClaimSettings& claim, const std::string& task);
 

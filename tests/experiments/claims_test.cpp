@@ -370,6 +370,44 @@ TEST(ScoreClaim, OfADifferenceIsTwoSided) {
   EXPECT_THAT(same.reason, HasSubstr("no difference is known"));
 }
 
+TEST(ScoreClaim, HasEveryChoiceThatMightHaveBeenMade) {
+  ReportData data = scored({{"full", 0.9},
+                            {"head", 0.6},
+                            {"method", 0.85},
+                            {"control", 0.7},
+                            {"like", 0.8},
+                            {"method-small", 0.75},
+                            {"control-small", 0.65}},
+                           "score-share");
+  const std::map<std::string, std::int64_t> sizes = {
+      {"full", 9000}, {"head", 0},          {"method", 100},      {"control", 100},
+      {"like", 95},   {"method-small", 10}, {"control-small", 10}};
+  for (ReportRun& run : data.runs) run.result.trainable = sizes.at(run.method);
+  for (const char* one : {"method", "control"}) {
+    data.config.method[one].family = one;
+    data.config.method[std::string(one) + "-small"].family = one;
+  }
+  const ClaimAnswer answer = only_answer(data);
+  std::map<std::string, int> groups;
+  double largest = 0;
+  for (const Specification& one : answer.specifications) {
+    ++groups[one.group];
+    if (one.group == "method − control") largest = std::max(largest, one.effect);
+  }
+  // Three seeds, on all of dev and on its two halves.
+  EXPECT_EQ(groups, (std::map<std::string, int>{{"method − control", 9},
+                                                {"method − like", 9},
+                                                {"method-small − control-small", 9}}));
+  EXPECT_GE(largest, 15);
+  // Against what is of another size: all methods of the claimed one's size.
+  data.config.claim["e"].endpoint = "score-margin";
+  data.config.claim["e"].control = "full";
+  groups.clear();
+  for (const Specification& one : only_answer(data).specifications) ++groups[one.group];
+  EXPECT_EQ(groups, (std::map<std::string, int>{
+                        {"control − full", 9}, {"like − full", 9}, {"method − full", 9}}));
+}
+
 TEST(ScoreClaim, IsNotDecidedByATaskThatFullDoesNotLearn) {
   const ClaimAnswer answer = only_answer(
       scored({{"full", 0.52}, {"head", 0.5}, {"method", 0.9}, {"control", 0.5}}, "score-share"));
