@@ -22,6 +22,7 @@
 #include "spectral/drift.h"
 #include "spectral/matrix_parallel.h"
 #include "spectral/stability.h"
+#include "spectral/statistics.h"
 #include "tensor/file.h"
 #include "tensor/philox.h"
 
@@ -66,18 +67,6 @@ std::string cell(double value) {
 double spearman(const std::vector<double>& a, const std::vector<double>& b) {
   return score(Metric::Spearman, Answers{{}, a}, Answers{{}, b});
 }
-
-/// A mean that grows; NaN without values.
-struct Mean {
-  double sum = 0;
-  std::int64_t count = 0;
-  void add(double value) {
-    if (!std::isfinite(value)) return;
-    sum += value;
-    ++count;
-  }
-  double value() const { return sum / static_cast<double>(count); }
-};
 
 /// The snapshots of a finished pretraining in order of tokens, its end the last one. What its best
 /// model was is a matter of the loss, and no moment of its own.
@@ -214,13 +203,13 @@ class Emergence {
 
   /// Corrected overlaps at the summary's rank.
   struct Overlaps {
-    Mean overlap;   // with the final basis
-    Mean gaussian;  // of the control
+    RunningMean overlap;   // with the final basis
+    RunningMean gaussian;  // of the control
   };
 
   /// The mean once that share of the tokens was seen, on the line between the snapshots beside it;
   /// NaN before the first one.
-  double after(double share, Mean Overlaps::*mean) const {
+  double after(double share, RunningMean Overlaps::*mean) const {
     const double tokens = share * static_cast<double>(moments_.back().tokens);
     for (std::size_t i = 1; i < moments_.size(); ++i) {
       const auto begin = static_cast<double>(moments_[i - 1].tokens);
@@ -290,7 +279,7 @@ class Emergence {
   std::vector<std::vector<EncoderMatrix>> weights_;  // of the moments
   std::mutex mutex_;
   std::vector<Overlaps> means_;  // by moment
-  Mean functional_order_, use_order_;
+  RunningMean functional_order_, use_order_;
   std::int64_t done_ = 0, works_ = 0;
 };
 

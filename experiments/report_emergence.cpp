@@ -6,30 +6,20 @@
 
 #include "experiments/number_table.h"
 #include "experiments/report_data.h"
+#include "spectral/statistics.h"
 #include "tensor/error.h"
 
 namespace basis {
 namespace {
 
-struct Mean {
-  double sum = 0;
-  std::int64_t count = 0;
-  void add(double value) {
-    if (!std::isfinite(value)) return;
-    sum += value;
-    ++count;
-  }
-  double value() const { return sum / static_cast<double>(count); }
-};
-
-using MeansByRank = std::map<std::int64_t, std::map<double, Mean>>;  // k, tokens
+using MeansByRank = std::map<std::int64_t, std::map<double, RunningMean>>;  // k, tokens
 
 /// Ranks at which the overlap is defined.
 std::map<std::int64_t, ReportCurve> curves_of(const MeansByRank& means) {
   std::map<std::int64_t, ReportCurve> curves;
   for (const auto& [k, by_tokens] : means) {
     for (const auto& [tokens, mean] : by_tokens) {
-      if (mean.count == 0) continue;
+      if (mean.count() == 0) continue;
       curves[k].x.push_back(tokens);
       curves[k].y.push_back(mean.value());
     }
@@ -48,7 +38,7 @@ void read_overlaps(const std::filesystem::path& path, ReportEmergence& emergence
                                                       {"change_to_final"}}};
   NumberTable table(path, columns);
   MeansByRank with_final, gaussian, with_initial;
-  std::map<double, Mean> changes;
+  std::map<double, RunningMean> changes;
   std::map<double, double> losses;
   while (table.next()) {
     const double tokens = table.number(0);
@@ -74,7 +64,7 @@ void read_overlaps(const std::filesystem::path& path, ReportEmergence& emergence
 
 /// Adds the logarithm of a matrix's spectrum, relative to its root mean square, to those of its
 /// kind.
-void add_relative(std::vector<Mean>& means, const std::vector<double>& spectrum) {
+void add_relative(std::vector<RunningMean>& means, const std::vector<double>& spectrum) {
   double squares = 0;
   for (const double value : spectrum) squares += value * value;
   const double scale = std::sqrt(squares / static_cast<double>(spectrum.size()));
@@ -82,9 +72,9 @@ void add_relative(std::vector<Mean>& means, const std::vector<double>& spectrum)
   for (std::size_t i = 0; i < spectrum.size(); ++i) means[i].add(std::log(spectrum[i] / scale));
 }
 
-std::vector<double> exponentials(const std::vector<Mean>& means) {
+std::vector<double> exponentials(const std::vector<RunningMean>& means) {
   std::vector<double> values;
-  for (const Mean& mean : means) values.push_back(std::exp(mean.value()));
+  for (const RunningMean& mean : means) values.push_back(std::exp(mean.value()));
   return values;
 }
 
@@ -108,7 +98,7 @@ void read_use(const std::filesystem::path& path, ReportEmergence& emergence) {
   if (by_tokens.empty()) throw Error(fmt::format("{}: no rows", path.string()));
   const double last = by_tokens.rbegin()->first;
   for (const auto& [tokens, matrices] : by_tokens) {
-    std::map<std::string, std::pair<std::vector<Mean>, std::vector<Mean>>> kinds;
+    std::map<std::string, std::pair<std::vector<RunningMean>, std::vector<RunningMean>>> kinds;
     for (const auto& [matrix, spectra] : matrices) {
       auto& [sigma, functional] = kinds[matrix_kind(matrix)];
       add_relative(sigma, spectra.sigma);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -22,6 +23,22 @@ double mean(const std::vector<double>& values);
 double standard_deviation(const std::vector<double>& values);
 /// exp of the mean logarithm. Throws Error for a value that is not positive.
 double geometric_mean(const std::vector<double>& values);
+
+/// A mean that grows, of the values that are finite; NaN without any.
+class RunningMean {
+ public:
+  void add(double value) {
+    if (!std::isfinite(value)) return;
+    sum_ += value;
+    ++count_;
+  }
+  double value() const { return sum_ / static_cast<double>(count_); }
+  std::int64_t count() const { return count_; }
+
+ private:
+  double sum_ = 0;
+  std::int64_t count_ = 0;
+};
 
 /// Regularised incomplete beta function I_x(a, b), a, b > 0, 0 <= x <= 1, by its continued fraction
 /// (Lentz's method); relative error about 1e-13 for a, b up to 1e4.

@@ -119,5 +119,16 @@ TEST_F(Study, DataScaleHasItsModelsItsSeedsAndItsSnapshots) {
   }
 }
 
+TEST_F(Study, DataScaleOnTheSyntheticLanguageHasItsEmergenceToo) {
+  const std::filesystem::path run_folder = run_reduced("data-scale-synthetic");
+  EXPECT_EQ(stages(run_folder, "pretrain-").size(), 4u);
+  EXPECT_EQ(stages(run_folder, "emergence-").size(), 4u);
+  EXPECT_EQ(stages(run_folder, "finetune-").size(), 2u * 3 * 3);
+  const std::string report = read_file(run_folder / "report.html");
+  for (const char* part : {"id=\"emergence\"", "all tasks, slope", "x0, ρ at k = 32"}) {
+    EXPECT_THAT(report, HasSubstr(part));
+  }
+}
+
 }  // namespace
 }  // namespace basis
