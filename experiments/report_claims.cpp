@@ -32,8 +32,9 @@ std::string summary_html(const std::vector<ClaimAnswer>& answers) {
   return html +
          "<p class=\"caption\">Endpoints stand in the config, written down before the run. Runs "
          "are "
-         "the replicates; intervals are 95 % t-intervals over them. The definitions are METHODS 2 "
-         "of this project: the paper's body gives no formula that could be had.</p>\n";
+         "the replicates; intervals of weights are 95 % t-intervals over them, of scores crossed "
+         "bootstraps over seeds and dev rows. The definitions are METHODS 2 of this project: the "
+         "paper's body gives no formula that could be had.</p>\n";
 }
 
 std::string rows_html(const ClaimAnswer& answer) {
