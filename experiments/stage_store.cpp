@@ -131,21 +131,31 @@ void StageStore::finish(const Stage& stage, const StageResult& result) const {
   write_result(folder_of(stage) / result_name, stage, result);
 }
 
+std::optional<std::filesystem::path> StageStore::finished_folder(const Stage& stage,
+                                                                 const Plan& plan) const {
+  if (result_of(stage)) return folder_of(stage);
+  for (const Stage& other : plan.stages) {
+    if (other.identity == stage.identity && result_of(other)) return folder_of(other);
+  }
+  return std::nullopt;
+}
+
 int StageStore::reuse(const StageStore& other, const Plan& plan) const {
   std::error_code error;
   if (!std::filesystem::exists(other.run_folder() / "plan.json", error)) {
     throw Error(fmt::format("{}: not the folder of a run: it holds no plan.json",
                             other.run_folder().string()));
   }
+  const Plan theirs = read_plan(other.run_folder());
   int linked = 0;
   for (const Stage& stage : plan.stages) {
-    // A report is of all its own run's stages.
-    if (stage.kind == StageKind::Report || !other.result_of(stage)) continue;
+    if (stage.kind == StageKind::Report) continue;  // it is of all its own run's stages
     const std::filesystem::path here = folder_of(stage);
     if (std::filesystem::exists(here, error)) continue;
+    const std::optional<std::filesystem::path> there = other.finished_folder(stage, theirs);
+    if (!there) continue;
     make_folder(here.parent_path());
-    std::filesystem::create_directory_symlink(std::filesystem::absolute(other.folder_of(stage)),
-                                              here, error);
+    std::filesystem::create_directory_symlink(std::filesystem::absolute(*there), here, error);
     if (error) throw Error(fmt::format("{}: cannot link: {}", here.string(), error.message()));
     ++linked;
   }

@@ -57,8 +57,9 @@ class StageStore {
   void write_progress(const Stage& stage, const StageProgress& progress) const;
   void finish(const Stage& stage, const StageResult& result) const;
 
-  /// Links stages of the plan that another run has finished and this one has not; returns how many.
-  /// Throws Error where the other folder is no run's or a link cannot be made.
+  /// Links stages of the plan that another run has finished and this one has not, under whatever
+  /// name; returns how many. Throws Error where the other folder is no run's or a link cannot be
+  /// made.
   int reuse(const StageStore& other, const Plan& plan) const;
 
   // Both only save room: a file that cannot be removed is left.
@@ -69,6 +70,10 @@ class StageStore {
   void remove_checkpoints(const Stage& stage) const;
 
  private:
+  /// Where this run has finished the stage: under its own name, or that of one of the plan's stages
+  /// which is the same.
+  std::optional<std::filesystem::path> finished_folder(const Stage& stage, const Plan& plan) const;
+
   std::filesystem::path run_folder_;
 };
 

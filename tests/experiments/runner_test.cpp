@@ -73,6 +73,27 @@ class RunnerTest : public FolderTest, public RunObserver {
   std::map<std::string, std::string> remarks_;
 };
 
+TEST_F(RunnerTest, TakesAnotherRunsStagesUnderWhateverName) {
+  const char* config =
+      "name = \"n\"\nmodels = [\"NAME\"]\n[model]\npath = \"pretrain\"\n"
+      "[model.NAME]\n[pretrain]\nsteps = 10\n";
+  const auto plan_of = [&](const std::string& name) {
+    std::string text = config;
+    for (std::size_t at = 0; (at = text.find("NAME")) != std::string::npos;) {
+      text.replace(at, 4, name);
+    }
+    return make_plan(parse_config(text, "x.toml"), named_inputs());
+  };
+  const Plan first = plan_of("one"), second = plan_of("other");
+  ASSERT_EQ(first.stages[0].identity, second.stages[0].identity);
+  ASSERT_NE(first.stages[0].folder, second.stages[0].folder);
+  EXPECT_EQ(run(first).exit_status(), 0);
+  const StageStore another(folder_ / "another");
+  EXPECT_EQ(another.reuse(*store_, second), 1);
+  EXPECT_TRUE(another.result_of(second.stages[0]));
+  EXPECT_EQ(another.reuse(*store_, second), 0) << "it is there";
+}
+
 TEST_F(RunnerTest, RunsEveryStageOnce) {
   const Plan plan = example_plan();
   EXPECT_EQ(run(plan).exit_status(), 0);
