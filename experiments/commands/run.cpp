@@ -107,7 +107,7 @@ void print_end(const RunSummary& summary, const RunOptions& options, const Stage
                       summary.count(StageOutcome::Failed),
                       missing - summary.count(StageOutcome::Failed)));
   }
-  print(results_table(store, plan));
+  if (!plan.config.tasks.empty()) print(results_table(store, plan));
   print(fmt::format("results: {}\n", (out / "results.csv").string()));
   std::error_code error;
   if (std::filesystem::exists(out / "report.html", error)) {
