@@ -80,10 +80,6 @@ std::vector<std::vector<std::int64_t>> parts_of_dev(std::int64_t rows) {
   return parts;
 }
 
-double score_on(const Predictions& all, const std::vector<std::int64_t>& rows) {
-  return score(all.metric, select(all.predicted, rows), select(all.expected, rows));
-}
-
 void add_specifications(const ReportRun& method, const ReportRun& control, ClaimAnswer& answer) {
   for (const auto& rows : parts_of_dev(method.predictions->expected.size())) {
     if (rows.empty()) continue;

@@ -13,9 +13,9 @@ using ByReplicate = std::map<Replicate, double>;
 
 /// Is a pair of runs of the model and the tasks that the claim is about?
 bool is_claimed(const ReportCoDrift& row, const ClaimSettings& claim) {
-  const auto task_of = [](const std::string& run) { return run.substr(0, run.find('/')); };
   const bool is_model = claim.models.empty() || claim.models.front() == row.model;
-  return is_model && is_about(claim, task_of(row.first)) && is_about(claim, task_of(row.second));
+  return is_model && is_about(claim, task_of_run(row.first)) &&
+         is_about(claim, task_of_run(row.second));
 }
 
 std::vector<double> values_of(const ByReplicate& replicates) {

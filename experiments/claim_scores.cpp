@@ -41,16 +41,12 @@ TaskRuns runs_of(const ReportData& data, const std::string& task,
   return runs;
 }
 
-double score_on(const ReportRun& run, const std::vector<std::int64_t>& rows) {
-  const Predictions& all = *run.predictions;
-  return score(all.metric, select(all.predicted, rows), select(all.expected, rows));
-}
-
 /// A method's mean score over the drawn seeds on the drawn rows.
 double mean_score(const TaskRuns& runs, const std::string& method, const Resample& drawn) {
   double sum = 0;
   for (const std::int64_t seed : drawn.seeds) {
-    sum += score_on(*runs.seeds[static_cast<std::size_t>(seed)].at(method), drawn.rows);
+    sum +=
+        score_on(*runs.seeds[static_cast<std::size_t>(seed)].at(method)->predictions, drawn.rows);
   }
   return sum / static_cast<double>(drawn.seeds.size());
 }

@@ -200,16 +200,11 @@ class Finetune {
   }
 
   TrainerOptions trainer_options() {
-    TrainerOptions options;
-    options.seed = static_cast<std::uint64_t>(stage_.stage.seed);
-    options.dtype = dtype_.activations;
-    options.recomputes_layers = config_.recompute;
-    options.schedule = schedule_of(train_.schedule, train_.warmup_share, total_steps());
+    TrainerOptions options = basis::trainer_options(config_, train_, stage_.stage.seed,
+                                                    dtype_.activations, total_steps());
     const double head_rate =
         train_.head_learning_rate > 0 ? train_.head_learning_rate : train_.learning_rate;
     options.learning_rates = {train_.learning_rate, head_rate};
-    options.checkpoint_every = train_.checkpoint_every;
-    options.has_graphs = config_.cuda_graphs;
     return options;
   }
 

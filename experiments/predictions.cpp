@@ -17,6 +17,10 @@ std::filesystem::path file_in(const std::filesystem::path& folder) {
 
 }  // namespace
 
+double score_on(const Predictions& all, const std::vector<std::int64_t>& rows) {
+  return score(all.metric, select(all.predicted, rows), select(all.expected, rows));
+}
+
 void write_predictions(const std::filesystem::path& folder, const std::vector<float>& logits,
                        const std::vector<Example>& rows, const Task& task) {
   Compute host;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <vector>
 
@@ -15,6 +16,9 @@ struct Predictions {
   Answers expected;
   Metric metric = Metric::Accuracy;
 };
+
+/// The metric on some of the rows.
+double score_on(const Predictions& all, const std::vector<std::int64_t>& rows);
 
 void write_predictions(const std::filesystem::path& folder, const std::vector<float>& logits,
                        const std::vector<Example>& rows, const Task& task);

@@ -114,6 +114,9 @@ struct ReportCoDrift {
   std::int64_t pretrain_seed = 0;
 };
 
+/// "cola" of "cola/full/0", as sharing.csv names runs.
+std::string task_of_run(const std::string& run);
+
 /// A row of a surgery.csv.
 struct ReportCut {
   std::string task;

@@ -44,6 +44,10 @@ std::vector<ReportCoDrift> read_report_co_drifts(const std::filesystem::path& fo
   return rows;
 }
 
+std::string task_of_run(const std::string& run) {
+  return run.substr(0, run.find('/'));
+}
+
 std::vector<ReportCut> read_report_cuts(const std::filesystem::path& folder) {
   static const std::array<TableColumn, 5> columns = {
       {{"basis"}, {"part"}, {"k"}, {"energy"}, {"score"}}};

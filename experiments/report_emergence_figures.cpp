@@ -34,16 +34,9 @@ Runs runs_of(const ReportData& data, const std::string& model) {
   return runs;
 }
 
-double metric_of(const ReportEmergence& run, const std::string& name) {
-  for (const auto& [known, value] : run.result.metrics) {
-    if (known == name) return value;
-  }
-  return std::nan("");
-}
-
 double mean_metric(const Runs& runs, const std::string& name) {
   std::vector<double> values;
-  for (const ReportEmergence* run : runs) values.push_back(metric_of(*run, name));
+  for (const ReportEmergence* run : runs) values.push_back(metric_named(run->result, name));
   return spread_of(values).mean;
 }
 

@@ -16,13 +16,6 @@ bool is_score(const std::string& metric) {
   return !metric.starts_with("majority_") && metric != "dev_rows" && !metric.ends_with("_loss");
 }
 
-double metric_of_run(const ReportRun& run, const std::string& metric) {
-  for (const auto& [name, value] : run.result.metrics) {
-    if (name == metric) return value;
-  }
-  return std::numeric_limits<double>::quiet_NaN();
-}
-
 std::string primary_metric(const ReportRun& run) {
   for (const auto& [name, value] : run.result.metrics) {
     if (is_score(name)) return name;
@@ -45,7 +38,7 @@ MethodScores scores_of_cell(const std::vector<const ReportRun*>& runs) {
   for (const auto& [metric, first] : runs.front()->result.metrics) {
     if (!is_score(metric)) continue;
     std::vector<double> values;
-    for (const ReportRun* run : runs) values.push_back(metric_of_run(*run, metric));
+    for (const ReportRun* run : runs) values.push_back(metric_named(run->result, metric));
     if (cell.scores.empty()) cell.primary = values;
     cell.scores.push_back({metric, spread_of(std::move(values))});
   }
@@ -60,7 +53,7 @@ Spread mean_over_tasks(const ScoreTable& table, const std::vector<ReportRun>& ru
     const auto task = std::find(table.tasks.begin(), table.tasks.end(), run.task);
     if (run.method != method || task == table.tasks.end()) continue;
     if (table.is_weak[static_cast<std::size_t>(task - table.tasks.begin())]) continue;
-    const double value = metric_of_run(run, primary_metric(run));
+    const double value = metric_named(run.result, primary_metric(run));
     if (std::isfinite(value)) by_seed[run.replicate()].push_back(value);
   }
   const auto tasks =
@@ -74,7 +67,7 @@ Spread mean_over_tasks(const ScoreTable& table, const std::vector<ReportRun>& ru
 
 /// What a constant answer scores; NaN where nobody knows.
 double floor_of(const ReportRun& run, const std::string& metric) {
-  const double told = metric_of_run(run, "majority_" + metric);
+  const double told = metric_named(run.result, "majority_" + metric);
   if (!std::isnan(told)) return told;
   const bool is_correlation = metric == "matthews" || metric == "pearson" || metric == "spearman";
   return is_correlation ? 0 : std::numeric_limits<double>::quiet_NaN();
@@ -101,7 +94,7 @@ bool is_task_weak(const Config& config, const ScoreTable& table, const std::vect
     if (values.size() > 1) {
       variance += std::pow(standard_deviation(values), 2) / static_cast<double>(values.size());
     }
-    const double rows = metric_of_run(*cell_runs.front(), "dev_rows");
+    const double rows = metric_named(cell_runs.front()->result, "dev_rows");
     if (metric == "accuracy" && rows > 0) variance += score * (1 - score) / rows;
     return score <= floor + 3 * std::sqrt(variance);
   }
@@ -220,8 +213,8 @@ std::vector<StartComparison> start_comparisons(const Config& config, const Score
         for (const ReportRun* a : runs_of(runs, task, pretrained)) {
           for (const ReportRun* b : runs_of(runs, task, random)) {
             if (a->replicate() != b->replicate() || a->model != b->model) continue;
-            differences.push_back(metric_of_run(*a, primary_metric(*a)) -
-                                  metric_of_run(*b, primary_metric(*b)));
+            differences.push_back(metric_named(a->result, primary_metric(*a)) -
+                                  metric_named(b->result, primary_metric(*b)));
           }
         }
         comparison.differences.push_back(spread_of(std::move(differences)));

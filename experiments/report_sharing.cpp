@@ -105,11 +105,6 @@ Figure curve_figure(const ReportData& data) {
   return figure;
 }
 
-/// "cola" of "cola/full/0".
-std::string task_of(const std::string& run) {
-  return run.substr(0, run.find('/'));
-}
-
 /// Pairs of tasks by the mean of a relation between tasks, on the diagonal of one within a task.
 Plot matrix_panel(const ReportData& data, std::int64_t k, const std::string& between,
                   const std::string& within) {
@@ -128,7 +123,7 @@ Plot matrix_panel(const ReportData& data, std::int64_t k, const std::string& bet
       int rows = 0;
       for (const ReportCoDrift& row : data.co_drifts) {
         if (row.k != k || row.relation != (i == j ? within : between)) continue;
-        const std::pair pair{task_of(row.first), task_of(row.second)};
+        const std::pair pair{task_of_run(row.first), task_of_run(row.second)};
         if (pair != std::pair{tasks[i], tasks[j]} && pair != std::pair{tasks[j], tasks[i]})
           continue;
         sum += row.co_drift;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,13 @@ std::int64_t summary_rank(const std::vector<std::int64_t>& ranks) {
   return *std::min_element(ranks.begin(), ranks.end(), [](std::int64_t a, std::int64_t b) {
     return std::abs(a - wanted) < std::abs(b - wanted);
   });
+}
+
+double metric_named(const StageResult& result, std::string_view name) {
+  for (const auto& [known, value] : result.metrics) {
+    if (known == name) return value;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
 }
 
 void write_result(const std::filesystem::path& path, const Stage& stage,

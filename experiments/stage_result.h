@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct StageResult {
 /// The rank that a stage's summary takes of those that it was asked for: 32, where the studies'
 /// endpoints stand, or the nearest. `ranks` must not be empty.
 std::int64_t summary_rank(const std::vector<std::int64_t>& ranks);
+
+/// A metric by its name; NaN where it is none of them.
+double metric_named(const StageResult& result, std::string_view name);
 
 /// Writes result.json, the mark of a finished stage, in one step.
 void write_result(const std::filesystem::path& path, const Stage& stage, const StageResult& result);

@@ -116,23 +116,28 @@ void shuffle_labels(std::vector<Example>& rows, std::uint64_t seed) {
   }
 }
 
+std::optional<EncodedDataset> cached_dataset(Cache* cache, const std::string& key) {
+  const auto entry = cache == nullptr ? std::nullopt : cache->find(key);
+  if (!entry) return std::nullopt;
+  const auto* text = reinterpret_cast<const char*>(entry->bytes.data());
+  return deserialize({text, entry->bytes.size()}, "cached set " + key);
+}
+
+void keep_dataset(Cache* cache, const std::string& key, const EncodedDataset& dataset) {
+  if (cache == nullptr) return;
+  const std::string bytes = serialize(dataset);
+  cache->put(key, std::as_bytes(std::span(bytes)));
+}
+
 EncodedDataset tokenize_rows(const std::vector<Example>& rows, const Task& task,
                              const WordPieceTokenizer& tokenizer, std::int64_t max_length,
                              Cache* cache) {
   const std::string key = key_of(rows, task, tokenizer, max_length);
-  if (cache != nullptr) {
-    if (const auto entry = cache->find(key)) {
-      const auto* text = reinterpret_cast<const char*>(entry->bytes.data());
-      return deserialize({text, entry->bytes.size()}, "cached set " + key);
-    }
-  }
+  if (auto known = cached_dataset(cache, key)) return std::move(*known);
   EncodedDataset dataset = encode(rows, task.is_regression, [&](const Example& example) {
     return encode_example(tokenizer, task, example, max_length);
   });
-  if (cache != nullptr) {
-    const std::string bytes = serialize(dataset);
-    cache->put(key, std::as_bytes(std::span(bytes)));
-  }
+  keep_dataset(cache, key, dataset);
   return dataset;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "data/dataset.h"
 #include "data/task_reader.h"
 #include "data/wordpiece.h"
@@ -21,6 +23,10 @@ TaskData load_grid_task(const Config& config, const std::string& name, const Tra
 
 /// Labels and targets change places among the rows at random: the inputs without the task.
 void shuffle_labels(std::vector<Example>& rows, std::uint64_t seed);
+
+/// A set out of the cache; nothing where it is not there. `cache` may be null.
+std::optional<EncodedDataset> cached_dataset(Cache* cache, const std::string& key);
+void keep_dataset(Cache* cache, const std::string& key, const EncodedDataset& dataset);
 
 /// Rows as token ids, out of the cache where the same rows were cut by the same tokenizer before.
 /// `cache` may be null.

@@ -1,5 +1,6 @@
 #include "experiments/text_data.h"
 
+#include "experiments/task_data.h"
 #include "tensor/hash.h"
 
 namespace basis {
@@ -13,13 +14,6 @@ std::string key_of(const PretrainSettings& settings, std::int64_t train_rows,
   hasher.add(settings.max_length).add(train_rows);
   for (const std::string& token : tokenizer.vocabulary()) hasher.add(token);
   return hasher.hex();
-}
-
-std::optional<EncodedDataset> cached(Cache* cache, const std::string& key) {
-  const auto entry = cache == nullptr ? std::nullopt : cache->find(key);
-  if (!entry) return std::nullopt;
-  const auto* text = reinterpret_cast<const char*>(entry->bytes.data());
-  return deserialize({text, entry->bytes.size()}, "cached text " + key);
 }
 
 }  // namespace
@@ -51,16 +45,11 @@ PretrainCorpus load_text(const PretrainSettings& settings, std::int64_t language
   const std::string key = key_of(settings, train_rows, tokenizer, data);
   const std::string train_key = Hasher().add(key).add("train").hex(),
                     dev_key = Hasher().add(key).add("dev").hex();
-  auto train = cached(cache, train_key), dev = cached(cache, dev_key);
+  auto train = cached_dataset(cache, train_key), dev = cached_dataset(cache, dev_key);
   if (train && dev) return {std::move(*train), std::move(*dev)};
   PretrainCorpus corpus = read();
-  if (cache != nullptr) {
-    for (const auto& [name, set] :
-         {std::pair{&train_key, &corpus.train}, std::pair{&dev_key, &corpus.held_out}}) {
-      const std::string bytes = serialize(*set);
-      cache->put(*name, std::as_bytes(std::span(bytes)));
-    }
-  }
+  keep_dataset(cache, train_key, corpus.train);
+  keep_dataset(cache, dev_key, corpus.held_out);
   return corpus;
 }
 

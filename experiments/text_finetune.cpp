@@ -42,7 +42,9 @@ class TextFinetune {
     training.parameters = model_->parameters().trainable();
     training.group_of = [](const Parameter&) { return 0; };
     training.optimizer = optimizer_options(train_);
-    training.trainer = trainer_options();
+    training.trainer =
+        trainer_options(config_, train_, stage_.stage.seed, dtype_.activations, steps());
+    training.trainer.learning_rates = {train_.learning_rate};
     training.evaluates_after = every(train_.evaluate_every);
     training.evaluate = [this](MetricsLog& log, std::int64_t step) { score_dev(log, step); };
     const double tokens_per_s = train_in_stage(stage_, compute_, training);
@@ -79,18 +81,6 @@ class TextFinetune {
     const std::int64_t per_epoch =
         (corpus_.train.size() + train_.batch_size - 1) / train_.batch_size;
     return train_.steps > 0 ? train_.steps : train_.epochs * per_epoch;
-  }
-
-  TrainerOptions trainer_options() const {
-    TrainerOptions options;
-    options.seed = static_cast<std::uint64_t>(stage_.stage.seed);
-    options.dtype = dtype_.activations;
-    options.recomputes_layers = config_.recompute;
-    options.schedule = schedule_of(train_.schedule, train_.warmup_share, steps());
-    options.learning_rates = {train_.learning_rate};
-    options.checkpoint_every = train_.checkpoint_every;
-    options.has_graphs = config_.cuda_graphs;
-    return options;
   }
 
   void score_dev(MetricsLog& log, std::int64_t step) {

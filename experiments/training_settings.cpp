@@ -44,6 +44,18 @@ OptimizerOptions optimizer_options(const TrainSettings& train) {
   return options;
 }
 
+TrainerOptions trainer_options(const Config& config, const TrainSettings& train, std::int64_t seed,
+                               DType dtype, std::int64_t steps) {
+  TrainerOptions options;
+  options.seed = static_cast<std::uint64_t>(seed);
+  options.dtype = dtype;
+  options.recomputes_layers = config.recompute;
+  options.schedule = schedule_of(train.schedule, train.warmup_share, steps);
+  options.checkpoint_every = train.checkpoint_every;
+  options.has_graphs = config.cuda_graphs;
+  return options;
+}
+
 AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
                              std::int64_t tokens_per_step) {
   using Kind = AdapterMethod::Kind;

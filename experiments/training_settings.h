@@ -14,6 +14,9 @@ namespace basis {
 /// `kind`: "linear", "cosine" or "constant".
 Schedule schedule_of(const std::string& kind, double warmup_share, std::int64_t total_steps);
 OptimizerOptions optimizer_options(const TrainSettings& train);
+/// Of a fine-tuning of so many steps, but for its learning rates.
+TrainerOptions trainer_options(const Config& config, const TrainSettings& train, std::int64_t seed,
+                               DType dtype, std::int64_t steps);
 AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
                              std::int64_t tokens_per_step);
 
