@@ -1,6 +1,7 @@
 // What stands around the step: the tokenizer by threads, bases by method, loading a model.
 //   build/release/benchmarks/work_benchmark --benchmark_filter=svd
 
+#include <algorithm>
 #include <memory>
 
 #include <benchmark/benchmark.h>

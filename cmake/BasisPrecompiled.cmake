@@ -1,6 +1,6 @@
-# The headers that most files include, parsed once for the whole tree, and once more with
-# GoogleTest's for tests. A file still includes what it uses: the sanitize preset builds without
-# this (CMAKE_DISABLE_PRECOMPILE_HEADERS) and would fail otherwise.
+# The headers that most files include, parsed once for the whole tree, once more for what compiles
+# fast and with GoogleTest's for tests. A file still includes what it uses
+# (tests/structure/includes.h).
 
 # basis_precompiled_headers(NAME HEADERS...): makes them, and the common ones, ready for reuse.
 function(basis_precompiled_headers name)

@@ -1,5 +1,7 @@
 #include "data/dataset.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "tensor/error.h"

@@ -1,5 +1,6 @@
 #include "experiments/html.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 

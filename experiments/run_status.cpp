@@ -1,5 +1,6 @@
 #include "experiments/run_status.h"
 
+#include <algorithm>
 #include <map>
 #include <system_error>
 

@@ -1,5 +1,6 @@
 #include "experiments/spectrum.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 

@@ -1,5 +1,6 @@
 #include "spectral/matrix.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>

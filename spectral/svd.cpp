@@ -1,5 +1,6 @@
 #include "spectral/svd.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>

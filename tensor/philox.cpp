@@ -1,5 +1,6 @@
 #include "tensor/philox.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <string>

@@ -3,6 +3,7 @@
 // in f32 against the CPU's in f64.
 #include "autograd/gradcheck.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>

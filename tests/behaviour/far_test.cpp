@@ -1,4 +1,5 @@
 // The whole stack on a device whose memory the host cannot reach gives the bits of the plain CPU.
+#include <algorithm>
 #include <limits>
 #include <numeric>
 

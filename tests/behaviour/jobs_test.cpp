@@ -1,5 +1,6 @@
 // Stages beside each other, in processes of their own, leave the files of stages one by one.
 #include <csignal>
+#include <memory>
 #include <sstream>
 
 #include <fcntl.h>

@@ -1,5 +1,7 @@
 // The whole pipeline with device = "cuda", where the device is emulated: its memory crashes
 // whoever touches it from the host.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 
 #include "experiments/basis_cache.h"

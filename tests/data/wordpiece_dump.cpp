@@ -6,6 +6,7 @@
 //   wordpiece_dump FOLDER --time FILE ROUNDS [THREADS]
 //                                               wall and processor seconds of each round over the
 //                                               file's lines, on one thread or more
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>

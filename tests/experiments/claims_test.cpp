@@ -1,5 +1,6 @@
 #include "experiments/claims.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 

@@ -1,5 +1,6 @@
 #include "experiments/parallel_runner.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <csignal>

@@ -1,4 +1,5 @@
 // A table whose gradient is rows ends where the dense update ends.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>

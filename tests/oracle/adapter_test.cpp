@@ -1,4 +1,6 @@
 // Net 3: adapters against PyTorch and PEFT, by side path and merged.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "spectral/adapter_method.h"

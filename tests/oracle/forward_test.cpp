@@ -1,4 +1,5 @@
 // Net 3: one pass of small BERTs against PyTorch, weight for weight and gradient for gradient.
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 #include "spectral/statistics.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 #include "spectral/surgery.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gmock/gmock.h>

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/structure/includes.h"
 #include "tests/structure/rules.h"
 
 namespace basis::structure {
@@ -69,6 +70,11 @@ TEST(Tree, InstalledHeadersIncludeOnlyTheStandardLibraryAndEachOther) {
 
 TEST(Tree, IncludesSlowHeadersInOneFileEach) {
   EXPECT_EQ(in_tree(check_slow_headers), "");
+}
+
+TEST(Tree, IncludesWhatItUses) {
+  const StandardIncludes rule(tree());
+  EXPECT_EQ(in_tree([&](const SourceFile& file) { return rule.check(file); }), "");
 }
 
 TEST(Tree, FilesAreShort) {

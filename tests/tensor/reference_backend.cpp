@@ -1,5 +1,6 @@
 #include "tests/tensor/reference_backend.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
