@@ -131,8 +131,7 @@ ClaimAnswer answer_score_share(const ReportData& data, const ClaimSettings& clai
     return difference_of(runs, drawn, claim.method, claim.control) /
            difference_of(runs, drawn, claim.ceiling, claim.floor);
   };
-  constexpr double confidence = 0.95;
-  add_rows(answer, tasks, "all tasks", share, confidence);
+  add_rows(answer, tasks, "all tasks", share, answer.confidence);
   add_score_specifications(data, claim, answer);
   const Interval& all = answer.rows.back().value;
   answer.verdict = all.low > 0 ? Verdict::Held : Verdict::Not;
@@ -149,6 +148,7 @@ namespace {
 /// nothing can be said, and `reason` says why.
 ClaimAnswer points_between(const ReportData& data, const ClaimSettings& claim, double confidence) {
   ClaimAnswer answer;
+  answer.confidence = confidence;
   answer.unit = fmt::format("{} − {}, points", claim.method, claim.control);
   std::vector<std::string> weak;
   const std::vector<TaskRuns> tasks =
@@ -179,8 +179,7 @@ ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& cla
 }
 
 ClaimAnswer answer_score_difference(const ReportData& data, const ClaimSettings& claim) {
-  constexpr double confidence = 0.95;
-  ClaimAnswer answer = points_between(data, claim, confidence);
+  ClaimAnswer answer = points_between(data, claim, 0.95);
   if (answer.rows.empty()) return answer;
   const Interval& all = answer.rows.back().value;
   answer.verdict = all.low > 0 ? Verdict::Held : all.high < 0 ? Verdict::Not : Verdict::Undecided;

@@ -36,6 +36,7 @@ struct ClaimAnswer {
   std::string reason;  // in a sentence, with the number that decides
   std::string unit;    // of the rows' values
   std::vector<ClaimRow> rows;
+  double confidence = 0.95;  // of the rows' intervals
   std::vector<Specification> specifications;
   double neutral = 0;   // the effect of nothing
   bool is_log = false;  // effects are ratios

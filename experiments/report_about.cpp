@@ -159,9 +159,17 @@ Section notes_section(const ReportData& data, const ScoreTable& table) {
       "Intervals hold the chance of the seed (initialisation of what is new, order of batches, "
       "dropout), not that of another dev set.");
   if (config.methods.size() > 1) {
+    const bool is_tuned =
+        std::any_of(config.methods.begin(), config.methods.end(), [&](const std::string& method) {
+          return !config.method.at(method).learning_rates.empty();
+        });
     items += list_item(
-        "Learning rates are the config's. A method whose rate was not tuned as carefully as "
-        "another's looks worse than it is.");
+        is_tuned
+            ? "A method's learning rate is the best of its own grid on each task, by few seeds "
+              "and on rows that are neither trained on nor reported; what is not in a grid, "
+              "the schedule and the number of epochs, is the same for all."
+            : "Learning rates are the config's. A method whose rate was not tuned as carefully "
+              "as another's looks worse than it is.");
   }
   if (!data.spectra.empty()) {
     const bool is_simulated =

@@ -40,9 +40,9 @@ std::string summary_html(const std::vector<ClaimAnswer>& answers) {
 std::string rows_html(const ClaimAnswer& answer) {
   std::string html = fmt::format(
       "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">{}</th><th "
-      "scope=\"col\">{}<small>95 % interval</small></th><th scope=\"col\"></th></tr></thead>\n"
+      "scope=\"col\">{}<small>{:.0f} % interval</small></th><th scope=\"col\"></th></tr></thead>\n"
       "<tbody>\n",
-      html_escape("Claim " + answer.claim.name), html_escape(answer.unit));
+      html_escape("Claim " + answer.claim.name), html_escape(answer.unit), 100 * answer.confidence);
   for (const ClaimRow& row : answer.rows) {
     html += fmt::format("<tr><th scope=\"row\">{}</th>{}<td>{}</td></tr>\n", html_escape(row.label),
                         interval_cell(row), html_escape(row.meaning));

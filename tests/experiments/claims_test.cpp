@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "experiments/report_sections.h"
+
 namespace basis {
 namespace {
 
@@ -356,6 +358,9 @@ TEST(ScoreClaim, OfAMarginTakesTheOneSidedBound) {
   const ClaimAnswer near = only_answer(scored(accuracies, "score-margin", -5));
   EXPECT_EQ(near.verdict, Verdict::Held) << near.reason;
   EXPECT_NEAR(near.rows.back().value.estimate, -1, 1e-9);
+  EXPECT_EQ(near.confidence, 0.9);
+  EXPECT_THAT(claims_section(scored(accuracies, "score-margin", -5)).blocks.at(1).html,
+              HasSubstr("points<small>90 % interval</small>"));
   EXPECT_EQ(only_answer(scored(accuracies, "score-margin", -0.5)).verdict, Verdict::Not);
 }
 

@@ -177,6 +177,15 @@ TEST(ReportHtml, StandsWithNothingFinished) {
   EXPECT_EQ(count_of(html, "<svg"), 0U);
 }
 
+TEST(ReportHtml, ItsLimitsSayWhetherRatesWereTuned) {
+  ReportData data;
+  data.config = two_methods();
+  EXPECT_TRUE(has(report_html(data), "rate was not tuned as carefully"));
+  data.config.method.begin()->second.learning_rates = {1e-4, 1e-3};
+  EXPECT_FALSE(has(report_html(data), "rate was not tuned as carefully"));
+  EXPECT_TRUE(has(report_html(data), "the best of its own grid on each task"));
+}
+
 TEST(ReportHtml, TextOfUsersIsNoMarkup) {
   ReportData data;
   data.config = two_methods();
