@@ -12,8 +12,8 @@ std::string key_of(const HostWeight& weight, BasisKind kind, std::int64_t k, std
                    const Decompositions* device) {
   Hasher hasher;
   hasher.add("basis 3").add(name_of(kind)).add(k);
-  const bool is_drawn =
-      kind == BasisKind::Random || kind == BasisKind::Shuffled || kind == BasisKind::Rotated;
+  const bool is_drawn = kind == BasisKind::Random || kind == BasisKind::Shuffled ||
+                        kind == BasisKind::Rotated || kind == BasisKind::Flipped;
   if (is_drawn) hasher.add(seed).add(weight.name);
   if (device != nullptr) hasher.add(device->name());
   return hasher.add(weight.value).hex();

@@ -170,6 +170,7 @@ struct MethodSettings {
   std::string form = "core";
   std::int64_t bandwidth = 1;
   std::string basis = "leading";
+  bool shared = false;
   std::vector<std::string> targets;
   std::string apply = "auto";
   double adapter_dropout = 0;

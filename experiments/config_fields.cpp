@@ -3,15 +3,24 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "experiments/contains.h"
+#include "spectral/adapter_method.h"
 
 namespace basis {
 namespace {
 
 using Texts = std::vector<std::string>;
+
+std::optional<AdapterMethod::Kind> method_kind(std::string_view name) {
+  for (const AdapterMethod::Kind kind : all_method_kinds) {
+    if (name == name_of(kind)) return kind;
+  }
+  return std::nullopt;
+}
 
 Constraint anything() {
   return {};
@@ -268,15 +277,16 @@ template <>
 const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
   using M = MethodSettings;
   static const std::vector<Field<M>> table = {
-      {"kind", &M::kind, one_of({"full", "head", "bitfit", "norms", "lora", "spectral"}), "what is trained; the table's own name where that is built in"},
+      {"kind", &M::kind, one_of({"full", "head", "bitfit", "norms", "lora", "rslora", "pissa", "spectral", "lora-xs", "pica", "vera"}), "what is trained; the table's own name where that is built in"},
       {"start", &M::start, one_of({"pretrained", "random", "scrambled", "lesion-leading", "lesion-trailing", "lesion-random"}), "weights that the encoder starts from; random: drawn anew by the seed; scrambled: singular values kept, directions drawn anew; lesion: without some of the components"},
       {"lesion_energy", &M::lesion_energy, share(), "of each matrix's squared norm, that a lesion takes out"},
       {"labels", &M::labels, one_of({"true", "shuffled"}), "of the training rows; shuffled among them by the seed: the inputs without the task"},
-      {"rank", &M::rank, between(0, 65536), "k of the basis, r of LoRA; 0: every vector of the matrix (spectral only)"},
-      {"alpha", &M::alpha, not_negative(), "LoRA: the product is scaled by alpha / rank; 0: by 1"},
+      {"rank", &M::rank, between(0, 65536), "k of the basis, r of the others; 0: every vector of the matrix (spectral only)"},
+      {"alpha", &M::alpha, not_negative(), "lora, pissa, lora-xs: the product is scaled by alpha / rank, of rslora by alpha / √rank; 0: by 1"},
       {"form", &M::form, one_of({"diagonal", "band", "core"}), "spectral: which coefficients of the basis are trained"},
       {"bandwidth", &M::bandwidth, between(1, 65536), "spectral band: d, entries with |i - j| at most d"},
-      {"basis", &M::basis, one_of({"leading", "trailing", "random", "shuffled", "rotated", "activation", "other-seed"}), "spectral: which directions are trained in (`other-seed`: those of the model's next pretraining seed)"},
+      {"basis", &M::basis, one_of({"leading", "trailing", "random", "shuffled", "rotated", "activation", "other-seed", "flipped"}), "spectral, pica: which directions are trained in (`other-seed`: those of the model's next pretraining seed; `flipped`: the leading ones with random signs)"},
+      {"shared", &M::shared, anything(), "pica: one trained factor for the same matrix of all layers"},
       {"targets", &M::targets, one_of(targets), "matrices of each layer that get an adapter"},
       {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: side, folded or merged by counted cost"},
       {"adapter_dropout", &M::adapter_dropout, number_from(0, 1), "on the side path's input; forbids the merged form"},
@@ -403,29 +413,34 @@ template struct Field<ClaimSettings>;
 template struct Field<ReportSettings>;
 
 bool method_has(const MethodSettings& method, std::string_view key) {
-  const bool is_lora = method.kind == "lora";
-  const bool is_spectral = method.kind == "spectral";
+  const std::optional<AdapterMethod::Kind> kind = method_kind(method.kind);
+  if (!kind) return false;
   if (key == "kind" || key == "start" || key == "labels" || key == "learning_rates" ||
       key == "models" || key == "max_seeds" || key == "family")
     return true;
   if (key == "lesion_energy") return method.start.starts_with("lesion-");
-  if (key == "alpha") return is_lora;
-  if (key == "form" || key == "basis") return is_spectral;
-  if (key == "bandwidth") return is_spectral && method.form == "band";
-  return is_lora || is_spectral;
+  if (key == "alpha") return has_alpha(*kind);
+  if (key == "basis") return has_basis_choice(*kind);
+  if (key == "shared") return kind == AdapterMethod::Kind::Pica;
+  if (key == "form") return kind == AdapterMethod::Kind::Spectral;
+  if (key == "bandwidth") return kind == AdapterMethod::Kind::Spectral && method.form == "band";
+  return has_factors(*kind);
 }
 
 MethodSettings method_preset(std::string_view name_or_kind) {
   MethodSettings method;
-  method.kind = std::string(name_or_kind.substr(0, name_or_kind.find('-')));
-  if (method.kind == "lora") method.targets = {"query", "value"};
-  if (method.kind == "spectral") {
-    method.targets = targets;
-    method.rank = 32;
-    if (const std::size_t dash = name_or_kind.find('-'); dash != std::string_view::npos) {
-      method.form = std::string(name_or_kind.substr(dash + 1));
-    }
-  }
+  const std::size_t dash = name_or_kind.find('-');
+  const bool is_kind = method_kind(name_or_kind).has_value();
+  method.kind = std::string(is_kind ? name_or_kind : name_or_kind.substr(0, dash));
+  const std::optional<AdapterMethod::Kind> kind = method_kind(method.kind);
+  if (!kind || !has_factors(*kind)) return method;
+  // As published: LoRA's kin and VeRA on query and value, who works in a basis on all six.
+  using Kind = AdapterMethod::Kind;
+  const bool has_basis = kind == Kind::LoraXs || has_basis_choice(*kind);
+  method.targets = has_basis ? targets : Texts{"query", "value"};
+  if (kind == Kind::Spectral || kind == Kind::LoraXs) method.rank = 32;
+  if (kind == Kind::Vera) method.rank = 256;
+  if (kind == Kind::Spectral && !is_kind) method.form = std::string(name_or_kind.substr(dash + 1));
   return method;
 }
 
@@ -448,9 +463,11 @@ const std::vector<std::string>& known_tasks() {
 }
 
 const std::vector<std::string>& known_methods() {
-  static const Texts names = {
-      "full",          "head",         "bitfit", "norms", "lora", "spectral", "spectral-diagonal",
-      "spectral-band", "spectral-core"};
+  static const Texts names = {"full",          "head",          "bitfit",
+                              "norms",         "lora",          "rslora",
+                              "pissa",         "spectral",      "spectral-diagonal",
+                              "spectral-band", "spectral-core", "lora-xs",
+                              "pica",          "vera"};
   return names;
 }
 

@@ -146,7 +146,7 @@ void ConfigReader::read_claim(const std::string& name, const toml::table& source
 /// The basis of another pretraining seed needs one, for every model that the method trains.
 void ConfigReader::check_other_seeds() {
   for (const auto& [name, method] : config_.method) {
-    if (method.kind != "spectral" || method.basis != "other-seed") continue;
+    if (method.basis != "other-seed") continue;
     for (const std::string& model : config_.model_names()) {
       if (!names_or_all(method.models, model)) continue;
       if (config_.model_named(model).is_pretrained_here() && config_.pretrain.seeds.size() > 1) {

@@ -252,7 +252,7 @@ Planner::Tuning Planner::tuning_of(StageKind kind, const Start& start, const std
   stage.inputs = start.inputs;
   Hasher& hasher = tuning.hasher;
   hasher.add(seed).add(start.hasher.hex());
-  if (settings.kind == "spectral" && settings.basis == "other-seed") {
+  if (settings.basis == "other-seed") {
     add_input(tuning, add_pretrain(start.model, seed_after(start.pretrain_seed)));
   }
   add_task(hasher, task);

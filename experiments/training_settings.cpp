@@ -61,13 +61,13 @@ AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
   using Kind = AdapterMethod::Kind;
   using Form = AdapterMethod::Form;
   AdapterMethod method;
-  method.kind = named(settings.kind, {Kind::Full, Kind::Head, Kind::BitFit, Kind::Norms, Kind::Lora,
-                                      Kind::Spectral});
+  method.kind = named(settings.kind, std::span<const Kind>(all_method_kinds));
   method.rank = settings.rank;
   method.alpha = settings.alpha;
   method.form = named(settings.form, {Form::Diagonal, Form::Band, Form::Core});
   method.bandwidth = settings.bandwidth;
   method.basis = named(settings.basis, std::span<const BasisKind>(all_basis_kinds));
+  method.shares_factors = settings.shared;
   for (const std::string& target : settings.targets) {
     method.targets.push_back(
         named(target, {MatrixKind::Query, MatrixKind::Key, MatrixKind::Value,

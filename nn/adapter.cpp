@@ -49,6 +49,11 @@ Variable before_last_factor(Context& context, Variable h, const FactorProduct& t
   return h;
 }
 
+bool trains(const FactorProduct& term) {
+  return std::any_of(term.factors.begin(), term.factors.end(),
+                     [](const Factor& factor) { return factor.parameter->is_trainable(); });
+}
+
 bool begins_and_ends_dense(const FactorProduct& term) {
   return term.factors.size() > 1 && term.factors.front().kind == Factor::Kind::Dense &&
          term.factors.back().kind == Factor::Kind::Dense;
@@ -72,9 +77,12 @@ Variable Adapter::add_side_path(Context& context, const ColumnsOf& y, const Vari
   return sum.whole;
 }
 
+bool Adapter::is_summable() const {
+  return std::all_of(terms.begin(), terms.end(), begins_and_ends_dense);
+}
+
 bool Adapter::is_folded(const Context& context) const {
-  return path == Path::Folded && context.dtype != DType::BF16 &&
-         std::all_of(terms.begin(), terms.end(), begins_and_ends_dense);
+  return path == Path::Folded && context.dtype != DType::BF16 && is_summable();
 }
 
 Variable Adapter::with_factor_gradients(Context& context, const ColumnsOf& y,
@@ -84,6 +92,7 @@ Variable Adapter::with_factor_gradients(Context& context, const ColumnsOf& y,
   Variable input = x;
   input.gradient = nullptr;  // dx has come with the product
   for (const FactorProduct& term : terms) {
+    if (!trains(term)) continue;
     const Variable h = before_last_factor(context, input, term);
     sum.whole = with_matmul(context, sum, term.scale, h,
                             term.factors.front().parameter->variable(context), true);
@@ -91,12 +100,25 @@ Variable Adapter::with_factor_gradients(Context& context, const ColumnsOf& y,
   return sum.whole;
 }
 
+namespace {
+
+/// F as a matrix; a diagonal one only where nothing trains through it.
+Variable dense_form(Context& context, const Factor& factor) {
+  const Variable f = factor.parameter->variable(context);
+  if (factor.kind == Factor::Kind::Dense) return f;
+  ensure(factor.kind == Factor::Kind::Diagonal && context.tape == nullptr,
+         "a product that trains merged starts dense");
+  return band_to_dense(context, constant(f.value.reshape({1, f.value.element_count()})));
+}
+
+}  // namespace
+
 Variable Adapter::merged_weight(Context& context, const Variable& weight) const {
   Variable sum = constant(context.allocate(weight.shape(), weight.value.dtype()));
   context.backend.convert(weight.view(), sum.view());
   for (const FactorProduct& term : terms) {
-    ensure(begins_and_ends_dense(term), "a merged product starts and ends with a dense factor");
-    Variable product = term.factors.front().parameter->variable(context);
+    ensure(term.factors.back().kind == Factor::Kind::Dense, "a summed product ends dense");
+    Variable product = dense_form(context, term.factors.front());
     for (std::size_t i = 1; i + 1 < term.factors.size(); ++i) {
       product = multiply(context, product, term.factors[i]);
     }

@@ -43,13 +43,16 @@ struct Adapter {
   /// Whether W is summed up for a product: where that is the path. Not in bf16, whose W would round
   /// away what the factors have learnt.
   bool is_folded(const Context&) const;
+  /// Whether W can be summed up at all: where every term starts and ends with a dense factor.
+  bool is_summable() const;
   /// y with Σ s · (dropout(x) Fₙᵀ) ⋯ F₁ᵀ added to its columns, written over y.
   ///   x: (T, in)   y: (T, out) of wider rows   returns y whole
   Variable add_side_path(Context&, const ColumnsOf& y, const Variable& x,
                          const SequenceView& sequences) const;
   /// y, a product with the summed-up W, with the gradients that it owes to the factors.
   Variable with_factor_gradients(Context&, const ColumnsOf& y, const Variable& x) const;
-  /// W₀ + Σ s · F₁ ⋯ Fₙ as a new (out, in).   weight: (out, in)
+  /// W₀ + Σ s · F₁ ⋯ Fₙ as a new (out, in), of terms that end with a dense factor.
+  ///   weight: (out, in)
   Variable merged_weight(Context&, const Variable& weight) const;
 };
 

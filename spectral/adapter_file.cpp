@@ -39,15 +39,15 @@ std::string sizes_of(const BertConfig& config) {
 
 void write_method(Json& config, const AdapterMethod& method) {
   config.set("kind", name_of(method.kind));
-  if (method.kind != Kind::Lora && method.kind != Kind::Spectral) return;
+  if (!has_factors(method.kind)) return;
   config.set("rank", method.rank);
-  if (method.kind == Kind::Lora) {
-    config.set("alpha", method.alpha);
-  } else {
+  if (has_alpha(method.kind)) config.set("alpha", method.alpha);
+  if (method.kind == Kind::Spectral) {
     config.set("form", name_of(method.form));
     if (method.form == Form::Band) config.set("bandwidth", method.bandwidth);
-    config.set("basis", name_of(method.basis));
   }
+  if (has_basis_choice(method.kind)) config.set("basis", name_of(method.basis));
+  if (method.kind == Kind::Pica) config.set("shares_factors", method.shares_factors);
   Json targets = Json::list();
   for (const MatrixKind kind : targets_of(method)) targets.append(name_of(kind));
   config.set("targets", std::move(targets));
@@ -92,24 +92,27 @@ void read_spectral(const JsonKeys& keys, AdapterMethod& method) {
     const std::int64_t most = method.rank == 0 ? 1 << 20 : method.rank - 1;
     method.bandwidth = keys.integer("bandwidth", 0, most);
   }
-  method.basis = named(keys, "basis", keys.text("basis"), all_basis_kinds);
+}
+
+double read_alpha(const JsonKeys& keys) {
+  const double alpha = keys.number("alpha");
+  if (alpha < 0) keys.fail("alpha", "is negative");
+  if (alpha > std::numeric_limits<float>::max()) keys.fail("alpha", "makes a scale beyond f32");
+  return alpha;
 }
 
 AdapterMethod read_method(const JsonKeys& keys) {
-  constexpr Kind kinds[] = {Kind::Head, Kind::BitFit, Kind::Norms, Kind::Lora, Kind::Spectral};
   AdapterMethod method;
-  method.kind = named(keys, "kind", keys.text("kind"), kinds);
-  if (method.kind != Kind::Lora && method.kind != Kind::Spectral) return method;
+  method.kind = named(keys, "kind", keys.text("kind"), all_method_kinds);
+  if (method.kind == Kind::Full) keys.fail("kind", "is \"full\", which has no adapter");
+  if (!has_factors(method.kind)) return method;
   method.rank = keys.integer("rank", method.kind == Kind::Spectral ? 0 : 1, 1 << 20);
-  if (method.kind == Kind::Spectral) {
-    read_spectral(keys, method);
-  } else {
-    method.alpha = keys.number("alpha");
-    if (method.alpha < 0) keys.fail("alpha", "is negative");
-    if (method.alpha > std::numeric_limits<float>::max()) {
-      keys.fail("alpha", "makes a scale beyond f32");
-    }
+  if (has_alpha(method.kind)) method.alpha = read_alpha(keys);
+  if (method.kind == Kind::Spectral) read_spectral(keys, method);
+  if (has_basis_choice(method.kind)) {
+    method.basis = named(keys, "basis", keys.text("basis"), all_basis_kinds);
   }
+  if (method.kind == Kind::Pica) method.shares_factors = keys.is_true("shares_factors");
   for (const std::string& target : keys.texts("targets")) {
     method.targets.push_back(named(keys, "targets", target, all_matrix_kinds));
   }

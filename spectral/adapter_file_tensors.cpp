@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "spectral/adapter_basis_file.h"
+#include "spectral/adapter_plan.h"
 #include "tensor/file.h"
 #include "tensor/transfer.h"
 
@@ -14,53 +15,6 @@ namespace {
 
 constexpr const char* tensors_file = "adapter_model.safetensors";
 constexpr const char* config_file = "adapter_config.json";
-
-bool has_factors(const AdapterMethod& method) {
-  return method.kind == AdapterMethod::Kind::Lora || method.kind == AdapterMethod::Kind::Spectral;
-}
-
-void add_lora(std::vector<NamedShape>& tensors, const std::string& matrix, const Shape& weight,
-              std::int64_t r) {
-  tensors.emplace_back(matrix + ".lora_A", Shape{r, weight[1]});
-  tensors.emplace_back(matrix + ".lora_B", Shape{weight[0], r});
-}
-
-void add_spectral(std::vector<NamedShape>& tensors, const std::string& matrix, const Shape& weight,
-                  const AdapterMethod& method, std::int64_t k) {
-  tensors.emplace_back(matrix + ".spectral_U", Shape{weight[0], k});
-  tensors.emplace_back(matrix + ".spectral_V", Shape{k, weight[1]});
-  switch (method.form) {
-    case AdapterMethod::Form::Diagonal:
-      tensors.emplace_back(matrix + ".spectral_diagonal", Shape{k});
-      return;
-    case AdapterMethod::Form::Core:
-      tensors.emplace_back(matrix + ".spectral_core", Shape{k, k});
-      return;
-    case AdapterMethod::Form::Band:
-      if (method.bandwidth < 0 || method.bandwidth >= k) {
-        throw Error(fmt::format("bandwidth {} does not fit rank {}: choose 0 to {}",
-                                method.bandwidth, k, k - 1));
-      }
-      tensors.emplace_back(matrix + ".spectral_band", Shape{2 * method.bandwidth + 1, k});
-      return;
-  }
-}
-
-void add_factors(std::vector<NamedShape>& tensors, const SequenceClassifier& model,
-                 const AdapterMethod& method) {
-  for (std::int64_t layer = 0; layer < model.config().num_hidden_layers; ++layer) {
-    for (const MatrixKind kind : targets_of(method)) {
-      const std::string matrix = bert_matrix_name(layer, kind);
-      const Shape& weight = model.parameters().at(matrix + ".weight").shape();
-      const std::int64_t rank = rank_on(method, matrix + ".weight", weight);
-      if (method.kind == AdapterMethod::Kind::Lora) {
-        add_lora(tensors, matrix, weight, rank);
-      } else {
-        add_spectral(tensors, matrix, weight, method, rank);
-      }
-    }
-  }
-}
 
 void check_stored(const std::vector<NamedShape>& wanted, const SafeTensors& file,
                   const NameInFile& name_in_file) {
@@ -89,20 +43,12 @@ void check_stored(const std::vector<NamedShape>& wanted, const SafeTensors& file
 /// Factors to be filled from the file: no SVD, whose bits differ between processors.
 BasisSource blank_basis() {
   return [](const HostWeight& weight, BasisKind, std::int64_t k, std::uint64_t) {
-    return Basis{Matrix(weight.value.shape()[0], k), Matrix(weight.value.shape()[1], k), {}};
+    return Basis{Matrix(weight.value.shape()[0], k), Matrix(weight.value.shape()[1], k),
+                 std::vector<double>(static_cast<std::size_t>(k))};
   };
 }
 
 }  // namespace
-
-std::vector<MatrixKind> targets_of(const AdapterMethod& method) {
-  std::vector<MatrixKind> targets;
-  for (const MatrixKind kind : all_matrix_kinds) {
-    const bool is_named = std::count(method.targets.begin(), method.targets.end(), kind) > 0;
-    if (method.targets.empty() || is_named) targets.push_back(kind);
-  }
-  return targets;
-}
 
 std::vector<NamedShape> adapter_tensors(const SequenceClassifier& model,
                                         const AdapterMethod& method) {
@@ -110,7 +56,14 @@ std::vector<NamedShape> adapter_tensors(const SequenceClassifier& model,
     throw Error("full fine-tuning has no adapter: save the model instead");
   }
   std::vector<NamedShape> tensors;
-  if (has_factors(method)) add_factors(tensors, model, method);
+  std::set<std::string> names;  // what weights share stands there once
+  for (const AdaptedWeight& weight : adapted_weights(model, method)) {
+    for (const TermPlan& term : plan_adapter(method, weight)) {
+      for (const FactorPlan& factor : from_the_input(term)) {
+        if (names.insert(factor.name).second) tensors.emplace_back(factor.name, factor.shape);
+      }
+    }
+  }
   for (const auto& parameter : model.parameters().all()) {
     const bool is_trained_itself = parameter->role() == ParameterRole::Encoder &&
                                    trains_of_encoder(method.kind, parameter->name()) &&
@@ -153,13 +106,10 @@ void check_attached(const SequenceClassifier& model, const AdapterMethod& method
                       parameter->name(), name_of(method.kind)));
     }
   }
-  if (!has_factors(method)) return;
-  for (EncoderLayer layer : model.bert().encoder().layers) {
-    for (const MatrixKind kind : targets_of(method)) {
-      if (layer.matrix(kind).adapter() != nullptr) continue;
-      throw Error(fmt::format("{} has no adapter in its slot: unmerge before saving",
-                              layer.matrix(kind).weight().name()));
-    }
+  for (const AdaptedWeight& weight : adapted_weights(model, method)) {
+    EncoderLayer layer = model.bert().encoder().layers[static_cast<std::size_t>(weight.layer)];
+    if (layer.matrix(weight.kind).adapter() != nullptr) continue;
+    throw Error(fmt::format("{} has no adapter in its slot: unmerge before saving", weight.name));
   }
 }
 

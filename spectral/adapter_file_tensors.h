@@ -21,9 +21,6 @@ using NamedShape = std::pair<std::string, Shape>;
 /// Our parameter's name as a file has it.
 using NameInFile = std::function<std::string(const std::string& name)>;
 
-/// The matrices that `method` adapts, in the order of all_matrix_kinds; its empty list means all.
-std::vector<MatrixKind> targets_of(const AdapterMethod& method);
-
 /// The parameters that an adapter of this method and its head consist of on `model`, whether it is
 /// attached or not: what its file holds. Throws Error for `full`, and for a rank or a bandwidth
 /// that does not fit a matrix (both are named).

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "nn/dropout_sites.h"
+#include "spectral/adapter_plan.h"
 #include "spectral/leading_svd.h"
 #include "spectral/matrix_parallel.h"
 #include "tensor/transfer.h"
@@ -25,8 +26,18 @@ const char* name_of(AdapterMethod::Kind kind) {
       return "norms";
     case AdapterMethod::Kind::Lora:
       return "lora";
+    case AdapterMethod::Kind::RsLora:
+      return "rslora";
+    case AdapterMethod::Kind::Pissa:
+      return "pissa";
     case AdapterMethod::Kind::Spectral:
       return "spectral";
+    case AdapterMethod::Kind::LoraXs:
+      return "lora-xs";
+    case AdapterMethod::Kind::Pica:
+      return "pica";
+    case AdapterMethod::Kind::Vera:
+      return "vera";
   }
   return "?";
 }
@@ -64,10 +75,34 @@ BasisSource basis_by_svd(Decompositions* device) {
   };
 }
 
+bool has_factors(AdapterMethod::Kind kind) {
+  return has_alpha(kind) || has_basis_choice(kind) || kind == AdapterMethod::Kind::Vera;
+}
+
+bool has_alpha(AdapterMethod::Kind kind) {
+  using Kind = AdapterMethod::Kind;
+  return kind == Kind::Lora || kind == Kind::RsLora || kind == Kind::Pissa || kind == Kind::LoraXs;
+}
+
+bool has_basis_choice(AdapterMethod::Kind kind) {
+  return kind == AdapterMethod::Kind::Spectral || kind == AdapterMethod::Kind::Pica;
+}
+
+std::vector<MatrixKind> targets_of(const AdapterMethod& method) {
+  std::vector<MatrixKind> targets;
+  for (const MatrixKind kind : all_matrix_kinds) {
+    const bool is_named = std::count(method.targets.begin(), method.targets.end(), kind) > 0;
+    if (method.targets.empty() || is_named) targets.push_back(kind);
+  }
+  return targets;
+}
+
 std::int64_t rank_on(const AdapterMethod& method, const std::string& weight, const Shape& shape) {
   const std::int64_t full = std::min(shape[0], shape[1]);
-  const std::int64_t rank = method.rank == 0 ? full : method.rank;
-  if (rank < 1 || rank > full) {
+  const bool is_full = method.rank == 0 && method.kind == AdapterMethod::Kind::Spectral;
+  const std::int64_t rank = is_full ? full : method.rank;
+  const bool is_bounded = method.kind != AdapterMethod::Kind::Vera;
+  if (rank < 1 || (is_bounded && rank > full)) {
     throw Error(fmt::format("rank {} is not between 1 and {}, the rank of {} {}", rank, full,
                             weight, shape.to_string()));
   }
@@ -95,13 +130,12 @@ class Attacher {
         allocator_(allocator),
         model_(model),
         method_(method),
-        basis_source_(basis_source) {}
+        basis_source_(basis_source),
+        dtype_(model.parameters().at("classifier.weight").value().dtype()) {}
 
-  /// One matrix of the model that gets an adapter.
   struct Place {
     Linear* linear;
-    std::int64_t layer;
-    MatrixKind kind;
+    AdaptedWeight weight;
   };
 
   /// Bases are computed a matrix a thread, a few matrices ahead of the factors made of them, since
@@ -111,9 +145,8 @@ class Attacher {
     for (std::size_t first = 0; first < places.size(); first += ahead) {
       const std::size_t count = std::min(ahead, places.size() - first);
       const std::span<const Place> some(places.data() + first, count);
-      std::vector<Basis> bases = method_.kind == AdapterMethod::Kind::Spectral
-                                     ? bases_of(some)
-                                     : std::vector<Basis>(count);
+      const std::vector<Basis> bases =
+          needs_basis(method_.kind) ? bases_of(some) : std::vector<Basis>(count);
       for (std::size_t i = 0; i < count; ++i) fill(some[i], bases[i]);
     }
   }
@@ -134,54 +167,84 @@ class Attacher {
   }
 
   void fill(const Place& place, const Basis& basis) {
-    Linear& linear = *place.linear;
-    rank_ = rank_on(method_, linear.weight().name(), linear.weight().shape());
     Adapter adapter;
-    adapter.terms.push_back(method_.kind == AdapterMethod::Kind::Lora ? lora(linear)
-                                                                      : spectral(linear, basis));
-    adapter.input_dropout =
-        make_dropout(method_.dropout,
-                     dropout_sites::adapter(place.layer, static_cast<std::uint32_t>(place.kind)));
-    adapter.path = path_of(linear);
-    linear.set_adapter(std::make_shared<const Adapter>(std::move(adapter)));
-  }
-
-  FactorProduct lora(const Linear& linear) {
-    const std::int64_t r = rank_;
-    const double scale = method_.alpha > 0 ? method_.alpha / static_cast<double>(r) : 1;
-    Parameter& a = trained(linear, "lora_A", kaiming_uniform(linear, r));
-    Parameter& b = trained(linear, "lora_B", zeros(linear, {linear.outputs(), r}));
-    return {scale, {{Factor::Kind::Dense, &b}, {Factor::Kind::Dense, &a}}};
-  }
-
-  FactorProduct spectral(const Linear& linear, const Basis& basis) {
-    const std::int64_t k = rank_;
-    Parameter& u = frozen(linear, "spectral_U", basis.u);
-    Parameter& v = frozen(linear, "spectral_V", transpose(basis.v));
-    return {1, {{Factor::Kind::Dense, &u}, coefficients(linear, k), {Factor::Kind::Dense, &v}}};
-  }
-
-  Factor coefficients(const Linear& linear, std::int64_t k) {
-    switch (method_.form) {
-      case AdapterMethod::Form::Diagonal:
-        return {Factor::Kind::Diagonal, &trained(linear, "spectral_diagonal", zeros(linear, {k}))};
-      case AdapterMethod::Form::Core:
-        return {Factor::Kind::Dense, &trained(linear, "spectral_core", zeros(linear, {k, k}))};
-      case AdapterMethod::Form::Band: {
-        const std::int64_t d = method_.bandwidth;
-        if (d < 0 || d >= k) {
-          throw Error(
-              fmt::format("bandwidth {} does not fit rank {}: choose 0 to {}", d, k, k - 1));
-        }
-        Parameter& band = trained(linear, "spectral_band", zeros(linear, {2 * d + 1, k}));
-        band.set_padding(d * (d + 1));
-        return {Factor::Kind::Band, &band};
+    for (const TermPlan& term : plan_adapter(method_, place.weight)) {
+      FactorProduct product{term.scale, {}};
+      for (const FactorPlan& factor : from_the_input(term)) {
+        Parameter& parameter = parameter_of(factor, basis, term.scale);
+        product.factors.insert(product.factors.begin(), {factor.kind, &parameter});
       }
+      adapter.terms.push_back(std::move(product));
     }
-    throw InternalError("unknown form");
+    adapter.input_dropout = make_dropout(
+        method_.dropout,
+        dropout_sites::adapter(place.weight.layer, static_cast<std::uint32_t>(place.weight.kind)));
+    adapter.path = path_of(place.weight, adapter);
+    place.linear->set_adapter(std::make_shared<const Adapter>(std::move(adapter)));
   }
 
-  Adapter::Path path_of(const Linear& linear) const {
+  /// Made at the first weight that has it; the others share it.
+  Parameter& parameter_of(const FactorPlan& factor, const Basis& basis, double scale) {
+    if (Parameter* shared = model_.parameters().find(factor.name)) return *shared;
+    Parameter& parameter = model_.parameters().create(factor.name, start_of(factor, basis, scale),
+                                                      ParameterRole::Adapter, true);
+    parameter.set_trainable(factor.is_trained);
+    if (factor.kind == Factor::Kind::Band) {
+      const std::int64_t d = (factor.shape[0] - 1) / 2;
+      parameter.set_padding(d * (d + 1));
+    }
+    return parameter;
+  }
+
+  Tensor start_of(const FactorPlan& factor, const Basis& basis, double scale) {
+    switch (factor.start) {
+      case FactorStart::Zeros:
+        return filled(factor.shape, 0);
+      case FactorStart::Tenth:
+        return filled(factor.shape, 0.1);
+      case FactorStart::Tiny:
+        return random_tensor(backend_, allocator_, factor.shape, dtype_, method_.seed, factor.name,
+                             1e-5);
+      case FactorStart::KaimingUniform:
+        return uniform_tensor(backend_, allocator_, factor.shape, dtype_, method_.seed, factor.name,
+                              1 / std::sqrt(static_cast<double>(factor.shape[1])));
+      case FactorStart::Shared:
+        return corner_of_shared(factor);
+      case FactorStart::Left:
+        return to_device(basis.u);
+      case FactorStart::Right:
+        return to_device(transpose(basis.v));
+      case FactorStart::ScaledRight:
+        return to_device(transpose(scale_columns(basis.v, basis.sigma)));
+      case FactorStart::RootLeft:
+        return to_device(scale_columns(basis.u, roots(basis.sigma, std::abs(scale))));
+      case FactorStart::RootRight:
+        return to_device(transpose(scale_columns(basis.v, roots(basis.sigma, std::abs(scale)))));
+    }
+    throw InternalError("unknown start");
+  }
+
+  static std::vector<double> roots(std::vector<double> sigma, double scale) {
+    for (double& value : sigma) value = std::sqrt(value / scale);
+    return sigma;
+  }
+
+  /// The same numbers at every size: drawn whole and cut.
+  Tensor corner_of_shared(const FactorPlan& factor) {
+    const std::string stream = factor.name.substr(0, factor.name.rfind('_'));
+    const double bound = std::sqrt(6 / static_cast<double>(factor.whole[1]));
+    const Matrix whole =
+        to_matrix(to_host(backend_, uniform_tensor(backend_, allocator_, factor.whole, dtype_,
+                                                   method_.seed, stream, bound))
+                      .view());
+    Matrix corner(factor.shape[0], factor.shape[1]);
+    for (std::int64_t i = 0; i < corner.rows(); ++i) {
+      for (std::int64_t j = 0; j < corner.columns(); ++j) corner(i, j) = whole(i, j);
+    }
+    return to_device(corner);
+  }
+
+  Adapter::Path path_of(const AdaptedWeight& weight, const Adapter& adapter) const {
     if (method_.apply == AdapterMethod::Apply::SidePath) return Adapter::Path::Side;
     if (method_.apply == AdapterMethod::Apply::Merged) {
       if (method_.dropout > 0) {
@@ -189,52 +252,36 @@ class Attacher {
             "an adapter with dropout on its input cannot train merged: "
             "set dropout = 0 or apply = \"side\"");
       }
+      if (!adapter.is_summable()) {
+        throw Error(fmt::format("a {} adapter cannot train merged: set apply = \"side\"",
+                                name_of(method_.kind)));
+      }
       return Adapter::Path::Merged;
     }
-    if (method_.dropout > 0) return Adapter::Path::Side;
-    return cheapest_path(method_.tokens_per_step, linear.outputs(), linear.inputs(), rank_,
+    if (method_.dropout > 0 || !adapter.is_summable()) return Adapter::Path::Side;
+    const auto terms = static_cast<std::int64_t>(adapter.terms.size());
+    const std::int64_t rank = rank_on(method_, weight.name, weight.shape);
+    return cheapest_path(method_.tokens_per_step, weight.shape[0], weight.shape[1], terms * rank,
                          method_.activations);
   }
 
-  static std::string base_name(const Linear& linear) {
-    std::string name = linear.weight().name();
-    name.erase(name.size() - std::string(".weight").size());
-    return name;
-  }
-
-  Parameter& create(const Linear& linear, const char* what, Tensor value) {
-    return model_.parameters().create(base_name(linear) + "." + what, std::move(value),
-                                      ParameterRole::Adapter, true);
-  }
-  Parameter& trained(const Linear& linear, const char* what, Tensor value) {
-    Parameter& parameter = create(linear, what, std::move(value));
-    parameter.set_trainable(true);
-    return parameter;
-  }
-  Parameter& frozen(const Linear& linear, const char* what, const Matrix& matrix) {
-    Tensor value = empty(linear, {matrix.rows(), matrix.columns()});
+  Tensor to_device(const Matrix& matrix) {
+    Tensor value = empty({matrix.rows(), matrix.columns()});
     const std::vector<double>& elements = matrix.elements();
-    if (value.dtype() == DType::F64) {
+    if (dtype_ == DType::F64) {
       copy_to_device<double>(backend_, elements, value);
     } else {
       copy_to_device<float>(backend_, std::vector<float>(elements.begin(), elements.end()), value);
     }
-    return create(linear, what, std::move(value));
-  }
-
-  Tensor empty(const Linear& linear, const Shape& shape) {
-    return Tensor::allocate(allocator_, shape, linear.weight().value().dtype(), backend_.device());
-  }
-  Tensor zeros(const Linear& linear, const Shape& shape) {
-    Tensor value = empty(linear, shape);
-    backend_.fill(0, value.view());
     return value;
   }
-  /// Kaiming-uniform with a = sqrt(5), PyTorch's default for linear layers: ±1 / sqrt(in).
-  Tensor kaiming_uniform(const Linear& linear, std::int64_t r) {
-    return uniform_tensor(
-        backend_, allocator_, {r, linear.inputs()}, linear.weight().value().dtype(), method_.seed,
-        base_name(linear) + ".lora_A", 1 / std::sqrt(static_cast<double>(linear.inputs())));
+  Tensor empty(const Shape& shape) {
+    return Tensor::allocate(allocator_, shape, dtype_, backend_.device());
+  }
+  Tensor filled(const Shape& shape, double value) {
+    Tensor tensor = empty(shape);
+    backend_.fill(value, tensor.view());
+    return tensor;
   }
 
   Backend& backend_;
@@ -242,7 +289,7 @@ class Attacher {
   SequenceClassifier& model_;
   const AdapterMethod& method_;
   const BasisSource& basis_source_;
-  std::int64_t rank_ = 0;  // of the matrix at hand
+  DType dtype_;
 };
 
 /// A pooler that the mean-pooling head never calls has no gradient.
@@ -278,16 +325,13 @@ void attach(Backend& backend, Allocator& allocator, SequenceClassifier& model,
   for (const auto& parameter : model.parameters().all()) {
     parameter->set_trainable(trains(model, method.kind, *parameter));
   }
-  if (method.kind != AdapterMethod::Kind::Lora && method.kind != AdapterMethod::Kind::Spectral) {
-    return;
-  }
+  if (!has_factors(method.kind)) return;
+  std::vector<EncoderLayer>& layers = model.bert().encoder().layers;
   std::vector<Attacher::Place> places;
-  for_each_matrix(model, [&](Linear& linear, std::int64_t layer, MatrixKind kind) {
-    const bool is_target =
-        method.targets.empty() ||
-        std::find(method.targets.begin(), method.targets.end(), kind) != method.targets.end();
-    if (is_target) places.push_back({&linear, layer, kind});
-  });
+  for (const AdaptedWeight& weight : adapted_weights(model, method)) {
+    EncoderLayer& layer = layers[static_cast<std::size_t>(weight.layer)];
+    places.push_back({&layer.matrix(weight.kind), weight});
+  }
   Attacher(backend, allocator, model, method, basis_source).fill_all(places);
 }
 

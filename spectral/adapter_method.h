@@ -13,17 +13,30 @@ namespace basis {
 
 /// What is trained, and how an adapter starts: the rows of METHODS.md 1's table.
 struct AdapterMethod {
-  enum class Kind : std::uint8_t { Full, Head, BitFit, Norms, Lora, Spectral };
+  enum class Kind : std::uint8_t {
+    Full,
+    Head,
+    BitFit,
+    Norms,  // gains and biases of layer norms
+    Lora,
+    RsLora,
+    Pissa,
+    Spectral,
+    LoraXs,
+    Pica,
+    Vera,
+  };
   enum class Form : std::uint8_t { Diagonal, Band, Core };  // of Spectral
   enum class Apply : std::uint8_t { Auto, SidePath, Merged };
 
   Kind kind = Kind::Full;
-  std::int64_t rank = 8;  // r of LoRA, k of Spectral; 0: each matrix's full rank
-  double alpha = 0;       // LoRA: scale alpha / r; 0 means scale 1
+  std::int64_t rank = 8;  // r, k of Spectral, where 0 is each matrix's full rank
+  double alpha = 0;       // scale alpha / r, of RsLora alpha / √r; 0 means scale 1
   Form form = Form::Core;
-  std::int64_t bandwidth = 1;  // d of the band form
-  BasisKind basis = BasisKind::Leading;
-  std::vector<MatrixKind> targets;  // empty: all six
+  std::int64_t bandwidth = 1;            // d of the band form
+  BasisKind basis = BasisKind::Leading;  // of Spectral and Pica
+  bool shares_factors = false;           // Pica: one M for the same matrix of all layers
+  std::vector<MatrixKind> targets;       // empty: all six
   Apply apply = Apply::Auto;
   double dropout = 0;                // on the side path's input
   std::uint64_t seed = 0;            // of LoRA's A and of a random basis
@@ -31,11 +44,26 @@ struct AdapterMethod {
   DType activations = DType::F32;    // in bf16 no weight is folded
 };
 
+inline constexpr AdapterMethod::Kind all_method_kinds[] = {
+    AdapterMethod::Kind::Full,  AdapterMethod::Kind::Head,     AdapterMethod::Kind::BitFit,
+    AdapterMethod::Kind::Norms, AdapterMethod::Kind::Lora,     AdapterMethod::Kind::RsLora,
+    AdapterMethod::Kind::Pissa, AdapterMethod::Kind::Spectral, AdapterMethod::Kind::LoraXs,
+    AdapterMethod::Kind::Pica,  AdapterMethod::Kind::Vera};
+
+/// What of AdapterMethod means something to a kind.
+bool has_factors(AdapterMethod::Kind kind);  // rank, targets, dropout, apply, seed
+bool has_alpha(AdapterMethod::Kind kind);
+bool has_basis_choice(AdapterMethod::Kind kind);
+
+/// The matrices that `method` adapts, in the order of all_matrix_kinds; its empty list means all.
+std::vector<MatrixKind> targets_of(const AdapterMethod& method);
+
 /// The rank on a weight (out, in): the method's, or min(out, in) where that is 0. Throws Error,
-/// naming the weight, where it does not fit.
+/// naming the weight, where it does not fit; VeRA's may be above the matrix's own.
 std::int64_t rank_on(const AdapterMethod& method, const std::string& weight, const Shape& shape);
 
-/// "full", "head", "bitfit", "norms" (gains and biases of layer norms), "lora", "spectral".
+/// "full", "head", "bitfit", "norms", "lora", "rslora", "pissa", "spectral", "lora-xs", "pica",
+/// "vera".
 const char* name_of(AdapterMethod::Kind kind);
 /// Does a method with an adapter train this parameter of the encoder itself? BitFit its biases,
 /// Norms its layer norms' gains and biases, the others none.

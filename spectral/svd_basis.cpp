@@ -20,6 +20,7 @@ namespace {
 constexpr std::uint64_t left_directions = 0x4c45'4654'0000'0001;
 constexpr std::uint64_t right_directions = 0x5249'4748'0000'0002;
 constexpr std::uint64_t shuffled_pairs = 0x5348'5546'0000'0003;
+constexpr std::uint64_t flipped_signs = 0x464c'4950'0000'0004;
 
 /// Replaces the Gaussian columns by the Q of their QR factorisation. a: column-major (d x k).
 void orthonormalise(double* a, LapackInt d, LapackInt k) {
@@ -98,6 +99,15 @@ Basis rotated_basis(const Svd& decomposition, std::int64_t k, std::uint64_t seed
                random_orthonormal(k, k, seed, right_directions)));
 }
 
+Basis flipped_basis(const Svd& decomposition, std::int64_t k, std::uint64_t seed) {
+  RandomStream random(seed, flipped_signs);
+  std::vector<double> signs;
+  for (std::int64_t i = 0; i < k; ++i) signs.push_back(random.below(2) == 0 ? 1 : -1);
+  return {scale_columns(columns_of(decomposition.u, 0, k), signs),
+          scale_columns(columns_of(decomposition.v, 0, k), signs),
+          {decomposition.sigma.begin(), decomposition.sigma.begin() + k}};
+}
+
 void require_rank(std::int64_t k, std::int64_t out, std::int64_t in) {
   const std::int64_t r = std::min(out, in);
   if (k >= 1 && k <= r) return;
@@ -124,6 +134,8 @@ const char* name_of(BasisKind kind) {
       return "activation";
     case BasisKind::OtherSeed:
       return "other-seed";
+    case BasisKind::Flipped:
+      return "flipped";
   }
   return "?";
 }
@@ -147,6 +159,8 @@ Basis select_basis(const Svd& decomposition, BasisKind kind, std::int64_t k, std
       return shuffled_basis(decomposition, k, seed);
     case BasisKind::Rotated:
       return rotated_basis(decomposition, k, seed);
+    case BasisKind::Flipped:
+      return flipped_basis(decomposition, k, seed);
     case BasisKind::Activation:
     case BasisKind::OtherSeed:
       throw Error(fmt::format("basis \"{}\" needs more than the weight: text, or another model",

@@ -22,14 +22,17 @@ enum class BasisKind : std::uint8_t {
   Shuffled,    // the leading ones, u_i with v_π(i), π(i) ≠ i
   Rotated,     // U_k Q and V_k Q': for the core the same functions, so only the optimiser differs
   Activation,  // the k pairs of largest σ_i rms(v_iᵀ x) on text
-  OtherSeed    // the leading ones of the same model from another seed
+  OtherSeed,   // the leading ones of the same model from another seed
+  Flipped      // the leading ones, u_i and v_i together turned round or not at random: the sign of
+               // a pair means nothing, so what layers share must not live by it
 };
 
 inline constexpr BasisKind all_basis_kinds[] = {
-    BasisKind::Leading, BasisKind::Trailing,   BasisKind::Random,   BasisKind::Shuffled,
-    BasisKind::Rotated, BasisKind::Activation, BasisKind::OtherSeed};
+    BasisKind::Leading, BasisKind::Trailing,   BasisKind::Random,    BasisKind::Shuffled,
+    BasisKind::Rotated, BasisKind::Activation, BasisKind::OtherSeed, BasisKind::Flipped};
 
-/// "leading", "trailing", "random", "shuffled", "rotated", "activation", "other-seed".
+/// "leading", "trailing", "random", "shuffled", "rotated", "activation", "other-seed",
+/// "flipped".
 const char* name_of(BasisKind kind);
 
 /// k directions of the decomposition, those that are random drawn by `seed`. Throws Error that

@@ -22,10 +22,7 @@ class Reload : public FolderTest, public testing::WithParamInterface<NamedMethod
   }
 
   static const AdapterMethod& method() { return GetParam().method; }
-  static bool has_factors() {
-    return method().kind == AdapterMethod::Kind::Lora ||
-           method().kind == AdapterMethod::Kind::Spectral;
-  }
+  static bool has_factors() { return basis::has_factors(method().kind); }
 
   Machine machine_;
   std::unique_ptr<SequenceClassifier> model_;

@@ -106,6 +106,15 @@ std::vector<NamedMethod> all_methods() {
       add(std::string("spectral_") + name_of(form), Kind::Spectral, form, apply);
     }
   }
+  for (const Apply apply : {Apply::SidePath, Apply::Auto}) {
+    add("pissa", Kind::Pissa, Form::Core, apply);
+    add("lora_xs", Kind::LoraXs, Form::Core, apply);
+    add("pica", Kind::Pica, Form::Core, apply);
+    add("pica_shared", Kind::Pica, Form::Core, apply);
+    methods.back().method.shares_factors = true;
+  }
+  add("rslora", Kind::RsLora, Form::Core, Apply::Auto);
+  add("vera", Kind::Vera, Form::Core, Apply::SidePath);
   return methods;
 }
 

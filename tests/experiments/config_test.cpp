@@ -42,12 +42,18 @@ TEST(Config, TakesAnIntegerWhereANumberIsMeant) {
 
 TEST(Config, BuiltInMethodsStartFromTheirOwnPlacement) {
   const Config config = parse_config(
-      "tasks = [\"mrpc\"]\nmethods = [\"lora\", \"spectral-band\", \"mine\"]\n"
+      "tasks = [\"mrpc\"]\n"
+      "methods = [\"lora\", \"spectral-band\", \"lora-xs\", \"pica\", \"vera\", \"mine\"]\n"
       "[method.mine]\nkind = \"spectral\"\nrank = 0\nform = \"diagonal\"\n",
       "a.toml");
   EXPECT_THAT(config.method.at("lora").targets, ElementsAre("query", "value"));
   EXPECT_EQ(config.method.at("spectral-band").form, "band");
   EXPECT_EQ(config.method.at("spectral-band").targets.size(), 6u);
+  EXPECT_EQ(config.method.at("lora-xs").kind, "lora-xs");
+  EXPECT_EQ(config.method.at("lora-xs").targets.size(), 6u);
+  EXPECT_EQ(config.method.at("pica").targets.size(), 6u);
+  EXPECT_FALSE(config.method.at("pica").shared);
+  EXPECT_EQ(config.method.at("vera").rank, 256);
   EXPECT_EQ(config.method.at("mine").form, "diagonal");
   EXPECT_EQ(config.method.at("mine").rank, 0);
 }
@@ -194,6 +200,13 @@ INSTANTIATE_TEST_SUITE_P(
                   "\"rank\" in [method.full] means nothing to kind \"full\""},
         BadConfig{"key of another form", with("[method.spectral-core]\nbandwidth = 2\n"),
                   "means nothing to kind \"spectral\", form \"core\""},
+        BadConfig{"key of another adapter", with("[method.vera]\nalpha = 2\n"),
+                  "\"alpha\" in [method.vera] means nothing to kind \"vera\""},
+        BadConfig{"what only pica shares", with("[method.lora]\nshared = true\n"),
+                  "\"shared\" in [method.lora] means nothing to kind \"lora\""},
+        BadConfig{"rank 0 of pica", with("[method.pica]\nrank = 0\n"), "at least 1 for pica"},
+        BadConfig{"vera merged", with("[method.vera]\napply = \"merged\"\n"),
+                  "cannot be \"merged\" with vera"},
         BadConfig{"unknown target", with("[method.lora]\ntargets = [\"querry\"]\n"),
                   "did you mean \"query\"?"},
         BadConfig{"no target", with("[method.lora]\ntargets = []\n"), "at least one matrix"},

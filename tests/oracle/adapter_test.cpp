@@ -1,5 +1,6 @@
 // Net 3: adapters against PyTorch and PEFT, by side path and merged.
 #include <algorithm>
+#include <cctype>
 
 #include <gtest/gtest.h>
 
@@ -14,6 +15,7 @@ struct AdapterCase {
   const char* file;
   AdapterMethod::Kind kind;
   AdapterMethod::Form form = AdapterMethod::Form::Core;
+  bool shares_factors = false;
 };
 
 /// What gtest prints in place of the struct's bytes.
@@ -26,6 +28,7 @@ AdapterMethod method_of(const Case& oracle, const AdapterCase& test, AdapterMeth
   AdapterMethod method;
   method.kind = test.kind;
   method.form = test.form;
+  method.shares_factors = test.shares_factors;
   method.apply = apply;
   method.tokens_per_step = 1000;  // so many that auto is no side path
   if (settings.contains("rank")) method.rank = settings.at("rank").get<std::int64_t>();
@@ -41,60 +44,55 @@ AdapterMethod method_of(const Case& oracle, const AdapterCase& test, AdapterMeth
   return method;
 }
 
-/// The file's basis of a weight in place of an SVD of our own.
-BasisSource stored_basis(const Case& oracle) {
-  return [&oracle](const HostWeight& weight, BasisKind, std::int64_t, std::uint64_t) {
-    std::string module = "bert." + weight.name;
-    module.erase(module.size() - std::string("weight").size());
-    auto read = [&](const std::string& name) {
-      const Shape shape = oracle.shape(module + name);
-      return Matrix(shape[0], shape[1], oracle.numbers(module + name));
-    };
-    return Basis{read("U"), read("V"), {}};
-  };
-}
-
-/// Our parameter's elements in the order of the file's tensor, which holds a band as a dense
-/// matrix.
-std::vector<double> as_stored(const Parameter& parameter, const std::vector<double>& elements) {
-  if (!parameter.name().ends_with(".spectral_band")) return elements;
-  const std::int64_t k = parameter.shape()[1], d = (parameter.shape()[0] - 1) / 2;
-  std::vector<double> dense(static_cast<std::size_t>(k * k), 0);
-  for (std::int64_t i = 0; i < k; ++i) {
-    for (std::int64_t j = std::max<std::int64_t>(0, i - d); j <= std::min(k - 1, i + d); ++j) {
-      dense[static_cast<std::size_t>(i * k + j)] =
-          elements[static_cast<std::size_t>((d + j - i) * k + i)];
-    }
-  }
-  return dense;
-}
-
+/// The file's name of one of our parameters.
 std::string stored_name(const Parameter& parameter) {
   const std::string& name = parameter.name();
-  if (parameter.role() == ParameterRole::Head) return name;
+  if (parameter.role() != ParameterRole::Adapter) {
+    return parameter.role() == ParameterRole::Head ? name : "bert." + name;
+  }
   const std::size_t dot = name.rfind('.');
-  if (name.find(".spectral_") != std::string::npos) return "bert." + name.substr(0, dot) + ".M";
-  if (name.find(".lora_") != std::string::npos) return "bert." + name + ".weight";
-  return "bert." + name;
-}
-
-/// Sets a trained factor from the file; the inverse of as_stored.
-void fill_factor(Machine& machine, const Case& oracle, Parameter& parameter) {
-  const std::vector<double> stored = oracle.numbers(stored_name(parameter));
-  std::vector<double> elements(static_cast<std::size_t>(parameter.count()), 0);
-  if (!parameter.name().ends_with(".spectral_band")) {
-    elements = stored;
-  } else {
-    const std::int64_t k = parameter.shape()[1], d = (parameter.shape()[0] - 1) / 2;
-    for (std::int64_t i = 0; i < k; ++i) {
-      for (std::int64_t j = std::max<std::int64_t>(0, i - d); j <= std::min(k - 1, i + d); ++j) {
-        elements[static_cast<std::size_t>((d + j - i) * k + i)] =
-            stored[static_cast<std::size_t>(i * k + j)];
-      }
+  const std::string factor = name.substr(dot + 1);
+  if (factor.starts_with("vera_A") || factor.starts_with("vera_B")) return factor.substr(0, 6);
+  std::string module = "bert." + name.substr(0, dot) + ".";
+  for (const MatrixKind kind : all_matrix_kinds) {  // what layers share stands with the first
+    if (name.starts_with(std::string("encoder.shared.") + name_of(kind) + ".")) {
+      module = "bert." + bert_matrix_name(0, kind) + ".";
     }
   }
-  parameter.set_value(
-      from_doubles(*machine.backend, *machine.memory, elements, parameter.shape(), oracle.dtype()));
+  if (factor.starts_with("lora_xs_")) {
+    return module + (factor.ends_with("U") ? "U" : factor.ends_with("V") ? "V_sigma" : "M");
+  }
+  if (factor.starts_with("lora_")) return module + factor + ".weight";
+  if (factor.starts_with("vera_")) return module + "vera_lambda_" + factor.substr(5);
+  if (factor.starts_with("spectral_") && std::islower(factor.back()) != 0) return module + "M";
+  return module + factor.substr(factor.find('_') + 1);
+}
+
+/// Our parameter's elements from the file, which has V and not Vᵀ, a band as a dense matrix and
+/// VeRA's projections whole.
+std::vector<double> stored_elements(const Case& oracle, const std::string& prefix,
+                                    const Parameter& parameter) {
+  const std::string stored = prefix + stored_name(parameter);
+  const std::vector<double> numbers = oracle.numbers(stored);
+  if (parameter.shape().rank() < 2) return numbers;
+  const bool is_band = parameter.name().ends_with(".spectral_band");
+  const bool is_transposed = stored.ends_with(".V") || stored.ends_with(".V_sigma");
+  const std::int64_t rows = parameter.shape()[0], columns = parameter.shape()[1];
+  const std::int64_t width = oracle.shape(stored)[1], d = (rows - 1) / 2;
+  std::vector<double> elements;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const std::int64_t column = i + j - d;  // of the band's entry (j, column)
+      if (is_band && (column < 0 || column >= columns)) {
+        elements.push_back(0);
+        continue;
+      }
+      const std::int64_t row = is_band || is_transposed ? j : i;
+      const std::int64_t at = is_band ? column : is_transposed ? i : j;
+      elements.push_back(numbers[static_cast<std::size_t>(row * width + at)]);
+    }
+  }
+  return elements;
 }
 
 class Adapters
@@ -106,10 +104,12 @@ class Adapters
         oracle_(std::string("adapters/") + std::get<0>(GetParam()).file, precision_.dtype) {
     model_ = oracle_.classifier(machine_);
     attach(*machine_.backend, *machine_.memory, *model_,
-           method_of(oracle_, std::get<0>(GetParam()), std::get<1>(GetParam())),
-           stored_basis(oracle_));
-    for (Parameter* parameter : model_->parameters().trainable()) {
-      if (parameter->role() == ParameterRole::Adapter) fill_factor(machine_, oracle_, *parameter);
+           method_of(oracle_, std::get<0>(GetParam()), std::get<1>(GetParam())));
+    for (const auto& parameter : model_->parameters().all()) {
+      if (parameter->role() != ParameterRole::Adapter) continue;
+      parameter->set_value(from_doubles(*machine_.backend, *machine_.memory,
+                                        stored_elements(oracle_, "", *parameter),
+                                        parameter->shape(), oracle_.dtype()));
     }
   }
 
@@ -118,10 +118,10 @@ class Adapters
     std::size_t compared = 0;
     for (Parameter* parameter : model_->parameters().trainable()) {
       const std::string name = prefix + stored_name(*parameter);
-      const std::vector<double> wanted = oracle_.numbers(name);
+      const std::vector<double> wanted = stored_elements(oracle_, prefix, *parameter);
       const double scale = prefix == "grad." ? std::max(1e-3, largest_magnitude(wanted)) : 1;
-      expect_near(as_stored(*parameter, as_doubles(*machine_.backend, tensor_of(*parameter))),
-                  wanted, tolerance * scale, name);
+      expect_near(as_doubles(*machine_.backend, tensor_of(*parameter)), wanted, tolerance * scale,
+                  name);
       ++compared;
     }
     std::size_t stored = 0;
@@ -187,13 +187,15 @@ std::string name_of_case(const ::testing::TestParamInfo<Adapters::ParamType>& in
   return std::string(test.file) + "_" + path + "_" + precision.name();
 }
 
-const auto all_cases =
-    ::testing::Values(AdapterCase{"lora", Kind::Lora},
-                      AdapterCase{"spectral_diagonal", Kind::Spectral, Form::Diagonal},
-                      AdapterCase{"spectral_band", Kind::Spectral, Form::Band},
-                      AdapterCase{"spectral_core", Kind::Spectral, Form::Core},
-                      AdapterCase{"spectral_full_rank", Kind::Spectral, Form::Diagonal},
-                      AdapterCase{"bitfit", Kind::BitFit});
+const auto all_cases = ::testing::Values(
+    AdapterCase{"lora", Kind::Lora},
+    AdapterCase{"spectral_diagonal", Kind::Spectral, Form::Diagonal},
+    AdapterCase{"spectral_band", Kind::Spectral, Form::Band},
+    AdapterCase{"spectral_core", Kind::Spectral, Form::Core},
+    AdapterCase{"spectral_full_rank", Kind::Spectral, Form::Diagonal},
+    AdapterCase{"bitfit", Kind::BitFit}, AdapterCase{"rslora", Kind::RsLora},
+    AdapterCase{"pissa", Kind::Pissa}, AdapterCase{"lora_xs", Kind::LoraXs},
+    AdapterCase{"pica", Kind::Pica}, AdapterCase{"pica_shared", Kind::Pica, Form::Core, true});
 const auto all_paths = ::testing::Values(Apply::SidePath, Apply::Auto, Apply::Merged);
 
 INSTANTIATE_TEST_SUITE_P(Methods, Adapters,
@@ -202,6 +204,17 @@ INSTANTIATE_TEST_SUITE_P(Methods, Adapters,
                          name_of_case);
 INSTANTIATE_TEST_SUITE_P(Methods, AdapterSteps,
                          ::testing::Combine(all_cases, all_paths,
+                                            ::testing::ValuesIn(precisions({f64}))),
+                         name_of_case);
+// VeRA's product starts with a diagonal: it has the side path alone.
+const auto vera = ::testing::Values(AdapterCase{"vera", Kind::Vera});
+const auto side_path = ::testing::Values(Apply::SidePath);
+INSTANTIATE_TEST_SUITE_P(Vera, Adapters,
+                         ::testing::Combine(vera, side_path,
+                                            ::testing::ValuesIn(precisions({f64, f32_cuda}))),
+                         name_of_case);
+INSTANTIATE_TEST_SUITE_P(Vera, AdapterSteps,
+                         ::testing::Combine(vera, side_path,
                                             ::testing::ValuesIn(precisions({f64}))),
                          name_of_case);
 // Of these f32 compares losses alone, so that few will do.

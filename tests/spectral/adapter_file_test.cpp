@@ -30,6 +30,25 @@ AdapterMethod lora() {
   return method;
 }
 
+AdapterMethod scaled(Kind kind) {
+  AdapterMethod method = lora();
+  method.kind = kind;
+  return method;
+}
+
+AdapterMethod shared_pica() {
+  AdapterMethod method = method_of(Kind::Pica);
+  method.shares_factors = true;
+  return method;
+}
+
+/// With more directions than the matrices have.
+AdapterMethod wide_vera() {
+  AdapterMethod method = method_of(Kind::Vera);
+  method.rank = 100;
+  return method;
+}
+
 struct RoundTrip {
   const char* name;
   AdapterMethod method;
@@ -75,7 +94,14 @@ INSTANTIATE_TEST_SUITE_P(
         RoundTrip{"lora_pooler", lora(), "pooler"},
         RoundTrip{"diagonal", method_of(Kind::Spectral, Form::Diagonal), "mean"},
         RoundTrip{"band", method_of(Kind::Spectral, Form::Band, BasisKind::Trailing), "pooler"},
-        RoundTrip{"core", method_of(Kind::Spectral, Form::Core, BasisKind::Random), "mean"}),
+        RoundTrip{"core", method_of(Kind::Spectral, Form::Core, BasisKind::Random), "mean"},
+        RoundTrip{"rslora", scaled(Kind::RsLora), "mean"},
+        RoundTrip{"pissa", scaled(Kind::Pissa), "mean"},
+        RoundTrip{"lora_xs", scaled(Kind::LoraXs), "pooler"},
+        RoundTrip{"pica", method_of(Kind::Pica, Form::Core, BasisKind::Random), "mean"},
+        RoundTrip{"pica_shared", shared_pica(), "mean"},
+        RoundTrip{"vera", method_of(Kind::Vera), "mean"},
+        RoundTrip{"vera_above_rank", wide_vera(), "mean"}),
     [](const auto& test) { return test.param.name; });
 
 TEST_F(AdapterFolder, TellsHowToBuildTheModelBeforeItIsBuilt) {
@@ -221,7 +247,7 @@ TEST_F(BadAdapter, NamesTheKeyOfTheConfig) {
   const Damage damages[] = {
       {R"({"basis_adapter": null})", "neither our \"basis_adapter\" nor PEFT's \"peft_type\""},
       {R"({"basis_adapter": 2})", "\"basis_adapter\" is 2, not an integer from 1 to 1"},
-      {R"({"kind": "full"})", "\"kind\" has \"full\"; known are \"head\", \"bitfit\""},
+      {R"({"kind": "full"})", "\"kind\" is \"full\", which has no adapter"},
       {R"({"rank": null})", "\"rank\" is missing"},
       {R"({"rank": 0})", "\"basis_file\" is missing"},
       {R"({"rank": 18446744073709551615})", "is 18446744073709551615, not an integer from 0"},

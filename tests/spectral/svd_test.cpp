@@ -191,6 +191,23 @@ TEST(SelectBasis, RotatesBothSidesWithinTheLeadingSubspace) {
   expect_coefficients(weight, rotated);
 }
 
+TEST(SelectBasis, FlipsLeadingPairsTogether) {
+  const Svd whole = svd(random_gaussian(30, 20, 1, 0));
+  const Basis flipped = select_basis(whole, BasisKind::Flipped, 16, 5);
+  int turned = 0;
+  for (std::int64_t j = 0; j < 16; ++j) {
+    const double sign = flipped.u(0, j) == whole.u(0, j) ? 1 : -1;
+    turned += sign < 0;
+    for (std::int64_t i = 0; i < 30; ++i) EXPECT_EQ(flipped.u(i, j), sign * whole.u(i, j));
+    for (std::int64_t i = 0; i < 20; ++i) EXPECT_EQ(flipped.v(i, j), sign * whole.v(i, j));
+    EXPECT_EQ(flipped.sigma[static_cast<std::size_t>(j)], whole.sigma[static_cast<std::size_t>(j)]);
+  }
+  EXPECT_GT(turned, 2);  // of 16, binomial: outside of 3 to 13 once in 240
+  EXPECT_LT(turned, 14);
+  EXPECT_EQ(select_basis(whole, BasisKind::Flipped, 16, 5).v.elements(), flipped.v.elements());
+  EXPECT_NE(select_basis(whole, BasisKind::Flipped, 16, 6).v.elements(), flipped.v.elements());
+}
+
 TEST(SelectBasis, CannotTellFromAWeightWhatItIsUsedFor) {
   const Svd whole = svd(random_gaussian(6, 9, 1, 1));
   for (const BasisKind kind : {BasisKind::Activation, BasisKind::OtherSeed}) {
