@@ -66,6 +66,13 @@ std::unique_ptr<SequenceClassifier> load_classifier(
   return classifier;
 }
 
+void expect_other_folder(const std::filesystem::path& out, const std::filesystem::path& in) {
+  std::error_code missing;
+  if (!std::filesystem::equivalent(out, in, missing)) return;
+  throw Error(fmt::format("--out {}: this is the folder {} that is read; choose another",
+                          out.string(), in.string()));
+}
+
 std::vector<Parameter*> encoder_weights(SequenceClassifier& model) {
   std::vector<Parameter*> weights;
   for (EncoderLayer& layer : model.bert().encoder().layers) {

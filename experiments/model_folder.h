@@ -25,6 +25,15 @@ std::unique_ptr<SequenceClassifier> load_classifier(
     Compute& compute, const std::filesystem::path& model,
     const std::optional<std::filesystem::path>& adapter, std::int64_t outputs = 0);
 
+/// What a user must know who takes a model or an adapter with a mean head to transformers.
+inline constexpr const char* mean_head_remark =
+    "The head stands on the mean of the tokens (basis_head in the config); transformers' "
+    "BertForSequenceClassification would use the pooler and give other logits.\n";
+
+/// A folder that is read may not be written: an adapter is no longer that of a merged model. Throws
+/// Error where `out` is `in`.
+void expect_other_folder(const std::filesystem::path& out, const std::filesystem::path& in);
+
 /// The weights of the encoder's matrices, in order of the layers.
 std::vector<Parameter*> encoder_weights(SequenceClassifier& model);
 /// Puts a matrix of its shape in a weight's place, in the weight's dtype.

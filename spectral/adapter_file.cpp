@@ -174,7 +174,12 @@ void save_adapter(const std::filesystem::path& folder, const SequenceClassifier&
                   const AdapterMethod& method) {
   check_attached(model, method);
   const BasisFile basis = basis_file_of(model, method);
-  write_adapter_folder(folder, model, method, same_name, {}, config_of(model, method, basis.name),
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const auto& [name, shape] : adapter_tensors(model, method)) {
+    if (stands_in_basis_file(method, name)) continue;
+    tensors.emplace_back(name, model.parameters().at(name).value());
+  }
+  write_adapter_folder(folder, model.backend(), tensors, {}, config_of(model, method, basis.name),
                        basis);
 }
 
@@ -185,7 +190,7 @@ AdapterInfo read_adapter_info(const std::filesystem::path& folder) {
 
 AdapterMethod load_adapter(Backend& backend, Allocator& allocator,
                            const std::filesystem::path& folder, SequenceClassifier& model) {
-  if (is_peft_folder(folder)) return load_peft_lora(backend, allocator, folder, model);
+  if (is_peft_folder(folder)) return load_peft(backend, allocator, folder, model);
   const AdapterInfo info = read_adapter_info(folder);
   check_fits_head(folder, info, model);
   check_base(folder, info, model);

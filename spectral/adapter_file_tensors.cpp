@@ -113,8 +113,8 @@ void check_attached(const SequenceClassifier& model, const AdapterMethod& method
   }
 }
 
-void write_adapter_folder(const std::filesystem::path& folder, const SequenceClassifier& model,
-                          const AdapterMethod& method, const NameInFile& name_in_file,
+void write_adapter_folder(const std::filesystem::path& folder, Backend& backend,
+                          const std::vector<std::pair<std::string, Tensor>>& tensors,
                           const std::map<std::string, std::string>& metadata, const Json& config,
                           const BasisFile& basis) {
   const std::filesystem::path config_path = folder / config_file;
@@ -126,12 +126,7 @@ void write_adapter_folder(const std::filesystem::path& folder, const SequenceCla
   // An adapter that stood here must not lend its config to our tensors.
   std::filesystem::remove(config_path, failure);
   if (failure) throw Error(fmt::format("{}: {}", folder.string(), failure.message()));
-  std::vector<std::pair<std::string, Tensor>> tensors;
-  for (const auto& [name, shape] : adapter_tensors(model, method)) {
-    if (stands_in_basis_file(method, name)) continue;
-    tensors.emplace_back(name_in_file(name), model.parameters().at(name).value());
-  }
-  write_safetensors(folder / tensors_file, model.backend(), tensors, metadata);
+  write_safetensors(folder / tensors_file, backend, tensors, metadata);
   write_basis_file(folder, basis);
   write_file_atomically(config_path, config_text);
 }

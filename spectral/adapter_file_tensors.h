@@ -35,10 +35,10 @@ std::vector<NamedShape> adapter_tensors_in(const std::filesystem::path& folder,
 /// Throws Error unless `model` has the adapter of `method` in its slots, unmerged, and no other.
 void check_attached(const SequenceClassifier& model, const AdapterMethod& method);
 
-/// Writes the parameters of an attached adapter to adapter_model.safetensors, those of `basis` to
-/// its own file, then `config` to adapter_config.json, indented. Throws Error.
-void write_adapter_folder(const std::filesystem::path& folder, const SequenceClassifier& model,
-                          const AdapterMethod& method, const NameInFile& name_in_file,
+/// Writes `tensors`, on the host or on `backend`'s device, to adapter_model.safetensors, those of
+/// `basis` to its own file, then `config` to adapter_config.json, indented. Throws Error.
+void write_adapter_folder(const std::filesystem::path& folder, Backend& backend,
+                          const std::vector<std::pair<std::string, Tensor>>& tensors,
                           const std::map<std::string, std::string>& metadata, const Json& config,
                           const BasisFile& basis);
 

@@ -160,6 +160,22 @@ void add_merge(CLI::App& app, MergeOptions& options, Command& command) {
   merge->callback([&] { command = [&] { return merge_command(options); }; });
 }
 
+void add_export(CLI::App& app, ExportOptions& options, Command& command) {
+  CLI::App* const exported =
+      app.add_subcommand("export", "Write an adapter as a folder that Hugging Face PEFT loads");
+  exported->add_option("--model", options.model, "Model folder that the adapter stands on")
+      ->required();
+  exported->add_option("--adapter", options.adapter, "Adapter folder")->required();
+  exported->add_option("--out", options.out, "Folder for the PEFT adapter")->required();
+  exported->add_option("--base-name", options.base_name,
+                       "Name or path that PEFT finds the base model by");
+  exported->footer(
+      "LoRA, rsLoRA and VeRA stay what they are; every other product of factors becomes the\n"
+      "LoRA of the same change.\n\n"
+      "Example:\n  basis export --model MODEL --adapter ADAPTER --out peft --base-name MODEL");
+  exported->callback([&] { command = [&] { return export_command(options); }; });
+}
+
 void add_spectrum(CLI::App& app, SpectrumOptions& options, Command& command) {
   CLI::App* const spectrum = app.add_subcommand(
       "spectrum", "Compare the singular bases of two models: spectrum.csv and vectors.csv");
@@ -270,6 +286,7 @@ int run_command_line(int count, const char* const* arguments) {
   EncodeOptions encode;
   VocabOptions vocab;
   MergeOptions merge;
+  ExportOptions exported;
   SpectrumOptions spectrum;
   std::filesystem::path report_folder;
   BenchOptions bench;
@@ -277,6 +294,7 @@ int run_command_line(int count, const char* const* arguments) {
   add_encode(app, encode, command);
   add_vocab(app, vocab, command);
   add_merge(app, merge, command);
+  add_export(app, exported, command);
   add_spectrum(app, spectrum, command);
   add_report(app, report_folder, command);
   add_bench(app, bench, command);

@@ -70,6 +70,14 @@ struct MergeOptions {
 };
 int merge_command(const MergeOptions& options);
 
+struct ExportOptions {
+  std::filesystem::path model;
+  std::filesystem::path adapter;
+  std::filesystem::path out;
+  std::string base_name;  // what PEFT loads the base by
+};
+int export_command(const ExportOptions& options);
+
 struct SpectrumOptions {
   std::filesystem::path before;
   std::filesystem::path after;

@@ -10,18 +10,6 @@
 
 namespace basis {
 
-namespace {
-
-/// A folder that is read may not be written: an adapter is no longer that of a merged model.
-void expect_other_folder(const std::filesystem::path& out, const std::filesystem::path& in) {
-  std::error_code missing;
-  if (!std::filesystem::equivalent(out, in, missing)) return;
-  throw Error(fmt::format("--out {}: this is the folder {} that is read; choose another",
-                          out.string(), in.string()));
-}
-
-}  // namespace
-
 int merge_command(const MergeOptions& options) {
   expect_other_folder(options.out, options.model);
   expect_other_folder(options.out, options.adapter);
@@ -33,11 +21,7 @@ int merge_command(const MergeOptions& options) {
   tokenizer.save(options.out);
   save_model(options.out, *model);
   fmt::print("{}: {} with its adapter merged\n", options.out.string(), options.model.string());
-  if (model->config().head == "mean") {
-    fmt::print(
-        "The head stands on the mean of the tokens (basis_head in config.json); transformers' "
-        "BertForSequenceClassification would use the pooler and give other logits.\n");
-  }
+  if (model->config().head == "mean") fmt::print("{}", mean_head_remark);
   return 0;
 }
 

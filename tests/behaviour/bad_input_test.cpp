@@ -66,6 +66,7 @@ TEST_F(BadInput, AFolderThatCannotBeWritten) {
   for (const std::string out : {"file", "file/within"}) {
     const std::string message = out + ": the folder cannot be made: ";
     expect_refusal("merge --model model --adapter adapter --out " + out, message);
+    expect_refusal("export --model model --adapter adapter --out " + out, out + ": ");
     expect_refusal("spectrum model adapter --out " + out, message);
     expect_refusal("run mrpc.toml --out " + out, message);
   }
@@ -74,6 +75,7 @@ TEST_F(BadInput, AFolderThatCannotBeWritten) {
   // The adapter would not be that of its model any more.
   expect_refusal("merge --model model --adapter adapter --out model", "choose another");
   expect_refusal("merge --model model --adapter adapter --out ./adapter", "choose another");
+  expect_refusal("export --model model --adapter adapter --out ./adapter", "choose another");
 }
 
 TEST_F(BadInput, AFullDiskBehindStandardOutput) {

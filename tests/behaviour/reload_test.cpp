@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "experiments/model_folder.h"
-#include "spectral/adapter_file.h"
+#include "spectral/peft_folder.h"
 #include "tests/behaviour/tiny.h"
 #include "tests/experiments/fixture.h"
 
@@ -72,6 +72,14 @@ TEST_P(Reload, TheAdapterFolderGivesTheSameBits) {
   } else {
     EXPECT_EQ(logits, logits_of(machine_, *model_));
   }
+}
+
+TEST_P(Reload, ThePeftFolderAnswersAlike) {
+  if (!has_factors()) return;  // refused: PeftFolder.IsNotMadeOfAMethodWithoutFactors
+  save_peft(folder_ / "peft", *model_, method(), "");
+  Compute compute;
+  const auto loaded = load_classifier(compute, folder_ / "base", folder_ / "peft");
+  expect_near(logits_of(machine_, *loaded), logits_of(machine_, *model_), 1e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, Reload, testing::ValuesIn(all_methods()), name_of_method);

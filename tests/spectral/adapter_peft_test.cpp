@@ -33,13 +33,14 @@ class PeftFolder : public AdapterFolder {
 };
 
 TEST_F(PeftFolder, GivesPeftsLogitsBySidePathAndMerged) {
-  for (const char* name : {"lora", "rslora"}) {
+  for (const char* name : {"lora", "rslora", "vera"}) {
     const AdapterInfo info = read_adapter_info(stored(name));
     EXPECT_EQ(info.head, "pooler");
     EXPECT_EQ(info.outputs, 3);
     const Model model = base(info.head, info.outputs);
     const AdapterMethod method = load_adapter(backend(), memory(), stored(name), *model);
-    EXPECT_THAT(method.targets, testing::ElementsAre(Query, Value));
+    EXPECT_EQ(name_of(method.kind), std::string(name));
+    EXPECT_EQ(method.targets.size(), std::string(name) == "vera" ? 6u : 2u);
     std::vector<double> wanted;
     const nlohmann::json rows = expected().at("logits").at(name);
     for (const auto& row : rows) {
@@ -59,7 +60,7 @@ TEST_F(PeftFolder, ThatWeWroteComesBackBitForBit) {
   for (const std::vector<MatrixKind>& targets : choices) {
     for (const char* head : {"pooler", "mean"}) {
       const Model saved = adapted(lora(targets), head);
-      save_peft_lora(path("a"), *saved, lora(targets), "tiny-classifier");
+      save_peft(path("a"), *saved, lora(targets), "tiny-classifier");
       const AdapterInfo info = read_adapter_info(path("a"));
       EXPECT_EQ(info.head, head);
       EXPECT_THAT(info.labels, testing::ElementsAre("calm", "glad", "wild"));
@@ -75,7 +76,7 @@ TEST_F(PeftFolder, ThatWeWroteComesBackBitForBit) {
 TEST_F(PeftFolder, WritesAlphaSoThatPeftsScaleIsOurs) {
   AdapterMethod method = lora({Query});
   method.alpha = 0;  // scale 1
-  save_peft_lora(path("a"), *adapted(method), method, "");
+  save_peft(path("a"), *adapted(method), method, "");
   const auto config = nlohmann::json::parse(read_file(path("a") / "adapter_config.json"));
   EXPECT_EQ(config.at("lora_alpha"), 3);
   EXPECT_EQ(config.at("r"), 3);
@@ -109,7 +110,8 @@ TEST_F(PeftFolder, IsRefusedWithTheKeyThatIsNotPlainLora) {
     const char* message;
   };
   const Damage damages[] = {
-      {R"j({"peft_type": "VERA"})j", "\"peft_type\" is \"VERA\"; only LORA is read"},
+      {R"j({"peft_type": "OFT"})j", "\"peft_type\" is \"OFT\"; LORA and VERA are read"},
+      {R"j({"peft_type": "VERA"})j", "has no base_model.vera_A"},
       {R"j({"peft_type": 3})j", "\"peft_type\" is 3, not a string"},
       {R"j({"task_type": "CAUSAL_LM"})j", "\"task_type\" is \"CAUSAL_LM\""},
       {R"j({"bias": "all"})j", "\"bias\" is \"all\""},
@@ -125,7 +127,7 @@ TEST_F(PeftFolder, IsRefusedWithTheKeyThatIsNotPlainLora) {
       {R"j({"r": 30})j", "rank 30 is not between 1 and 24"},
       {R"j({"r": 4})j", "is (3, 24), the adapter's settings and the model want (4, 24)"},
       {R"j({"lora_alpha": 0})j", "\"lora_alpha\" is not positive"},
-      {R"j({"lora_alpha": 3e38, "use_rslora": true})j", "\"lora_alpha\" makes a scale beyond f32"},
+      {R"j({"lora_alpha": 4e38})j", "\"lora_alpha\" makes a scale beyond f32"},
       {R"j({"lora_dropout": 1.5})j", "\"lora_dropout\" is outside [0, 1)"},
       {R"j({"use_rslora": "yes"})j", "\"use_rslora\" is \"yes\", not true or false"},
       {R"j({"basis_head": "cls"})j", "\"basis_head\" is neither"},
@@ -148,7 +150,7 @@ TEST_F(PeftFolder, IsRefusedWithTheKeyThatIsNotPlainLora) {
   take_stored("lora");
   change_config(path("a"), {{"target_modules", std::string(1001, 'x')}});
   EXPECT_THAT(message_of_loading(), HasSubstr("over 1000 characters"));
-  for (const char* other : {"dora", "vera", "ia3"}) {
+  for (const char* other : {"dora", "ia3"}) {
     take_stored(other);
     EXPECT_THAT(message_of_loading(), HasSubstr("adapter_config.json: \"")) << other;
   }
@@ -164,13 +166,87 @@ TEST_F(PeftFolder, IsRefusedWithoutTheClassifier) {
   EXPECT_THAT(message_of_loading(), HasSubstr("has no matrix base_model.model.classifier.weight"));
 }
 
-TEST_F(PeftFolder, IsNotMadeOfAnotherKind) {
+// PEFT stores the projections or draws them by PyTorch's generator, which is not ours.
+TEST_F(PeftFolder, IsRefusedWhereVerasProjectionsAreNotStored) {
+  take_stored("vera");
+  change_tensors(path("a"), [](Tensors& tensors) {
+    std::erase_if(tensors, [](const auto& tensor) {
+      return tensor.first == "base_model.vera_A" || tensor.first == "base_model.vera_B";
+    });
+  });
+  change_config(path("a"), {{"save_projection", false}});
+  EXPECT_THAT(message_of_loading(),
+              HasSubstr("save the adapter again with save_projection = true"));
+}
+
+AdapterMethod of_kind(AdapterMethod::Kind kind,
+                      AdapterMethod::Form form = AdapterMethod::Form::Core) {
   AdapterMethod method;
-  method.kind = AdapterMethod::Kind::Spectral;
+  method.kind = kind;
+  method.form = form;
   method.rank = 3;
+  method.alpha = has_alpha(kind) ? 4.5 : 0;
+  return method;
+}
+
+TEST_F(PeftFolder, OfRsLoraAndVeraComesBackBitForBit) {
+  for (const AdapterMethod::Kind kind : {AdapterMethod::Kind::RsLora, AdapterMethod::Kind::Vera}) {
+    const AdapterMethod method = of_kind(kind);
+    const Model saved = base("mean");
+    attach(backend(), memory(), *saved, method);
+    for (Parameter* parameter : saved->parameters().trainable()) {
+      parameter->set_value(random_tensor(backend(), memory(), parameter->shape(), DType::F32, 7,
+                                         parameter->name(), 0.3));
+    }
+    save_peft(path("a"), *saved, method, "");
+    const Model loaded = base("mean");
+    EXPECT_EQ(load_adapter(backend(), memory(), path("a"), *loaded).kind, kind);
+    EXPECT_EQ(snapshot(*loaded), snapshot(*saved));
+    EXPECT_EQ(logits(*loaded), logits(*saved));
+  }
+}
+
+// PEFT lacks these; the LoRA of the same change is none the less an adapter that it loads.
+TEST_F(PeftFolder, OfOtherProductsIsAnEqualLora) {
+  using Kind = AdapterMethod::Kind;
+  using Form = AdapterMethod::Form;
+  AdapterMethod shared = of_kind(Kind::Pica);
+  shared.shares_factors = true;
+  AdapterMethod whole = of_kind(Kind::Spectral, Form::Diagonal);
+  whole.rank = 0;
+  const AdapterMethod methods[] = {of_kind(Kind::Pissa),
+                                   of_kind(Kind::LoraXs),
+                                   of_kind(Kind::Pica),
+                                   shared,
+                                   of_kind(Kind::Spectral, Form::Core),
+                                   of_kind(Kind::Spectral, Form::Band),
+                                   of_kind(Kind::Spectral, Form::Diagonal),
+                                   whole};
+  for (const AdapterMethod& method : methods) {
+    SCOPED_TRACE(name_of(method.kind));
+    const Model saved = adapted(method);
+    save_peft(path("a"), *saved, method, "");
+    const Model loaded = base();
+    const AdapterMethod as = load_adapter(backend(), memory(), path("a"), *loaded);
+    EXPECT_EQ(as.kind, Kind::Lora);
+    EXPECT_EQ(as.rank, method.kind == Kind::Pissa ? 6 : method.rank == 0 ? 24 : 3);
+    if (method.kind == Kind::Pissa) {
+      EXPECT_EQ(as.alpha, 9) << "doubled";
+    }
+    // Products of f32 in another order; logits of order 1 to 10.
+    const std::vector<double> wanted = logits(*saved);
+    oracle::expect_near(logits(*loaded), wanted, 1e-5 * oracle::largest_magnitude(wanted),
+                        "logits");
+    EXPECT_NE(logits(*loaded), logits(*base()));
+  }
+}
+
+TEST_F(PeftFolder, IsNotMadeOfAMethodWithoutFactors) {
+  AdapterMethod method;
+  method.kind = AdapterMethod::Kind::BitFit;
   const Model model = adapted(method);
-  EXPECT_THAT(error_of([&] { save_peft_lora(path("a"), *model, method, ""); }),
-              HasSubstr("PEFT has no folder format for a spectral adapter"));
+  EXPECT_THAT(error_of([&] { save_peft(path("a"), *model, method, ""); }),
+              HasSubstr("PEFT has no folder format for a bitfit adapter"));
   EXPECT_FALSE(std::filesystem::exists(path("a")));
 }
 
