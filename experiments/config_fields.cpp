@@ -15,6 +15,13 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
+template <class Enum, std::size_t size>
+Texts names_of(const Enum (&values)[size]) {
+  Texts names;
+  for (const Enum value : values) names.emplace_back(name_of(value));
+  return names;
+}
+
 std::optional<AdapterMethod::Kind> method_kind(std::string_view name) {
   for (const AdapterMethod::Kind kind : all_method_kinds) {
     if (name == name_of(kind)) return kind;
@@ -277,7 +284,7 @@ template <>
 const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
   using M = MethodSettings;
   static const std::vector<Field<M>> table = {
-      {"kind", &M::kind, one_of({"full", "head", "bitfit", "norms", "lora", "rslora", "pissa", "spectral", "lora-xs", "pica", "vera"}), "what is trained; the table's own name where that is built in"},
+      {"kind", &M::kind, one_of(names_of(all_method_kinds)), "what is trained; the table's own name where that is built in"},
       {"start", &M::start, one_of({"pretrained", "random", "scrambled", "lesion-leading", "lesion-trailing", "lesion-random"}), "weights that the encoder starts from; random: drawn anew by the seed; scrambled: singular values kept, directions drawn anew; lesion: without some of the components"},
       {"lesion_energy", &M::lesion_energy, share(), "of each matrix's squared norm, that a lesion takes out"},
       {"labels", &M::labels, one_of({"true", "shuffled"}), "of the training rows; shuffled among them by the seed: the inputs without the task"},
@@ -285,7 +292,7 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
       {"alpha", &M::alpha, not_negative(), "lora, pissa, lora-xs: the product is scaled by alpha / rank, of rslora by alpha / √rank; 0: by 1"},
       {"form", &M::form, one_of({"diagonal", "band", "core"}), "spectral: which coefficients of the basis are trained"},
       {"bandwidth", &M::bandwidth, between(1, 65536), "spectral band: d, entries with |i - j| at most d"},
-      {"basis", &M::basis, one_of({"leading", "trailing", "random", "shuffled", "rotated", "activation", "other-seed", "flipped"}), "spectral, pica: which directions are trained in (`other-seed`: those of the model's next pretraining seed; `flipped`: the leading ones with random signs)"},
+      {"basis", &M::basis, one_of(names_of(all_basis_kinds)), "spectral, pica: which directions are trained in (`other-seed`: those of the model's next pretraining seed; `flipped`: the leading ones with random signs)"},
       {"shared", &M::shared, anything(), "pica: one trained factor for the same matrix of all layers"},
       {"targets", &M::targets, one_of(targets), "matrices of each layer that get an adapter"},
       {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: side, folded or merged by counted cost"},

@@ -11,7 +11,7 @@ namespace {
 using Kind = AdapterMethod::Kind;
 using Form = AdapterMethod::Form;
 
-/// Builds the plan of one weight. Names of factors hang on the weight's, without ".weight".
+/// Builds the plan of one weight.
 class Planner {
  public:
   Planner(const AdapterMethod& method, const AdaptedWeight& weight)
@@ -20,7 +20,7 @@ class Planner {
         in_(weight.shape[1]),
         largest_(weight.largest),
         rank_(rank_on(method, weight.name, weight.shape)),
-        base_(weight.name.substr(0, weight.name.size() - std::string(".weight").size())),
+        base_(weight.module()),
         group_(fmt::format("encoder.shared.{}", name_of(weight.kind))) {}
 
   std::vector<TermPlan> plan() const {
@@ -140,6 +140,10 @@ class Planner {
 };
 
 }  // namespace
+
+std::string AdaptedWeight::module() const {
+  return name.substr(0, name.size() - std::string(".weight").size());
+}
 
 std::vector<AdaptedWeight> adapted_weights(const SequenceClassifier& model,
                                            const AdapterMethod& method) {

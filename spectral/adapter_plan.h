@@ -52,6 +52,9 @@ struct AdaptedWeight {
   std::string name;  // "encoder.layer.0.attention.self.query.weight"
   Shape shape;       // (out, in)
   Shape largest;     // the largest out and the largest in among all that get one
+
+  /// The name without ".weight", which names of factors hang on.
+  std::string module() const;
 };
 
 /// All of them in `model`, layer by layer; none for a method without factors.

@@ -98,8 +98,7 @@ EqualLora equal_lora(const SequenceClassifier& model, const AdapterMethod& metho
   for (const AdaptedWeight& weight : adapted_weights(model, method)) {
     EncoderLayer layer = model.bert().encoder().layers[static_cast<std::size_t>(weight.layer)];
     const Pair pair = as_pair(backend, *layer.matrix(weight.kind).adapter());
-    const std::string base =
-        weight.name.substr(0, weight.name.size() - std::string(".weight").size());
+    const std::string base = weight.module();
     equal.tensors.emplace_back(base + ".lora_A", to_f32(pair.a));
     equal.tensors.emplace_back(base + ".lora_B", to_f32(pair.b));
     equal.method.rank = pair.a.rows();

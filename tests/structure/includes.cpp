@@ -1,7 +1,6 @@
 #include "tests/structure/includes.h"
 
 #include <regex>
-#include <sstream>
 
 namespace basis::structure {
 
@@ -39,23 +38,16 @@ const std::vector<Header>& precompiled() {
   return headers;
 }
 
-std::set<std::string> included_by(const std::string& text) {
-  static const std::regex pattern(R"(^\s*#\s*include\s*[<"]([^>"]+)[>"])");
+std::set<std::string> included_by(const SourceFile& file) {
   std::set<std::string> names;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) {
-    if (std::smatch match; std::regex_search(line, match, pattern)) names.insert(match[1]);
-  }
+  for (const Include& include : includes_of(file)) names.insert(include.path);
   return names;
 }
 
 /// The line of the first use outside of comments, 0 where there is none.
-int line_of_use(const std::string& text, const std::regex& use) {
-  std::istringstream stream(text);
-  int number = 0;
-  for (std::string line; std::getline(stream, line);) {
-    ++number;
-    if (std::regex_search(line.substr(0, line.find("//")), use)) return number;
+int line_of_use(const std::vector<Line>& lines, const std::regex& use) {
+  for (const Line& line : lines) {
+    if (std::regex_search(line.text.substr(0, line.text.find("//")), use)) return line.number;
   }
   return 0;
 }
@@ -63,18 +55,18 @@ int line_of_use(const std::string& text, const std::regex& use) {
 }  // namespace
 
 StandardIncludes::StandardIncludes(const std::vector<SourceFile>& tree) {
-  for (const SourceFile& file : tree) files_[file.path] = &file;
+  for (const SourceFile& file : tree) included_[file.path] = included_by(file);
 }
 
 std::set<std::string> StandardIncludes::reached_from(const SourceFile& file) const {
-  std::set<std::string> reached;
-  std::vector<const SourceFile*> open = {&file};
+  std::set<std::string> reached = included_by(file);
+  std::vector<std::string> open(reached.begin(), reached.end());
   while (!open.empty()) {
-    const SourceFile* next = open.back();
+    const auto ours = included_.find(open.back());
     open.pop_back();
-    for (const std::string& name : included_by(next->text)) {
-      if (!reached.insert(name).second) continue;
-      if (const auto ours = files_.find(name); ours != files_.end()) open.push_back(ours->second);
+    if (ours == included_.end()) continue;
+    for (const std::string& name : ours->second) {
+      if (reached.insert(name).second) open.push_back(name);
     }
   }
   return reached;
@@ -83,10 +75,11 @@ std::set<std::string> StandardIncludes::reached_from(const SourceFile& file) con
 Violations StandardIncludes::check(const SourceFile& file) const {
   if (!file.path.ends_with(".h") && !file.path.ends_with(".cpp")) return {};
   const std::set<std::string> reached = reached_from(file);
+  const std::vector<Line> lines = lines_of(file.text);
   Violations violations;
   for (const Header& header : precompiled()) {
     if (reached.contains(header.name)) continue;
-    const int line = line_of_use(file.text, header.use);
+    const int line = line_of_use(lines, header.use);
     if (line == 0) continue;
     violations.push_back(file.path + ":" + std::to_string(line) + ": uses what <" + header.name +
                          "> declares, which is included nowhere");

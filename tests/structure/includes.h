@@ -20,7 +20,7 @@ class StandardIncludes {
   /// Everything that a file of the tree includes, itself or through its own headers.
   std::set<std::string> reached_from(const SourceFile& file) const;
 
-  std::map<std::string, const SourceFile*> files_;
+  std::map<std::string, std::set<std::string>> included_;  // by each file of the tree, itself
 };
 
 }  // namespace basis::structure

@@ -32,37 +32,6 @@ const std::set<std::string> text_endings = {".h",    ".cpp",   ".cu",  ".cuh", "
                                             ".sh",   ".cmake", ".txt", ".md",  ".in",
                                             ".toml", ".json",  ""};
 
-struct Line {
-  int number;
-  std::string text;
-};
-
-std::vector<Line> lines_of(const std::string& text) {
-  std::vector<Line> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) {
-    lines.push_back({static_cast<int>(lines.size()) + 1, line});
-  }
-  return lines;
-}
-
-struct Include {
-  int line;
-  bool is_quoted;
-  std::string path;
-};
-
-std::vector<Include> includes_of(const SourceFile& file) {
-  static const std::regex pattern(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
-  std::vector<Include> includes;
-  for (const Line& line : lines_of(file.text)) {
-    std::smatch match;
-    if (!std::regex_search(line.text, match, pattern)) continue;
-    includes.push_back({line.number, match[1] == "\"", match[2]});
-  }
-  return includes;
-}
-
 std::string ending_of(const std::string& path) {
   return std::filesystem::path(path).extension().string();
 }
@@ -89,6 +58,26 @@ SourceFile read_file(const std::filesystem::path& root, const std::filesystem::p
 }
 
 }  // namespace
+
+std::vector<Line> lines_of(const std::string& text) {
+  std::vector<Line> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    lines.push_back({static_cast<int>(lines.size()) + 1, line});
+  }
+  return lines;
+}
+
+std::vector<Include> includes_of(const SourceFile& file) {
+  static const std::regex pattern(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
+  std::vector<Include> includes;
+  for (const Line& line : lines_of(file.text)) {
+    std::smatch match;
+    if (!std::regex_search(line.text, match, pattern)) continue;
+    includes.push_back({line.number, match[1] == "\"", match[2]});
+  }
+  return includes;
+}
 
 std::vector<SourceFile> read_tree(const std::filesystem::path& root) {
   std::vector<SourceFile> files;

@@ -17,6 +17,19 @@ struct SourceFile {
   std::string text;
 };
 
+struct Line {
+  int number;  // from 1
+  std::string text;
+};
+std::vector<Line> lines_of(const std::string& text);
+
+struct Include {
+  int line;
+  bool is_quoted;
+  std::string path;
+};
+std::vector<Include> includes_of(const SourceFile& file);
+
 /// Every text file that we wrote, in order of its path.
 std::vector<SourceFile> read_tree(const std::filesystem::path& root);
 
