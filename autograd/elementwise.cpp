@@ -77,6 +77,25 @@ Variable cast(Context& context, const Variable& x, DType dtype) {
   return y;
 }
 
+namespace {
+
+MatrixView row_of(const Tensor& vector) {
+  if (vector.is_empty()) return {};
+  return vector.reshape({1, vector.element_count()}).view();
+}
+
+/// dv_j = sum_t x_tj dy_tj.
+void scale_gradient(Context& c, Gradient* dv, const Shape& shape, DType dtype, ConstMatrixView x,
+                    ConstMatrixView dy) {
+  contribute_beta(c, dv, shape, dtype, [&](double beta, MatrixView out) {
+    const auto scratch = c.scratch(c.backend.column_sum_workspace(dy.rows, dy.columns, dy.dtype));
+    out = {out.data, out.dtype, 1, dy.columns, dy.columns};
+    c.backend.column_dot(1, x, dy, beta, out, scratch.workspace);
+  });
+}
+
+}  // namespace
+
 Variable scale_columns(Context& context, const Variable& x, const Variable& v) {
   if (v.value.element_count() != x.shape().column_count()) {
     throw ShapeError(fmt::format("scale_columns: {} factors{} for {}", v.value.element_count(),
@@ -91,17 +110,11 @@ Variable scale_columns(Context& context, const Variable& x, const Variable& v) {
   const Shape x_shape = x.shape();
   y.gradient =
       context.tape->record([=, dx = x.gradient, dv = v.gradient](Context& c, const Tensor& dy) {
-        // dv_j = sum_t x_tj dy_tj, dx = dy * v
         kept.with(c, [dv, dy, shape = row.shape(), dtype = row.dtype()](Context& later,
                                                                         const Tensor& value) {
-          contribute_beta(later, dv, shape, dtype, [&](double beta, MatrixView out) {
-            const MatrixView g = dy.view();
-            const auto scratch =
-                later.scratch(later.backend.column_sum_workspace(g.rows, g.columns, dy.dtype()));
-            out = {out.data, out.dtype, 1, g.columns, g.columns};
-            later.backend.column_dot(1, value.view(), g, beta, out, scratch.workspace);
-          });
+          scale_gradient(later, dv, shape, dtype, value.view(), dy.view());
         });
+        // dx = dy * v
         contribute(c, dx, x_shape, dy.dtype(),
                    [&](MatrixView out) { c.backend.scale_columns(dy.view(), row.view(), out); });
       });
@@ -110,10 +123,63 @@ Variable scale_columns(Context& context, const Variable& x, const Variable& v) {
 
 namespace {
 
-MatrixView row_of(const Tensor& vector) {
-  if (vector.is_empty()) return {};
-  return vector.reshape({1, vector.element_count()}).view();
+void check_columns(const ColumnsOf& y, const Variable& v, const Variable& shift) {
+  for (const Variable* vector : {&v, &shift}) {
+    if (vector->is_absent() || vector->value.element_count() == y.count) continue;
+    throw ShapeError(fmt::format("scale_columns_of: {}{} does not fit {} columns",
+                                 vector->shape().to_string(), vector->of_name(), y.count));
+  }
+  ensure(!shift.wants_gradient(), "a shift beside a scale is frozen");
 }
+
+}  // namespace
+
+Variable scale_columns_of(Context& context, const ColumnsOf& y, const Variable& v,
+                          const Variable& shift) {
+  check_columns(y, v, shift);
+  const MatrixView columns = y.view();
+  Tensor x;  // the columns as they were
+  if (context.records(v)) {
+    x = context.allocate({columns.rows, columns.columns}, columns.dtype);
+    context.backend.convert(columns, x.view());
+  }
+  if (shift.is_absent()) {
+    context.backend.scale_columns(columns, row_of(v.value), columns);
+  } else {
+    context.backend.scale_shift_columns(columns, row_of(v.value), row_of(shift.value), columns);
+  }
+  Variable scaled = constant(y.whole.value);
+  if (!context.records(y.whole, v)) return scaled;
+
+  scaled.gradient = context.tape->record([x, v, dx = y.whole.gradient, first = y.first,
+                                          end = y.first + y.count](Context& c, Tensor& dy) {
+    if (!x.is_empty()) {
+      scale_gradient(c, v.gradient, v.shape(), v.value.dtype(), x.view(), dy.columns(first, end));
+    }
+    if (dx == nullptr) return;
+    if (!dy.is_sole_owner()) {
+      const Tensor copy = c.allocate(dy.shape(), dy.dtype());
+      c.backend.convert(dy.view(), copy.view());
+      dy = copy;
+    }
+    c.backend.scale_columns(dy.columns(first, end), row_of(v.value), dy.columns(first, end));
+    hand_over(c, dx, dy);
+  });
+  return scaled;
+}
+
+Variable over_row_norms(Context& context, const Variable& v, const Tensor& w) {
+  const std::int64_t rows = w.shape()[0];
+  if (v.value.element_count() != rows) {
+    throw ShapeError(fmt::format("over_row_norms: {}{} does not fit the rows of {}",
+                                 v.shape().to_string(), v.of_name(), w.shape().to_string()));
+  }
+  const Tensor inverse = context.allocate({1, rows}, w.dtype());
+  context.backend.inverse_row_norms(w.view(), inverse.view());
+  return scale_columns(context, constant(inverse), v);
+}
+
+namespace {
 
 /// The gradients of an activation of x + bias. What backward has for itself it writes over: the
 /// output again over x, dx over dy.

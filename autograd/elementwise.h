@@ -20,6 +20,17 @@ Variable cast(Context&, const Variable& x, DType dtype);
 /// y_tj = x_tj v_j.   x: (T, n)   v: (n)   returns (T, n)
 Variable scale_columns(Context&, const Variable& x, const Variable& v);
 
+/// y with its columns scaled and shifted, y_tj v_j + shift_j, written over y, which nobody else may
+/// read.
+///   y: (n, p) of wider rows   v, shift: (p), shift absent or frozen   returns y whole
+Variable scale_columns_of(Context&, const ColumnsOf& y, const Variable& v,
+                          const Variable& shift = {});
+
+/// v_i / ‖w_i‖, w_i the rows of w. The norms count as constants in the gradient: DoRA's, arXiv
+/// 2402.09353, section 4.3.
+///   v: (n)   w: (n, m)   returns (1, n)
+Variable over_row_norms(Context&, const Variable& v, const Tensor& w);
+
 /// f(x + bias), f GELU (erf or tanh form), ReLU or tanh.
 ///   x: (T, n)   bias: (n) or absent   returns (T, n)
 /// Only x is kept; backward makes the output again where a product needs it.

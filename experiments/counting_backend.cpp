@@ -147,6 +147,12 @@ void CountingBackend::dense_to_band(ConstMatrixView dense, double beta, MatrixVi
   inner_.dense_to_band(dense, beta, band);
 }
 
+void CountingBackend::inverse_row_norms(ConstMatrixView x, MatrixView out) {
+  read(x);
+  write(out);
+  inner_.inverse_row_norms(x, out);
+}
+
 // ---- Products -----------------------------------------------------------------------------------
 
 void CountingBackend::matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,

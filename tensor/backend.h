@@ -183,6 +183,9 @@ class Backend {
   virtual void band_to_dense(ConstMatrixView band, MatrixView dense) = 0;
   /// Its transpose: band = beta band + the band of `dense`; corners outside M become beta * band.
   virtual void dense_to_band(ConstMatrixView dense, double beta, MatrixView band) = 0;
+  /// out_i = 1 / ‖x_i‖, of a row of zeros 0. x: (n, m), out: (1, n), both of the accumulation
+  /// dtype.
+  virtual void inverse_row_norms(ConstMatrixView x, MatrixView out) = 0;
 
   // ---- Products ---------------------------------------------------------------------------------
   /// out = alpha op(a) op(b) + beta out, op a transposition where flagged; any alpha. Row strides

@@ -96,6 +96,9 @@ class CpuBackend final : public Backend {
   }
   void band_to_dense(ConstMatrixView band, MatrixView dense) override;
   void dense_to_band(ConstMatrixView dense, double beta, MatrixView band) override;
+  void inverse_row_norms(ConstMatrixView x, MatrixView out) override {
+    table(x.dtype, "inverse_row_norms").reduction->inverse_row_norms(threads_, x, out);
+  }
 
   // ---- Products ---------------------------------------------------------------------------------
   void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,

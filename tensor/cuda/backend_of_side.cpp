@@ -101,6 +101,9 @@ class CudaBackend final : public Backend {
   void dense_to_band(ConstMatrixView dense, double beta, MatrixView band) override {
     BASIS_CUDA_SIDE::dense_to_band(stream_, dense, beta, band);
   }
+  void inverse_row_norms(ConstMatrixView x, MatrixView out) override {
+    BASIS_CUDA_SIDE::inverse_row_norms(stream_, x, out);
+  }
 
   // ---- Products ---------------------------------------------------------------------------------
   void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,

@@ -72,6 +72,16 @@ struct Packed : OnEach<PackedLayout> {
   std::int64_t tokens;
 };
 
+/// Numbers that ask for no gradient.
+OnEach<Tensor> constant_of(std::vector<double> values) {
+  return OnEach<Tensor>([values = std::move(values)](const Context& c, Allocator& memory) {
+    const Shape shape = {std::ssize(values)};
+    if (c.dtype == DType::F64) return to_device<double>(c.backend, memory, values, shape);
+    const std::vector<float> rounded(values.begin(), values.end());
+    return to_device<float>(c.backend, memory, rounded, shape);
+  });
+}
+
 enum class Check : std::uint8_t {
   Differences,  // on the CPU in f64, against central differences
   Cuda          // on the CUDA backend in f32, against the CPU in f64
@@ -298,6 +308,42 @@ TEST_P(Gradients, OfAddScaleAndScaleColumns) {
         return scale(c, 3, add(c, scale_columns(c, v[0], v[1]), -2, v[0]));
       },
       {normal({3, 5}), normal({5})});
+}
+
+TEST_P(Gradients, OfScaledColumnsOfAProduct) {
+  const OnEach<Tensor> frozen = constant_of({0.5, -1, 2, 0.25});
+  for (const bool has_shift : {false, true}) {
+    // The product's input is made again in backward, its gradient read after the scale's turn.
+    expect_gradients(
+        [&](Context& c, Inputs v) {
+          const Variable x = activation(c, Activation::Tanh, v[0]);
+          const Variable shift = has_shift ? constant(frozen(c)) : Variable{};
+          Variable y = linear(c, x, v[1], {});
+          y = add_matmul(c, {y, 2, 4}, 2, x, v[2], true);
+          y = scale_columns_of(c, {y, 2, 4}, v[3], shift);
+          return scale_columns_of(c, {y, 0, 2}, v[4]);
+        },
+        {normal({6, 3}), normal({7, 3}), normal({4, 3}), normal({4}), normal({2})});
+  }
+}
+
+// Who else reads the gradient must find it as it was.
+TEST_P(Gradients, OfScaledColumnsWhoseGradientIsShared) {
+  expect_gradients(
+      [](Context& c, Inputs v) {
+        const Variable y = scale_columns_of(c, all_columns(scale(c, 2, v[0])), v[1]);
+        return add(c, y, 1, v[2]);
+      },
+      {normal({3, 5}), normal({5}), normal({3, 5})});
+}
+
+TEST_P(Gradients, OfAVectorOverRowNorms) {
+  const OnEach<Tensor> rows = constant_of({3, 4, 0.5, -2, 0, 1, 6, -8});
+  expect_gradients(
+      [&](Context& c, Inputs v) {
+        return over_row_norms(c, v[0], rows(c).reshape({4, 2}));
+      },
+      {normal({4})});
 }
 
 TEST_P(Gradients, OfAddOfAValueToItself) {

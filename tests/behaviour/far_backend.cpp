@@ -211,6 +211,10 @@ void FarBackend::dense_to_band(ConstMatrixView dense, double beta, MatrixView ba
   call(&Backend::dense_to_band, dense, beta, band);
 }
 
+void FarBackend::inverse_row_norms(ConstMatrixView x, MatrixView out) {
+  call(&Backend::inverse_row_norms, x, out);
+}
+
 void FarBackend::matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
                         bool transpose_b, double beta, MatrixView out) {
   call(&Backend::matmul, alpha, a, transpose_a, b, transpose_b, beta, out);

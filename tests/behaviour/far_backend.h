@@ -49,6 +49,7 @@ class FarBackend final : public Backend {
                   Workspace) override;
   void band_to_dense(ConstMatrixView band, MatrixView dense) override;
   void dense_to_band(ConstMatrixView dense, double beta, MatrixView band) override;
+  void inverse_row_norms(ConstMatrixView x, MatrixView out) override;
 
   void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
               bool transpose_b, double beta, MatrixView out) override;

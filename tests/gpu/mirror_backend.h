@@ -59,6 +59,9 @@ class MirrorBackend final : public Backend {
   void dense_to_band(ConstMatrixView dense, double beta, MatrixView band) override {
     on_device(&Backend::dense_to_band, dense, beta, band);
   }
+  void inverse_row_norms(ConstMatrixView x, MatrixView out) override {
+    on_device(&Backend::inverse_row_norms, x, out);
+  }
   void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
               bool transpose_b, double beta, MatrixView out) override {
     on_device(&Backend::matmul, alpha, a, transpose_a, b, transpose_b, beta, out);

@@ -52,6 +52,15 @@ TEST_P(ParityOfRows, ColumnSums) {
   });
 }
 
+TEST_P(ParityOfRows, InverseRowNorms) {
+  for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
+    Matrix x = random_wide(rows, columns, gap);
+    for (std::int64_t j = 0; j < columns; ++j) x.set(rows / 2, j, 0);
+    compare(size, {{poisoned_wide(1, rows), 10}},
+            [&](Backend& b, auto& out) { b.inverse_row_norms(x.view(), out[0].matrix.view()); });
+  });
+}
+
 TEST_P(ParityOfRows, LayerNorm) {
   for (double mean : {0.0, 300.0}) {
     for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {

@@ -173,6 +173,13 @@ class ReferenceBackend final : public Backend {
       return kept(beta, band, r, i) + (is_inside ? element(dense, i, j) : 0);
     });
   }
+  void inverse_row_norms(ConstMatrixView x, MatrixView out) override {
+    for_each(out, [&](std::int64_t, std::int64_t i) {
+      double sum = 0;
+      for (std::int64_t j = 0; j < x.columns; ++j) sum += element(x, i, j) * element(x, i, j);
+      return sum == 0 ? 0 : 1 / std::sqrt(sum);
+    });
+  }
 
   void matmul(double alpha, ConstMatrixView a, bool transpose_a, ConstMatrixView b,
               bool transpose_b, double beta, MatrixView out) override {

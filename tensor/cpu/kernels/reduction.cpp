@@ -75,6 +75,17 @@ void squared_norm(int threads, ConstMatrixView x, double beta, MatrixView out) {
 }
 
 template <class T>
+void inverse_row_norms(int threads, ConstMatrixView x, MatrixView out) {
+  using A = accumulate_t<T>;
+  for_parts(threads, x.rows, x.columns, [&](Index, Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {
+      const double sum = sum_of_squares(x.as<T>() + row * x.row_stride, x.columns);
+      out.as<A>()[row] = sum == 0 ? A(0) : static_cast<A>(1 / __builtin_sqrt(sum));
+    }
+  });
+}
+
+template <class T>
 void mean_pool(int threads, ConstMatrixView x, const SequenceView& sequences, MatrixView out) {
   using A = accumulate_t<T>;
   const Index mean_length = x.rows / (sequences.sequences > 0 ? sequences.sequences : 1) + 1;
@@ -122,7 +133,8 @@ void mean_pool_gradient(int threads, ConstMatrixView dout, const SequenceView& s
 
 template <class T>
 constexpr ReductionKernels make_table() {
-  return {column_dot<T>, squared_norm<T>, mean_pool<T>, mean_pool_gradient<T>};
+  return {column_dot<T>, squared_norm<T>, inverse_row_norms<T>, mean_pool<T>,
+          mean_pool_gradient<T>};
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ struct ReductionKernels {
   void (*column_dot)(int threads, double alpha, ConstMatrixView x, ConstMatrixView y, double beta,
                      MatrixView out, void* partial);
   void (*squared_norm)(int threads, ConstMatrixView x, double beta, MatrixView out);
+  void (*inverse_row_norms)(int threads, ConstMatrixView x, MatrixView out);
   void (*mean_pool)(int threads, ConstMatrixView x, const SequenceView& sequences, MatrixView out);
   void (*mean_pool_gradient)(int threads, ConstMatrixView dout, const SequenceView& sequences,
                              MatrixView dx);

@@ -77,6 +77,20 @@ void launch_squares(Stream stream, ConstMatrixView x, double* parts, std::int64_
          rows_of<T>(x), parts);
 }
 
+/// A block a row.
+__global__ void __launch_bounds__(norm_threads)
+    inverse_row_norms_kernel(std::int64_t columns, Rows<const float> x, float* out) {
+  __shared__ double scratch[warp_size];
+  const std::int64_t row = blockIdx.x;
+  double sum = 0;
+  for (std::int64_t j = threadIdx.x; j < columns; j += norm_threads) {
+    const Values<1> value = load(x, Place<1>{row, j});
+    sum += static_cast<double>(value.at[0]) * value.at[0];
+  }
+  sum = block_sum(sum, scratch);
+  if (threadIdx.x == 0) out[row] = sum == 0 ? 0.0f : static_cast<float>(1 / square_root(sum));
+}
+
 struct FloatStretch {
   const float* data;
   std::int64_t count;
@@ -183,6 +197,11 @@ void squared_norm(Stream stream, ConstMatrixView x, double beta, MatrixView out,
   });
   launch(stream, 1, 1, norm_threads, 0, sum_squares_kernel, scratch, blocks, beta,
          out.as<double>());
+}
+
+void inverse_row_norms(Stream stream, ConstMatrixView x, MatrixView out) {
+  launch(stream, x.rows, 1, norm_threads, 0, inverse_row_norms_kernel, x.columns, rows_of<float>(x),
+         out.as<float>());
 }
 
 void squared_norm_of_all(Stream stream, std::span<const ConstMatrixView> parts, MatrixView out,

@@ -16,6 +16,7 @@ constexpr std::int64_t squared_norm_parts = 512;
 void squared_norm(Stream, ConstMatrixView x, double beta, MatrixView out, double* scratch);
 void squared_norm_of_all(Stream, std::span<const ConstMatrixView> parts, MatrixView out,
                          double* scratch);
+void inverse_row_norms(Stream, ConstMatrixView x, MatrixView out);
 void update_clip(Stream, ConstMatrixView squared_sum, double clip_norm, StepState* state);
 
 void mean_pool(Stream, ConstMatrixView x, const SequenceView& sequences, MatrixView out);
