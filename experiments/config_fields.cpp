@@ -429,6 +429,7 @@ bool method_has(const MethodSettings& method, std::string_view key) {
   if (key == "alpha") return has_alpha(*kind);
   if (key == "basis") return has_basis_choice(*kind);
   if (key == "shared") return kind == AdapterMethod::Kind::Pica;
+  if (key == "targets") return has_adapter(*kind);
   if (key == "form") return kind == AdapterMethod::Kind::Spectral;
   if (key == "bandwidth") return kind == AdapterMethod::Kind::Spectral && method.form == "band";
   return has_factors(*kind);
@@ -440,9 +441,11 @@ MethodSettings method_preset(std::string_view name_or_kind) {
   const bool is_kind = method_kind(name_or_kind).has_value();
   method.kind = std::string(is_kind ? name_or_kind : name_or_kind.substr(0, dash));
   const std::optional<AdapterMethod::Kind> kind = method_kind(method.kind);
-  if (!kind || !has_factors(*kind)) return method;
+  if (!kind || !has_adapter(*kind)) return method;
   // As published: LoRA's kin and VeRA on query and value, who works in a basis on all six.
   using Kind = AdapterMethod::Kind;
+  if (kind == Kind::Ia3) method.targets = {"key", "value", "ffn_out"};
+  if (!has_factors(*kind)) return method;
   const bool has_basis = kind == Kind::LoraXs || has_basis_choice(*kind);
   method.targets = has_basis ? targets : Texts{"query", "value"};
   if (kind == Kind::Spectral || kind == Kind::LoraXs) method.rank = 32;
@@ -470,11 +473,22 @@ const std::vector<std::string>& known_tasks() {
 }
 
 const std::vector<std::string>& known_methods() {
-  static const Texts names = {"full",          "head",          "bitfit",
-                              "norms",         "lora",          "rslora",
-                              "pissa",         "spectral",      "spectral-diagonal",
-                              "spectral-band", "spectral-core", "lora-xs",
-                              "pica",          "vera"};
+  static const Texts names = {"full",
+                              "head",
+                              "bitfit",
+                              "norms",
+                              "lora",
+                              "rslora",
+                              "pissa",
+                              "spectral",
+                              "spectral-diagonal",
+                              "spectral-band",
+                              "spectral-core",
+                              "lora-xs",
+                              "pica",
+                              "vera",
+                              "dora",
+                              "ia3"};
   return names;
 }
 

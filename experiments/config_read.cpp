@@ -226,11 +226,13 @@ void ConfigReader::check_method(const MethodSettings& method, const toml::table&
   if (!method_has(method, "targets")) return;
   if (method.targets.empty()) fail("targets", " must name at least one matrix");
   check_no_duplicates(source, "targets", table, method.targets);
-  if (method.kind != "spectral" && method.rank == 0) {
+  if (method.kind != "spectral" && method.rank == 0 && method_has(method, "rank")) {
     fail("rank", fmt::format(" must be at least 1 for {}", method.kind));
   }
-  if (method.apply == "merged" && method.kind == "vera") {
-    fail("apply", " cannot be \"merged\" with vera: its product starts with a diagonal");
+  if (method.apply == "merged" && (method.kind == "vera" || method.kind == "dora")) {
+    fail("apply", fmt::format(" cannot be \"merged\" with {}: {}", method.kind,
+                              method.kind == "vera" ? "its product starts with a diagonal"
+                                                    : "it scales the layer's output"));
   }
   if (method.apply == "merged" && method.adapter_dropout > 0) {
     fail("apply", " cannot be \"merged\" with adapter_dropout: dropout acts on the side path");

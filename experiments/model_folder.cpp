@@ -4,6 +4,8 @@
 
 #include "nn/checkpoint.h"
 #include "spectral/adapter_file.h"
+#include "spectral/matrix_transfer.h"
+#include "spectral/merged_adapters.h"
 
 namespace basis {
 
@@ -24,6 +26,14 @@ void expect_labels_fit(const std::filesystem::path& folder, const BertConfig& co
                   folder.string(), config.labels.size(), outputs));
 }
 
+std::unique_ptr<SequenceClassifier> classifier_of(Compute& compute,
+                                                  const std::filesystem::path& folder,
+                                                  const BertConfig& config, std::int64_t outputs) {
+  Checkpoint checkpoint(folder);
+  return std::make_unique<SequenceClassifier>(compute.backend(), compute.memory(), config, outputs,
+                                              &checkpoint, ModelOptions{});
+}
+
 }  // namespace
 
 WordPieceTokenizer load_tokenizer(const std::filesystem::path& model) {
@@ -39,17 +49,27 @@ WordPieceTokenizer load_tokenizer(const std::filesystem::path& model) {
                   tokens < embeddings ? "it is cut, or another model's" : "it is another model's"));
 }
 
+std::unique_ptr<SequenceClassifier> load_bare_classifier(Compute& compute,
+                                                         const std::filesystem::path& model,
+                                                         const std::filesystem::path& adapter) {
+  BertConfig config = BertConfig::read(model);
+  const AdapterInfo info = read_adapter_info(adapter);
+  config.head = info.head;
+  config.labels = info.labels;
+  config.problem_type = info.problem_type;
+  return classifier_of(compute, model, config, info.outputs);
+}
+
 std::unique_ptr<SequenceClassifier> load_classifier(
     Compute& compute, const std::filesystem::path& model,
     const std::optional<std::filesystem::path>& adapter, std::int64_t outputs) {
-  BertConfig config = BertConfig::read(model);
   if (adapter) {
-    const AdapterInfo info = read_adapter_info(*adapter);
-    config.head = info.head;
-    config.labels = info.labels;
-    config.problem_type = info.problem_type;
-    outputs = info.outputs;
-  } else if (const std::int64_t own = outputs_in(model); own > 0) {
+    auto classifier = load_bare_classifier(compute, model, *adapter);
+    load_adapter(compute.backend(), compute.memory(), *adapter, *classifier);
+    return classifier;
+  }
+  const BertConfig config = BertConfig::read(model);
+  if (const std::int64_t own = outputs_in(model); own > 0) {
     outputs = own;
     expect_labels_fit(model, config, outputs);
   }
@@ -59,11 +79,7 @@ std::unique_ptr<SequenceClassifier> load_classifier(
                     "with --adapter",
                     model.string()));
   }
-  Checkpoint checkpoint(model);
-  auto classifier = std::make_unique<SequenceClassifier>(
-      compute.backend(), compute.memory(), config, outputs, &checkpoint, ModelOptions{});
-  if (adapter) load_adapter(compute.backend(), compute.memory(), *adapter, *classifier);
-  return classifier;
+  return classifier_of(compute, model, config, outputs);
 }
 
 void expect_other_folder(const std::filesystem::path& out, const std::filesystem::path& in) {
@@ -82,13 +98,7 @@ std::vector<Parameter*> encoder_weights(SequenceClassifier& model) {
 }
 
 void set_weight(Backend& backend, Allocator& allocator, Parameter& weight, const Matrix& matrix) {
-  const std::vector<double>& elements = matrix.elements();
-  if (weight.value().dtype() == DType::F64) {
-    weight.set_value(to_device<double>(backend, allocator, elements, weight.shape()));
-  } else {
-    const std::vector<float> rounded(elements.begin(), elements.end());
-    weight.set_value(to_device<float>(backend, allocator, rounded, weight.shape()));
-  }
+  weight.set_value(device_matrix(backend, allocator, matrix, weight.value().dtype()));
 }
 
 std::vector<EncoderMatrix> encoder_matrices(const std::filesystem::path& folder,

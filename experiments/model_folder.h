@@ -25,6 +25,11 @@ std::unique_ptr<SequenceClassifier> load_classifier(
     Compute& compute, const std::filesystem::path& model,
     const std::optional<std::filesystem::path>& adapter, std::int64_t outputs = 0);
 
+/// The classifier that an adapter folder is for, without the adapter. Throws Error likewise.
+std::unique_ptr<SequenceClassifier> load_bare_classifier(Compute& compute,
+                                                         const std::filesystem::path& model,
+                                                         const std::filesystem::path& adapter);
+
 /// What a user must know who takes a model or an adapter with a mean head to transformers.
 inline constexpr const char* mean_head_remark =
     "The head stands on the mean of the tokens (basis_head in the config); transformers' "

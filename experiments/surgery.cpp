@@ -18,6 +18,7 @@
 #include "experiments/trainer.h"
 #include "spectral/adapter_method.h"
 #include "spectral/matrix_parallel.h"
+#include "spectral/merged_adapters.h"
 #include "spectral/surgery.h"
 #include "tensor/file.h"
 #include "tensor/philox.h"

@@ -13,6 +13,7 @@
 #include "experiments/task_scores.h"
 #include "experiments/trainer.h"
 #include "experiments/training_settings.h"
+#include "spectral/merged_adapters.h"
 #include "tensor/error.h"
 
 namespace basis {

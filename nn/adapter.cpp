@@ -78,7 +78,8 @@ Variable Adapter::add_side_path(Context& context, const ColumnsOf& y, const Vari
 }
 
 bool Adapter::is_summable() const {
-  return std::all_of(terms.begin(), terms.end(), begins_and_ends_dense);
+  return scale.of == LayerScale::Of::Nothing &&
+         std::all_of(terms.begin(), terms.end(), begins_and_ends_dense);
 }
 
 bool Adapter::is_folded(const Context& context) const {
@@ -126,6 +127,36 @@ Variable Adapter::merged_weight(Context& context, const Variable& weight) const 
                      term.factors.back().parameter->variable(context), false);
   }
   return sum;
+}
+
+Variable Adapter::scaled_input(Context& context, const Variable& x) const {
+  if (scale.of != LayerScale::Of::Inputs) return x;
+  return scale_columns(context, x, scale.vector->variable(context));
+}
+
+Variable Adapter::scaled_bias(Context& context, const Variable& bias) const {
+  if (scale.of != LayerScale::Of::Outputs || bias.is_absent()) return bias;
+  ensure(!bias.wants_gradient(), "the bias of a scaled layer is frozen");
+  const Tensor row = bias.value.reshape({1, bias.value.element_count()});
+  return scale_columns(context, constant(row), scale.vector->variable(context));
+}
+
+Variable Adapter::scale_output(Context& context, const ColumnsOf& y, const Variable& weight,
+                               const Variable& bias) const {
+  switch (scale.of) {
+    case LayerScale::Of::Nothing:
+    case LayerScale::Of::Inputs:
+      return y.whole;
+    case LayerScale::Of::Outputs:
+      return scale_columns_of(context, y, scale.vector->variable(context));
+    case LayerScale::Of::RowNorms: {
+      Context untaped = context.without_tape();
+      const Tensor w = merged_weight(untaped, constant(weight.value)).value;
+      const Variable v = scale.vector->variable(context);
+      return scale_columns_of(context, y, over_row_norms(context, v, w), bias);
+    }
+  }
+  throw InternalError("unknown scale");
 }
 
 }  // namespace basis

@@ -25,9 +25,22 @@ struct FactorProduct {
   std::vector<Factor> factors;
 };
 
-/// The factored form of METHODS.md 1, in a Linear's slot: W = W₀ + Σ s · F₁ ⋯ Fₙ. A method is an
-/// initialiser of this form, not a class. PiSSA's subtracted product is a second, frozen term of
-/// scale -s.
+/// The second form of METHODS.md 1: a vector that scales a layer. W is the weight with the products
+/// added.
+struct LayerScale {
+  enum class Of : std::uint8_t {
+    Nothing,
+    Inputs,    // (x ∘ v) Wᵀ + b: W's columns
+    Outputs,   // (x Wᵀ + b) ∘ v: W's rows, and b
+    RowNorms,  // (x Wᵀ) ∘ (v_i / ‖w_i‖) + b: v are the norms of W's rows
+  };
+  Of of = Of::Nothing;
+  Parameter* vector = nullptr;  // (in) of Inputs, else (out)
+};
+
+/// What stands in a Linear's slot: W = W₀ + Σ s · F₁ ⋯ Fₙ, and a scale. A method is an initialiser
+/// of these two forms of METHODS.md 1, not a class. PiSSA's subtracted product is a second, frozen
+/// term of scale -s.
 struct Adapter {
   /// How a step computes y = x Wᵀ. Chosen once, from sizes.
   enum class Path : std::uint8_t {
@@ -37,13 +50,15 @@ struct Adapter {
   };
 
   std::vector<FactorProduct> terms;
+  LayerScale scale;
   Dropout input_dropout;  // on the side path's input; forbids the other paths in training
   Path path = Path::Side;
 
   /// Whether W is summed up for a product: where that is the path. Not in bf16, whose W would round
   /// away what the factors have learnt.
   bool is_folded(const Context&) const;
-  /// Whether W can be summed up at all: where every term starts and ends with a dense factor.
+  /// Whether a step can multiply with W summed up: where every term starts and ends with a dense
+  /// factor and nothing is scaled.
   bool is_summable() const;
   /// y with Σ s · (dropout(x) Fₙᵀ) ⋯ F₁ᵀ added to its columns, written over y.
   ///   x: (T, in)   y: (T, out) of wider rows   returns y whole
@@ -54,6 +69,15 @@ struct Adapter {
   /// W₀ + Σ s · F₁ ⋯ Fₙ as a new (out, in), of terms that end with a dense factor.
   ///   weight: (out, in)
   Variable merged_weight(Context&, const Variable& weight) const;
+  /// x as the layer multiplies it.
+  Variable scaled_input(Context&, const Variable& x) const;
+  /// y's columns scaled, written over y. Of RowNorms they come without the bias and get it here
+  /// (absent: not at all).
+  ///   weight: W₀, (out, in)   y: (T, out) of wider rows   returns y whole
+  Variable scale_output(Context&, const ColumnsOf& y, const Variable& weight,
+                        const Variable& bias) const;
+  /// The bias for who adds it to an output that was scaled without it.
+  Variable scaled_bias(Context&, const Variable& bias) const;
 };
 
 }  // namespace basis

@@ -43,6 +43,10 @@ Linear& EncoderLayer::matrix(MatrixKind kind) {
   throw InternalError("unknown kind of matrix");
 }
 
+const Linear& EncoderLayer::matrix(MatrixKind kind) const {
+  return const_cast<EncoderLayer*>(this)->matrix(kind);  // which only selects
+}
+
 Variable EncoderLayer::forward(Context& context, const Variable& x,
                                const SequenceView& sequences) const {
   const Linear* const inputs[] = {&query, &key, &value};

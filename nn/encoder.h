@@ -35,6 +35,7 @@ struct EncoderLayer {
   Variable forward_first_rows(Context&, const Variable& x, const PackedLayout&) const;
 
   Linear& matrix(MatrixKind kind);
+  const Linear& matrix(MatrixKind kind) const;
 
  private:
   /// mixed: attention's output, x: the layer's input at the same rows.

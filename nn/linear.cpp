@@ -8,10 +8,26 @@ namespace basis {
 
 namespace {
 
+Variable bias_of(const Context& context, const Linear& layer) {
+  return layer.bias() == nullptr ? Variable{} : layer.bias()->variable(context);
+}
+
+/// x as the one layer that multiplies it wants it; those side by side want it as it is.
+Variable input_of(Context& context, std::span<const Linear* const> layers, const Variable& x) {
+  const Adapter* adapter = layers.front()->adapter();
+  if (layers.size() == 1) return adapter == nullptr ? x : adapter->scaled_input(context, x);
+  for (const Linear* layer : layers) {
+    ensure(layer->adapter() == nullptr || layer->adapter()->scale.of != LayerScale::Of::Inputs,
+           "layers side by side have one input");
+  }
+  return x;
+}
+
 /// What the product multiplies with: the weight; where the adapter is merged or folded, the sum.
 WeightAndBias product_operands(Context& context, const Linear& layer, bool has_bias) {
-  const Variable bias = has_bias ? layer.bias_variable(context) : Variable{};
   const Adapter* adapter = layer.adapter();
+  const bool is_added_after = adapter != nullptr && adapter->scale.of == LayerScale::Of::RowNorms;
+  const Variable bias = has_bias && !is_added_after ? bias_of(context, layer) : Variable{};
   if (adapter == nullptr) return {layer.weight().weight(context), bias};
   const Variable weight = layer.weight().variable(context);
   if (adapter->path == Adapter::Path::Merged) {
@@ -24,13 +40,14 @@ WeightAndBias product_operands(Context& context, const Linear& layer, bool has_b
           }};
 }
 
-Variable forward_layers(Context& context, std::span<const Linear* const> layers, const Variable& x,
-                        const SequenceView& sequences, bool has_bias) {
+Variable forward_layers(Context& context, std::span<const Linear* const> layers,
+                        const Variable& input, const SequenceView& sequences, bool has_bias) {
+  const Variable x = input_of(context, layers, input);
   std::vector<WeightAndBias> operands;
   for (const Linear* layer : layers) {
     // A view of first rows has one a sequence.
     if (layer->observer()) {
-      layer->observer()(x.value, sequences.tokens > 0 ? sequences.tokens : sequences.sequences);
+      layer->observer()(input.value, sequences.tokens > 0 ? sequences.tokens : sequences.sequences);
     }
     operands.push_back(product_operands(context, *layer, has_bias));
   }
@@ -46,13 +63,24 @@ Variable forward_layers(Context& context, std::span<const Linear* const> layers,
     }
     first += layers[i]->outputs();
   }
+  // Last, so that backward scales the gradient before anyone reads it.
+  first = 0;
+  for (const Linear* layer : layers) {
+    if (const Adapter* adapter = layer->adapter()) {
+      y = adapter->scale_output(context, {y, first, layer->outputs()},
+                                layer->weight().variable(context),
+                                has_bias ? bias_of(context, *layer) : Variable{});
+    }
+    first += layer->outputs();
+  }
   return y;
 }
 
 }  // namespace
 
-Variable Linear::bias_variable(const Context& context) const {
-  return bias_ == nullptr ? Variable{} : bias_->variable(context);
+Variable Linear::bias_variable(Context& context) const {
+  const Variable bias = bias_of(context, *this);
+  return adapter_ == nullptr ? bias : adapter_->scaled_bias(context, bias);
 }
 
 Variable Linear::forward(Context& context, const Variable& x, const SequenceView& sequences) const {

@@ -23,8 +23,8 @@ class Linear {
   Variable forward(Context&, const Variable& x, const SequenceView& sequences) const;
   /// x Wᵀ with the adapter's part, for who adds b in a pass of its own.
   Variable forward_without_bias(Context&, const Variable& x, const SequenceView& sequences) const;
-  /// The bias in a step, absent where there is none.
-  Variable bias_variable(const Context&) const;
+  /// The b of forward_without_bias, absent where there is none.
+  Variable bias_variable(Context&) const;
 
   Parameter& weight() const { return *weight_; }
   Parameter* bias() const { return bias_; }

@@ -44,10 +44,14 @@ Variable Parameter::weight(const Context& context) {
 }
 
 Parameter& ParameterStore::create(std::string name, Tensor value, ParameterRole role, bool decays) {
-  if (by_name_.contains(name)) throw Error("two parameters are called " + name);
-  auto parameter = std::make_unique<Parameter>(name, std::move(value), role, decays);
+  return insert(std::make_unique<Parameter>(std::move(name), std::move(value), role, decays));
+}
+
+Parameter& ParameterStore::insert(std::unique_ptr<Parameter> parameter) {
+  if (!by_name_.try_emplace(parameter->name(), parameter.get()).second) {
+    throw Error("two parameters are called " + parameter->name());
+  }
   parameters_.push_back(std::move(parameter));
-  by_name_[std::move(name)] = parameters_.back().get();
   return *parameters_.back();
 }
 
@@ -61,9 +65,18 @@ Parameter& ParameterStore::at(std::string_view name) const {
   throw Error(fmt::format("the model has no parameter \"{}\"", name));
 }
 
-void ParameterStore::erase(ParameterRole role) {
-  std::erase_if(by_name_, [&](const auto& entry) { return entry.second->role() == role; });
-  std::erase_if(parameters_, [&](const auto& parameter) { return parameter->role() == role; });
+std::vector<std::unique_ptr<Parameter>> ParameterStore::take(ParameterRole role) {
+  std::vector<std::unique_ptr<Parameter>> taken, rest;
+  for (std::unique_ptr<Parameter>& parameter : parameters_) {
+    if (parameter->role() == role) by_name_.erase(parameter->name());
+    (parameter->role() == role ? taken : rest).push_back(std::move(parameter));
+  }
+  parameters_ = std::move(rest);
+  return taken;
+}
+
+void ParameterStore::add(std::vector<std::unique_ptr<Parameter>> parameters) {
+  for (std::unique_ptr<Parameter>& parameter : parameters) insert(std::move(parameter));
 }
 
 std::vector<Parameter*> ParameterStore::trainable() const {

@@ -98,13 +98,17 @@ class ParameterStore {
   Parameter* find(std::string_view name) const;
   /// Throws Error when there is none.
   Parameter& at(std::string_view name) const;
-  /// Removes every parameter of that role; nobody may point to them any more.
-  void erase(ParameterRole role);
+  /// Takes every parameter of that role out; their addresses stay.
+  std::vector<std::unique_ptr<Parameter>> take(ParameterRole role);
+  /// Puts parameters in that were taken out. Throws Error where a name is taken.
+  void add(std::vector<std::unique_ptr<Parameter>> parameters);
 
   const std::vector<std::unique_ptr<Parameter>>& all() const { return parameters_; }
   std::vector<Parameter*> trainable() const;
 
  private:
+  Parameter& insert(std::unique_ptr<Parameter> parameter);
+
   std::vector<std::unique_ptr<Parameter>> parameters_;
   std::unordered_map<std::string, Parameter*> by_name_;
 };

@@ -39,6 +39,10 @@ std::string sizes_of(const BertConfig& config) {
 
 void write_method(Json& config, const AdapterMethod& method) {
   config.set("kind", name_of(method.kind));
+  if (!has_adapter(method.kind)) return;
+  Json targets = Json::list();
+  for (const MatrixKind kind : targets_of(method)) targets.append(name_of(kind));
+  config.set("targets", std::move(targets));
   if (!has_factors(method.kind)) return;
   config.set("rank", method.rank);
   if (has_alpha(method.kind)) config.set("alpha", method.alpha);
@@ -48,9 +52,6 @@ void write_method(Json& config, const AdapterMethod& method) {
   }
   if (has_basis_choice(method.kind)) config.set("basis", name_of(method.basis));
   if (method.kind == Kind::Pica) config.set("shares_factors", method.shares_factors);
-  Json targets = Json::list();
-  for (const MatrixKind kind : targets_of(method)) targets.append(name_of(kind));
-  config.set("targets", std::move(targets));
   config.set("dropout", method.dropout);
   config.set("seed", method.seed);
 }
@@ -105,6 +106,11 @@ AdapterMethod read_method(const JsonKeys& keys) {
   AdapterMethod method;
   method.kind = named(keys, "kind", keys.text("kind"), all_method_kinds);
   if (method.kind == Kind::Full) keys.fail("kind", "is \"full\", which has no adapter");
+  if (!has_adapter(method.kind)) return method;
+  for (const std::string& target : keys.texts("targets")) {
+    method.targets.push_back(named(keys, "targets", target, all_matrix_kinds));
+  }
+  if (method.targets.empty()) keys.fail("targets", "is empty");
   if (!has_factors(method.kind)) return method;
   method.rank = keys.integer("rank", method.kind == Kind::Spectral ? 0 : 1, 1 << 20);
   if (has_alpha(method.kind)) method.alpha = read_alpha(keys);
@@ -113,10 +119,6 @@ AdapterMethod read_method(const JsonKeys& keys) {
     method.basis = named(keys, "basis", keys.text("basis"), all_basis_kinds);
   }
   if (method.kind == Kind::Pica) method.shares_factors = keys.is_true("shares_factors");
-  for (const std::string& target : keys.texts("targets")) {
-    method.targets.push_back(named(keys, "targets", target, all_matrix_kinds));
-  }
-  if (method.targets.empty()) keys.fail("targets", "is empty");
   method.dropout = keys.number("dropout");
   if (method.dropout < 0 || method.dropout >= 1) keys.fail("dropout", "is outside [0, 1)");
   method.seed = keys.unsigned_integer("seed");

@@ -58,10 +58,8 @@ std::vector<NamedShape> adapter_tensors(const SequenceClassifier& model,
   std::vector<NamedShape> tensors;
   std::set<std::string> names;  // what weights share stands there once
   for (const AdaptedWeight& weight : adapted_weights(model, method)) {
-    for (const TermPlan& term : plan_adapter(method, weight)) {
-      for (const FactorPlan& factor : from_the_input(term)) {
-        if (names.insert(factor.name).second) tensors.emplace_back(factor.name, factor.shape);
-      }
+    for (const FactorPlan& factor : plan_adapter(method, weight).parameters()) {
+      if (names.insert(factor.name).second) tensors.emplace_back(factor.name, factor.shape);
     }
   }
   for (const auto& parameter : model.parameters().all()) {
@@ -160,7 +158,7 @@ SafeTensors open_adapter_tensors(const std::filesystem::path& folder) {
 void attach_stored(Backend& backend, Allocator& allocator, SequenceClassifier& model,
                    const AdapterMethod& method, const std::vector<NamedShape>& wanted,
                    const SafeTensors& file, const NameInFile& name_in_file,
-                   const std::optional<SafeTensors>& basis) {
+                   const std::optional<SafeTensors>& basis, const BasisSource& basis_source) {
   for (const auto& parameter : model.parameters().all()) {
     if (parameter->role() == ParameterRole::Adapter) {
       throw Error("the model has an adapter already: load another copy of the model");
@@ -182,7 +180,7 @@ void attach_stored(Backend& backend, Allocator& allocator, SequenceClassifier& m
     values.push_back(Tensor::allocate(allocator, shape, dtype, backend.device()));
     copy_to_device(backend, stored, values.back());
   }
-  attach(backend, allocator, model, method, blank_basis());
+  attach(backend, allocator, model, method, basis_source ? basis_source : blank_basis());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     model.parameters().at(wanted[i].first).set_value(values[i]);
   }

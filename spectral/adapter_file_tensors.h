@@ -53,11 +53,13 @@ void check_fits_head(const std::filesystem::path& folder, const AdapterInfo& inf
 SafeTensors open_adapter_tensors(const std::filesystem::path& folder);
 
 /// Checks that `file` (with `basis`, the file of spectral/adapter_basis_file.h) holds `wanted` and
-/// nothing else, attaches `method` without an SVD and fills all of `wanted`. Throws Error with
-/// `model` as it was.
+/// nothing else, attaches `method` and fills all of `wanted`. Without a `basis_source` no SVD is
+/// computed, and `wanted` has to hold what would be made of one. Throws Error with `model` as it
+/// was.
 void attach_stored(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
                    const std::vector<NamedShape>& wanted, const SafeTensors& file,
                    const NameInFile& name_in_file,
-                   const std::optional<SafeTensors>& basis = std::nullopt);
+                   const std::optional<SafeTensors>& basis = std::nullopt,
+                   const BasisSource& basis_source = nullptr);
 
 }  // namespace basis

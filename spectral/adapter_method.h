@@ -25,6 +25,8 @@ struct AdapterMethod {
     LoraXs,
     Pica,
     Vera,
+    Dora,
+    Ia3,
   };
   enum class Form : std::uint8_t { Diagonal, Band, Core };  // of Spectral
   enum class Apply : std::uint8_t { Auto, SidePath, Merged };
@@ -36,7 +38,7 @@ struct AdapterMethod {
   std::int64_t bandwidth = 1;            // d of the band form
   BasisKind basis = BasisKind::Leading;  // of Spectral and Pica
   bool shares_factors = false;           // Pica: one M for the same matrix of all layers
-  std::vector<MatrixKind> targets;       // empty: all six
+  std::vector<MatrixKind> targets;       // empty: as targets_of says
   Apply apply = Apply::Auto;
   double dropout = 0;                // on the side path's input
   std::uint64_t seed = 0;            // of LoRA's A and of a random basis
@@ -48,14 +50,17 @@ inline constexpr AdapterMethod::Kind all_method_kinds[] = {
     AdapterMethod::Kind::Full,  AdapterMethod::Kind::Head,     AdapterMethod::Kind::BitFit,
     AdapterMethod::Kind::Norms, AdapterMethod::Kind::Lora,     AdapterMethod::Kind::RsLora,
     AdapterMethod::Kind::Pissa, AdapterMethod::Kind::Spectral, AdapterMethod::Kind::LoraXs,
-    AdapterMethod::Kind::Pica,  AdapterMethod::Kind::Vera};
+    AdapterMethod::Kind::Pica,  AdapterMethod::Kind::Vera,     AdapterMethod::Kind::Dora,
+    AdapterMethod::Kind::Ia3};
 
 /// What of AdapterMethod means something to a kind.
-bool has_factors(AdapterMethod::Kind kind);  // rank, targets, dropout, apply, seed
+bool has_adapter(AdapterMethod::Kind kind);  // targets: it fills the slots of matrices
+bool has_factors(AdapterMethod::Kind kind);  // rank, dropout, apply, seed: products are added
 bool has_alpha(AdapterMethod::Kind kind);
 bool has_basis_choice(AdapterMethod::Kind kind);
 
-/// The matrices that `method` adapts, in the order of all_matrix_kinds; its empty list means all.
+/// The matrices that `method` adapts, in the order of all_matrix_kinds; its empty list means all,
+/// of Ia3 key, value and ffn_out.
 std::vector<MatrixKind> targets_of(const AdapterMethod& method);
 
 /// The rank on a weight (out, in): the method's, or min(out, in) where that is 0. Throws Error,
@@ -63,13 +68,17 @@ std::vector<MatrixKind> targets_of(const AdapterMethod& method);
 std::int64_t rank_on(const AdapterMethod& method, const std::string& weight, const Shape& shape);
 
 /// "full", "head", "bitfit", "norms", "lora", "rslora", "pissa", "spectral", "lora-xs", "pica",
-/// "vera".
+/// "vera", "dora", "ia3".
 const char* name_of(AdapterMethod::Kind kind);
 /// Does a method with an adapter train this parameter of the encoder itself? BitFit its biases,
 /// Norms its layer norms' gains and biases, the others none.
 bool trains_of_encoder(AdapterMethod::Kind kind, std::string_view name);
 /// "diagonal", "band", "core".
 const char* name_of(AdapterMethod::Form form);
+
+/// Whether IA3 scales the input of such a matrix (PEFT's "feedforward" modules: output.dense) or
+/// its output.
+bool scales_input(MatrixKind kind);
 
 /// A weight (out, in) in the host's memory, with its parameter's name.
 struct HostWeight {
@@ -112,26 +121,5 @@ struct TrainableCount {
   }
 };
 TrainableCount count_trainable(SequenceClassifier& model);
-
-/// Adapters folded into their weights, with the originals kept: unmerging puts those back, never a
-/// subtraction.
-class MergedAdapters {
- public:
-  /// W <- W + Σ s F₁ ⋯ Fₙ for every filled slot; the slots are emptied.
-  MergedAdapters(Backend&, Allocator&, SequenceClassifier& model);
-  MergedAdapters(const MergedAdapters&) = delete;
-  MergedAdapters& operator=(const MergedAdapters&) = delete;
-
-  /// Puts the original weights and the adapters back.
-  void unmerge();
-
- private:
-  struct Original {
-    Linear* linear;
-    Tensor weight;
-    std::shared_ptr<const Adapter> adapter;
-  };
-  std::vector<Original> originals_;
-};
 
 }  // namespace basis

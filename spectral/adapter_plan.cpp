@@ -19,25 +19,30 @@ class Planner {
         out_(weight.shape[0]),
         in_(weight.shape[1]),
         largest_(weight.largest),
-        rank_(rank_on(method, weight.name, weight.shape)),
+        kind_(weight.kind),
+        rank_(has_factors(method.kind) ? rank_on(method, weight.name, weight.shape) : 0),
         base_(weight.module()),
         group_(fmt::format("encoder.shared.{}", name_of(weight.kind))) {}
 
-  std::vector<TermPlan> plan() const {
+  AdapterPlan plan() const {
     switch (method_.kind) {
       case Kind::Lora:
       case Kind::RsLora:
-        return {lora()};
+        return {{lora()}, {}};
       case Kind::Pissa:
-        return pissa();
+        return {pissa(), {}};
       case Kind::Spectral:
-        return {spectral()};
+        return {{spectral()}, {}};
       case Kind::LoraXs:
-        return {lora_xs()};
+        return {{lora_xs()}, {}};
       case Kind::Pica:
-        return {pica()};
+        return {{pica()}, {}};
       case Kind::Vera:
-        return {vera()};
+        return {{vera()}, {}};
+      case Kind::Dora:
+        return {{lora()}, magnitudes()};
+      case Kind::Ia3:
+        return {{}, ia3()};
       case Kind::Full:
       case Kind::Head:
       case Kind::BitFit:
@@ -132,9 +137,23 @@ class Planner {
              trained(base_ + ".vera_d", {rank_}, FactorStart::Tenth, Factor::Kind::Diagonal), a}};
   }
 
+  ScalePlan magnitudes() const {
+    return {LayerScale::Of::RowNorms,
+            trained(base_ + ".lora_magnitude_vector", {out_}, FactorStart::RowNorms)};
+  }
+
+  /// Shapes as PEFT stores them.
+  ScalePlan ia3() const {
+    const bool is_input = scales_input(kind_);
+    return {
+        is_input ? LayerScale::Of::Inputs : LayerScale::Of::Outputs,
+        trained(base_ + ".ia3_l", is_input ? Shape{1, in_} : Shape{out_, 1}, FactorStart::Ones)};
+  }
+
   const AdapterMethod& method_;
   std::int64_t out_, in_;
   Shape largest_;
+  MatrixKind kind_;
   std::int64_t rank_;
   std::string base_, group_;
 };
@@ -148,7 +167,7 @@ std::string AdaptedWeight::module() const {
 std::vector<AdaptedWeight> adapted_weights(const SequenceClassifier& model,
                                            const AdapterMethod& method) {
   std::vector<AdaptedWeight> weights;
-  if (!has_factors(method.kind)) return weights;
+  if (!has_adapter(method.kind)) return weights;
   Shape largest = {0, 0};
   for (std::int64_t layer = 0; layer < model.config().num_hidden_layers; ++layer) {
     for (const MatrixKind kind : targets_of(method)) {
@@ -162,12 +181,22 @@ std::vector<AdaptedWeight> adapted_weights(const SequenceClassifier& model,
   return weights;
 }
 
-std::vector<TermPlan> plan_adapter(const AdapterMethod& method, const AdaptedWeight& weight) {
+AdapterPlan plan_adapter(const AdapterMethod& method, const AdaptedWeight& weight) {
   return Planner(method, weight).plan();
 }
 
 std::vector<FactorPlan> from_the_input(const TermPlan& term) {
   return {term.factors.rbegin(), term.factors.rend()};
+}
+
+std::vector<FactorPlan> AdapterPlan::parameters() const {
+  std::vector<FactorPlan> all;
+  for (const TermPlan& term : terms) {
+    const std::vector<FactorPlan> factors = from_the_input(term);
+    all.insert(all.end(), factors.begin(), factors.end());
+  }
+  if (scale) all.push_back(scale->vector);
+  return all;
 }
 
 bool needs_basis(AdapterMethod::Kind kind) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ namespace basis {
 enum class FactorStart : std::uint8_t {
   Zeros,
   Tenth,           // 0.1: VeRA's d
+  Ones,            // IA3's scales
   Tiny,            // normal, of standard deviation 1e-5: LoRA-XS's R
   KaimingUniform,  // ±1 / √in, what √5 makes of it: LoRA's A
   Shared,          // a corner of one uniform ±√(6 / columns) of shape `whole`: VeRA's A and B
@@ -25,6 +27,7 @@ enum class FactorStart : std::uint8_t {
   ScaledRight,     // diag(σ) Vᵀ
   RootLeft,        // U diag(√(σ / s)), s the scale of the term
   RootRight,       // diag(√(σ / s)) Vᵀ
+  RowNorms,        // ‖w_i‖ of the weight's rows: DoRA's m
 };
 
 struct FactorPlan {
@@ -42,8 +45,22 @@ struct TermPlan {
   std::vector<FactorPlan> factors;
 };
 
-/// The factors from Fₙ to F₁, the order in which their parameters are made and stored.
+/// The factors from Fₙ to F₁, the order in which their parameters are made.
 std::vector<FactorPlan> from_the_input(const TermPlan& term);
+
+/// A trained vector on rows or columns.
+struct ScalePlan {
+  LayerScale::Of of = LayerScale::Of::Nothing;
+  FactorPlan vector;
+};
+
+struct AdapterPlan {
+  std::vector<TermPlan> terms;
+  std::optional<ScalePlan> scale;
+
+  /// All that becomes a parameter, in the order in which that is made and stored.
+  std::vector<FactorPlan> parameters() const;
+};
 
 /// A matrix that gets an adapter.
 struct AdaptedWeight {
@@ -61,9 +78,9 @@ struct AdaptedWeight {
 std::vector<AdaptedWeight> adapted_weights(const SequenceClassifier& model,
                                            const AdapterMethod& method);
 
-/// The terms of the adapter on one of them. Throws Error, naming the weight, for a rank or a
+/// The adapter on one of them. Throws Error, naming the weight, for a rank or a
 /// bandwidth that does not fit. A factor that several weights share comes with one name from each.
-std::vector<TermPlan> plan_adapter(const AdapterMethod& method, const AdaptedWeight& weight);
+AdapterPlan plan_adapter(const AdapterMethod& method, const AdaptedWeight& weight);
 
 /// Whether a method's factors start from a basis of the weight.
 bool needs_basis(AdapterMethod::Kind kind);

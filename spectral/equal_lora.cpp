@@ -4,15 +4,11 @@
 #include <cmath>
 
 #include "spectral/adapter_plan.h"
-#include "spectral/matrix.h"
+#include "spectral/matrix_transfer.h"
 #include "tensor/transfer.h"
 
 namespace basis {
 namespace {
-
-Matrix host_matrix(Backend& backend, const Parameter& parameter) {
-  return to_matrix(to_host(backend, parameter.value()).view());
-}
 
 /// The band's (2 d + 1, k) numbers as a matrix (k x k).
 Matrix dense_band(const Matrix& band) {
@@ -29,14 +25,11 @@ Matrix dense_band(const Matrix& band) {
 Matrix times(Backend& backend, const Matrix& product, const Factor& factor) {
   switch (factor.kind) {
     case Factor::Kind::Dense:
-      return multiply(product, host_matrix(backend, *factor.parameter));
-    case Factor::Kind::Diagonal: {
-      const Tensor diagonal = to_host(backend, factor.parameter->value());
-      return scale_columns(
-          product, to_matrix(diagonal.reshape({1, diagonal.element_count()}).view()).elements());
-    }
+      return multiply(product, host_matrix(backend, factor.parameter->value()));
+    case Factor::Kind::Diagonal:
+      return scale_columns(product, host_matrix(backend, factor.parameter->value()).elements());
     case Factor::Kind::Band:
-      return multiply(product, dense_band(host_matrix(backend, *factor.parameter)));
+      return multiply(product, dense_band(host_matrix(backend, factor.parameter->value())));
   }
   throw InternalError("unknown kind of factor");
 }
@@ -69,12 +62,12 @@ Pair as_pair(Backend& backend, const Adapter& adapter) {
   const double scale = std::abs(adapter.terms.front().scale);
   for (const FactorProduct& term : adapter.terms) {
     ensure(term.factors.back().kind == Factor::Kind::Dense, "an equal LoRA's terms end dense");
-    Matrix left = host_matrix(backend, *term.factors.front().parameter);
+    Matrix left = host_matrix(backend, term.factors.front().parameter->value());
     for (std::size_t i = 1; i + 1 < term.factors.size(); ++i) {
       left = times(backend, left, term.factors[i]);
     }
     if (term.scale != scale) basis::scale(left, term.scale / scale);
-    a.push_back(host_matrix(backend, *term.factors.back().parameter));
+    a.push_back(host_matrix(backend, term.factors.back().parameter->value()));
     b.push_back(std::move(left));
   }
   return {stacked(a, false), stacked(b, true), scale};

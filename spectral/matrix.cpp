@@ -194,6 +194,16 @@ double frobenius_norm(const Matrix& a) {
   return norm;
 }
 
+std::vector<double> row_norms(const Matrix& a) {
+  std::vector<double> norms;
+  for (std::int64_t i = 0; i < a.rows(); ++i) {
+    double sum = 0;
+    for (std::int64_t j = 0; j < a.columns(); ++j) sum += a(i, j) * a(i, j);
+    norms.push_back(std::sqrt(sum));
+  }
+  return norms;
+}
+
 bool is_finite(const Matrix& a) {
   for (const double element : a.elements()) {
     if (!std::isfinite(element)) return false;

@@ -77,6 +77,8 @@ void scale(Matrix& a, double factor);
 double inner_product(const Matrix& a, const Matrix& b);
 /// √Σ a², safe from overflow and underflow.
 double frobenius_norm(const Matrix& a);
+/// ‖a_i‖ of each row.
+std::vector<double> row_norms(const Matrix& a);
 bool is_finite(const Matrix& a);
 
 }  // namespace basis

@@ -37,11 +37,12 @@ Json target_modules_of(const std::vector<MatrixKind>& targets) {
   return fmt::format(".*\\.layer\\.\\d+\\.({})", choices);
 }
 
-/// Says whether a module's name is a target, by PEFT's rule: a string is a regular expression for
-/// the whole name; a list has names or their ends, after a dot.
-class TargetModules {
+/// Says whether a module's name is meant by "target_modules" or "feedforward_modules", by PEFT's
+/// rule: a string is a regular expression for the whole name; a list has names or their ends, after
+/// a dot.
+class ModuleNames {
  public:
-  explicit TargetModules(const JsonKeys& keys) {
+  ModuleNames(const JsonKeys& keys, const char* key) {
     if (!keys.require(key).is_text()) {
       names_ = keys.texts(key);
       return;
@@ -77,8 +78,6 @@ class TargetModules {
     }
     return kinds;
   }
-
-  static constexpr const char* key = "target_modules";
 
  private:
   static constexpr std::size_t longest_pattern = 1000;
@@ -116,28 +115,44 @@ double read_dropout(const JsonKeys& keys, const char* key) {
   return dropout;
 }
 
-AdapterMethod read_lora(const JsonKeys& keys) {
-  refuse_others(keys,
-                {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out",
-                 "rank_pattern", "alpha_pattern", "exclude_modules", "layers_to_transform",
-                 "layers_pattern", "layer_replication", "target_parameters",
-                 "trainable_token_indices", "megatron_config", "alora_invocation_tokens",
-                 "arrow_config", "kasa_config", "monteclora_config", "velora_config"},
-                "LoRA");
-  // Others (pissa, olora, loftq, corda) change the base weights that the adapter stands on.
-  const Json* start = keys.find("init_lora_weights");
-  if (start != nullptr && !start->is_bool()) {
-    const std::string name = keys.text("init_lora_weights");
-    if (name != "gaussian" && name != "orthogonal" && name != "eva") {
-      keys.fail("init_lora_weights",
-                fmt::format("is \"{}\", which changes the base weights; convert it to LoRA by "
-                            "PEFT's path_initial_model_for_weight_conversion",
-                            name));
+AdapterMethod::Kind read_lora_kind(const JsonKeys& keys) {
+  AdapterMethod::Kind kind = AdapterMethod::Kind::Lora;
+  const auto choose = [&](const char* key, AdapterMethod::Kind other) {
+    if (kind != AdapterMethod::Kind::Lora) {
+      keys.fail(key,
+                fmt::format("asks for {} in an adapter that is {} already: one of them is read",
+                            name_of(other), name_of(kind)));
     }
+    kind = other;
+  };
+  if (keys.is_true("use_rslora")) choose("use_rslora", AdapterMethod::Kind::RsLora);
+  if (keys.is_true("use_dora")) choose("use_dora", AdapterMethod::Kind::Dora);
+  const char* start_key = "init_lora_weights";
+  const Json* start = keys.find(start_key);
+  if (start == nullptr || start->is_bool()) return kind;
+  const std::string name = keys.text(start_key);
+  if (name == "pissa") {
+    choose(start_key, AdapterMethod::Kind::Pissa);
+  } else if (name != "gaussian" && name != "orthogonal" && name != "eva") {
+    // The others (olora, loftq, corda, PiSSA by a random SVD) change the base weights in a way that
+    // cannot be had again.
+    keys.fail(start_key, fmt::format("is \"{}\", which changes the base weights; convert it to "
+                                     "LoRA by PEFT's path_initial_model_for_weight_conversion",
+                                     name));
   }
+  return kind;
+}
+
+AdapterMethod read_lora(const JsonKeys& keys) {
+  refuse_others(
+      keys,
+      {"use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out", "rank_pattern", "alpha_pattern",
+       "exclude_modules", "layers_to_transform", "layers_pattern", "layer_replication",
+       "target_parameters", "trainable_token_indices", "megatron_config", "alora_invocation_tokens",
+       "arrow_config", "kasa_config", "monteclora_config", "velora_config"},
+      "LoRA");
   AdapterMethod method;
-  method.kind =
-      keys.is_true("use_rslora") ? AdapterMethod::Kind::RsLora : AdapterMethod::Kind::Lora;
+  method.kind = read_lora_kind(keys);
   method.alpha = keys.number("lora_alpha");
   if (method.alpha <= 0) keys.fail("lora_alpha", "is not positive");
   if (method.alpha > std::numeric_limits<float>::max()) {
@@ -155,22 +170,45 @@ AdapterMethod read_vera(const JsonKeys& keys) {
   return method;
 }
 
+/// Throws Error unless inputs are scaled where ours are.
+void check_feedforward(const JsonKeys& keys, const std::vector<MatrixKind>& targets,
+                       std::int64_t layer) {
+  const char* key = "feedforward_modules";
+  const std::vector<MatrixKind> stated = ModuleNames(keys, key).in_layer(layer);
+  for (const MatrixKind kind : targets) {
+    const bool is_stated = std::find(stated.begin(), stated.end(), kind) != stated.end();
+    if (is_stated == scales_input(kind)) continue;
+    keys.fail(key,
+              fmt::format("scales the {} of {} in layer {}; read are adapters that scale its {}",
+                          is_stated ? "input" : "output", name_in_layer(kind), layer,
+                          is_stated ? "output" : "input"));
+  }
+}
+
+AdapterMethod read_ia3(const JsonKeys& keys) {
+  refuse_others(keys, {"fan_in_fan_out", "exclude_modules"}, "IA3");
+  AdapterMethod method;
+  method.kind = AdapterMethod::Kind::Ia3;
+  return method;
+}
+
 /// What all kinds have; `config` gets the kind's own keys after it.
 Json common_config(const SequenceClassifier& model, const AdapterMethod& method, const char* type,
                    const std::string& base_model_name) {
   Json config = Json::object({{"peft_type", type}, {"task_type", "SEQ_CLS"}});
   config.set("base_model_name_or_path", base_model_name.empty() ? Json() : Json(base_model_name));
-  config.set("r", method.rank);
   config.set("target_modules", target_modules_of(targets_of(method)));
   Json modules = Json::list({"classifier", "score"});
   const bool has_pooler = model.config().head == "pooler";
   if (has_pooler) modules.append("pooler");
   config.set("modules_to_save", std::move(modules));
-  config.set("bias", "none");
   config.set("fan_in_fan_out", false);
   config.set("inference_mode", true);
-  for (const char* key : {"layers_to_transform", "layers_pattern", "revision", "auto_mapping"}) {
-    config.set(key, nullptr);
+  for (const char* key : {"revision", "auto_mapping"}) config.set(key, nullptr);
+  if (has_factors(method.kind)) {
+    config.set("r", method.rank);
+    config.set("bias", "none");
+    for (const char* key : {"layers_to_transform", "layers_pattern"}) config.set(key, nullptr);
   }
   if (!has_pooler) config.set(peft_head_key, model.config().head);
   return config;
@@ -183,7 +221,7 @@ Json lora_config(Json config, const AdapterMethod& method) {
   config.set("lora_alpha", is_integer ? Json(static_cast<std::int64_t>(alpha)) : Json(alpha));
   config.set("lora_dropout", method.dropout);
   config.set("use_rslora", method.kind == AdapterMethod::Kind::RsLora && method.alpha > 0);
-  config.set("use_dora", false);
+  config.set("use_dora", method.kind == AdapterMethod::Kind::Dora);
   config.set("init_lora_weights", true);
   config.set("rank_pattern", Json::object());
   config.set("alpha_pattern", Json::object());
@@ -200,6 +238,17 @@ Json vera_config(Json config, const AdapterMethod& method) {
   return config;
 }
 
+Json ia3_config(Json config, const AdapterMethod& method) {
+  std::vector<MatrixKind> inputs = targets_of(method);
+  std::erase_if(inputs, [](MatrixKind kind) { return !scales_input(kind); });
+  config.set("feedforward_modules", inputs.empty() ? Json::list() : target_modules_of(inputs));
+  config.set("init_ia3_weights", true);
+  config.set("exclude_modules", nullptr);
+  return config;
+}
+
+constexpr const char* target_modules_key = "target_modules";
+
 }  // namespace
 
 AdapterMethod read_peft_method(const JsonKeys& keys) {
@@ -209,31 +258,39 @@ AdapterMethod read_peft_method(const JsonKeys& keys) {
     method = read_lora(keys);
   } else if (type == "VERA") {
     method = read_vera(keys);
+  } else if (type == "IA3") {
+    method = read_ia3(keys);
   } else {
-    keys.fail("peft_type", fmt::format("is \"{}\"; LORA and VERA are read", type));
+    keys.fail("peft_type", fmt::format("is \"{}\"; LORA, VERA and IA3 are read", type));
   }
-  method.rank = keys.integer("r", 1, 1 << 20);
-  method.targets = TargetModules(keys).in_layer(0);
+  if (has_factors(method.kind)) method.rank = keys.integer("r", 1, 1 << 20);
+  method.targets = ModuleNames(keys, target_modules_key).in_layer(0);
   if (method.targets.empty()) {
-    keys.fail(TargetModules::key, "matches none of the six matrices of BERT's first layer");
+    keys.fail(target_modules_key, "matches none of the six matrices of BERT's first layer");
   }
+  if (method.kind == AdapterMethod::Kind::Ia3) check_feedforward(keys, method.targets, 0);
   return method;
 }
 
 void check_peft_targets(const JsonKeys& keys, const AdapterMethod& method, std::int64_t layers) {
-  const TargetModules modules(keys);
+  const ModuleNames modules(keys, target_modules_key);
   for (std::int64_t layer = 1; layer < layers; ++layer) {
-    if (modules.in_layer(layer) == method.targets) continue;
-    keys.fail(TargetModules::key,
-              fmt::format("names other matrices in layer {} than in layer 0", layer));
+    if (modules.in_layer(layer) != method.targets) {
+      keys.fail(target_modules_key,
+                fmt::format("names other matrices in layer {} than in layer 0", layer));
+    }
+    if (method.kind == AdapterMethod::Kind::Ia3) check_feedforward(keys, method.targets, layer);
   }
 }
 
 Json peft_config_of(const SequenceClassifier& model, const AdapterMethod& method,
                     const std::string& base_model_name) {
-  const bool is_vera = method.kind == AdapterMethod::Kind::Vera;
-  Json config = common_config(model, method, is_vera ? "VERA" : "LORA", base_model_name);
-  return is_vera ? vera_config(std::move(config), method) : lora_config(std::move(config), method);
+  const auto common = [&](const char* type) {
+    return common_config(model, method, type, base_model_name);
+  };
+  if (method.kind == AdapterMethod::Kind::Vera) return vera_config(common("VERA"), method);
+  if (method.kind == AdapterMethod::Kind::Ia3) return ia3_config(common("IA3"), method);
+  return lora_config(common("LORA"), method);
 }
 
 }  // namespace basis

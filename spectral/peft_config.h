@@ -9,15 +9,16 @@
 
 namespace basis {
 
-/// adapter_config.json of Hugging Face PEFT (0.21) and our methods: LORA is Lora or RsLora, VERA is
-/// Vera.
+/// adapter_config.json of Hugging Face PEFT (0.21) and our methods: LORA is Lora, RsLora, Dora or
+/// Pissa, VERA is Vera, IA3 is Ia3.
 
 /// Our word for the head, in PEFT's config where it is not transformers' pooler.
 inline constexpr const char* peft_head_key = "basis_head";
 
 /// The method that a config describes, its targets those of the first layer. Throws Error with the
-/// path and the key for what would make another sum than that method's: another peft_type, DoRA,
-/// ranks or alphas by pattern, trained biases, starts that change the base weights.
+/// path and the key for what would make another sum than that method's: another peft_type, ranks or
+/// alphas by pattern, trained biases, starts that change the base weights other than PiSSA's, an
+/// IA3 that scales inputs where ours scales outputs (scales_input) or the other way round.
 AdapterMethod read_peft_method(const JsonKeys& keys);
 
 /// Throws Error unless every layer has the targets of the first.

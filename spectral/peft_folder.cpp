@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <regex>
 
 #include <fmt/format.h>
 
@@ -29,8 +30,8 @@ std::string peft_name(const std::string& name) {
       return fmt::format("base_model.{}", shared);
     }
   }
-  std::string own = name;
-  if (name.ends_with(".lora_A") || name.ends_with(".lora_B")) own += ".weight";
+  std::string own = std::regex_replace(name, std::regex("pissa_([AB])$"), "lora_$1");
+  if (own.ends_with(".lora_A") || own.ends_with(".lora_B")) own += ".weight";
   if (name.ends_with(".vera_b") || name.ends_with(".vera_d")) {
     own.insert(own.size() - 1, "lambda_");
   }
@@ -44,12 +45,10 @@ std::map<std::string, std::string> smaller_corners(const SequenceClassifier& mod
                                                    const AdapterMethod& method) {
   std::map<std::string, std::string> corners, wholes;
   for (const AdaptedWeight& weight : adapted_weights(model, method)) {
-    for (const TermPlan& term : plan_adapter(method, weight)) {
-      for (const FactorPlan& factor : term.factors) {
-        if (factor.start != FactorStart::Shared) continue;
-        (factor.shape == factor.whole ? wholes[peft_name(factor.name)] : corners[factor.name]) =
-            factor.name;
-      }
+    for (const FactorPlan& factor : plan_adapter(method, weight).parameters()) {
+      if (factor.start != FactorStart::Shared) continue;
+      (factor.shape == factor.whole ? wholes[peft_name(factor.name)] : corners[factor.name]) =
+          factor.name;
     }
   }
   for (auto& [corner, whole] : corners) whole = wholes.at(peft_name(corner));
@@ -62,7 +61,10 @@ std::vector<NamedShape> tensors_in_peft(const std::filesystem::path& folder,
                                         const AdapterMethod& method) {
   std::vector<NamedShape> tensors = adapter_tensors_in(folder, model, method);
   const auto corners = smaller_corners(model, method);
-  std::erase_if(tensors, [&](const NamedShape& tensor) { return corners.contains(tensor.first); });
+  std::erase_if(tensors, [&](const NamedShape& tensor) {
+    const std::string& name = tensor.first;
+    return corners.contains(name) || name.ends_with("pissa_A0") || name.ends_with("pissa_B0");
+  });
   return tensors;
 }
 
@@ -118,13 +120,14 @@ bool is_peft_folder(const std::filesystem::path& folder) {
 }
 
 bool is_native_to_peft(AdapterMethod::Kind kind) {
-  return kind == AdapterMethod::Kind::Lora || kind == AdapterMethod::Kind::RsLora ||
-         kind == AdapterMethod::Kind::Vera;
+  using Kind = AdapterMethod::Kind;
+  return kind == Kind::Lora || kind == Kind::RsLora || kind == Kind::Vera || kind == Kind::Dora ||
+         kind == Kind::Ia3;
 }
 
 void save_peft(const std::filesystem::path& folder, const SequenceClassifier& model,
                const AdapterMethod& method, const std::string& base_model_name) {
-  if (!has_factors(method.kind)) {
+  if (!has_adapter(method.kind)) {
     throw Error(
         fmt::format("PEFT has no folder format for a {} adapter: save it as ours, or merge "
                     "it and save the model",
@@ -181,7 +184,8 @@ AdapterMethod load_peft(Backend& backend, Allocator& allocator, const std::files
   std::erase_if(wanted, [&](const NamedShape& tensor) {
     return tensor.first.starts_with("pooler.") && !file.contains(peft_name(tensor.first));
   });
-  attach_stored(backend, allocator, model, info.method, wanted, file, peft_name);
+  attach_stored(backend, allocator, model, info.method, wanted, file, peft_name, std::nullopt,
+                info.method.kind == AdapterMethod::Kind::Pissa ? basis_by_svd() : nullptr);
   cut_corners(backend, allocator, model, info.method);
   return info.method;
 }

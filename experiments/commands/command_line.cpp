@@ -107,7 +107,10 @@ void add_predict(CLI::App& app, PredictOptions& options, Command& command) {
   CLI::App* const predict = app.add_subcommand(
       "predict", "Score each line of standard input with a fine-tuned model, a JSON line each");
   predict->add_option("--model", options.model, "Model folder")->required();
-  predict->add_option("--adapter", options.adapter, "Adapter folder, ours or PEFT's LoRA");
+  predict->add_option(
+      "--adapter", options.adapters,
+      "Adapter folder, ours or PEFT's; several, on one encoder, answer each line in "
+      "one object");
   predict->add_flag("--pairs", options.is_pairs, "A line holds two texts with a tab between");
   predict
       ->add_option("--max-length", options.max_length,
@@ -116,7 +119,9 @@ void add_predict(CLI::App& app, PredictOptions& options, Command& command) {
   predict->footer(
       "Example:\n"
       "  echo 'a fine film' | basis predict --model MODEL --adapter runs/x/stages/y/adapter\n"
-      "  {\"logits\": [-1.52, 1.61], \"label\": \"positive\"}");
+      "  {\"logits\": [-1.52, 1.61], \"label\": \"positive\"}\n"
+      "  echo 'a fine film' | basis predict --model MODEL --adapter mood --adapter topic\n"
+      "  {\"mood\": {\"logits\": [-1.52, 1.61], \"label\": \"positive\"}, \"topic\": ...}");
   predict->callback([&] { command = [&] { return predict_command(options); }; });
 }
 

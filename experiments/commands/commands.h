@@ -50,7 +50,7 @@ int vocab_command(const VocabOptions& options);
 
 struct PredictOptions {
   std::filesystem::path model;
-  std::optional<std::filesystem::path> adapter;
+  std::vector<std::filesystem::path> adapters;  // several: all on one encoder
   bool is_pairs = false;
   std::int64_t max_length = 0;  // 0: what the model takes
 };

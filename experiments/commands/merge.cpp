@@ -6,7 +6,7 @@
 #include "experiments/commands/commands.h"
 #include "experiments/model_folder.h"
 #include "experiments/stage_store.h"
-#include "spectral/adapter_method.h"
+#include "spectral/merged_adapters.h"
 
 namespace basis {
 

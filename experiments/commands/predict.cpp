@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,8 @@
 #include "experiments/commands/input_lines.h"
 #include "experiments/model_folder.h"
 #include "experiments/task_scores.h"
+#include "spectral/adapter_file.h"
+#include "spectral/adapter_set.h"
 #include "tensor/json.h"
 
 namespace basis {
@@ -32,8 +35,8 @@ void print(const std::string& text) {
   }
 }
 
-/// Reads lines, tokenizes, packs and hands each packed batch to `model`, whose (B, n) rows are then
-/// written in order by `write`.
+/// Reads lines, tokenizes, packs and hands each packed batch to `model`, which gives one or several
+/// (B, n); a row of each is then written by `write`, in the order of the lines.
 template <class Model, class Write>
 void run_lines(Compute& compute, const WordPieceTokenizer& tokenizer, bool is_pairs,
                std::int64_t max_length, const Model& model, const Write& write) {
@@ -52,11 +55,18 @@ void run_lines(Compute& compute, const WordPieceTokenizer& tokenizer, bool is_pa
     for (std::int64_t i = 0; i < plan.size(); ++i) {
       const Batch batch = make_batch(compute.backend(), compute.memory(), set, plan.examples(i), 0);
       Context context{compute.backend(), compute.arena()};
-      const Variable rows = model(context, batch);
-      const std::vector<float> values = host_floats(compute.backend(), rows.value);
-      const auto width = static_cast<std::size_t>(rows.shape()[1]);
-      for (std::size_t at = 0; at < values.size(); at += width) {
-        write(out, std::span(values).subspan(at, width));
+      std::vector<std::vector<float>> results;
+      for (const Variable& rows : model(context, batch)) {
+        results.push_back(host_floats(compute.backend(), rows.value));
+      }
+      const std::size_t lines = plan.examples(i).size();
+      for (std::size_t line = 0; line < lines; ++line) {
+        std::vector<std::span<const float>> rows;
+        for (const std::vector<float>& values : results) {
+          const std::size_t width = values.size() / lines;
+          rows.push_back(std::span(values).subspan(line * width, width));
+        }
+        write(out, rows);
       }
     }
     print(out);
@@ -72,26 +82,84 @@ void write_numbers(std::string& out, std::span<const float> numbers) {
 
 }  // namespace
 
+namespace {
+
+/// A classifier with at most one adapter, or the same encoder under several.
+class Predictor {
+ public:
+  Predictor(Compute& compute, const PredictOptions& options) {
+    if (options.adapters.size() < 2) {
+      const auto adapter =
+          options.adapters.empty() ? std::nullopt : std::optional(options.adapters.front());
+      model_ = load_classifier(compute, options.model, adapter);
+      labels_ = {model_->config().labels};
+      return;
+    }
+    model_ = load_bare_classifier(compute, options.model, options.adapters.front());
+    adapters_.emplace(*model_);
+    for (const std::filesystem::path& adapter : options.adapters) {
+      load_adapter(compute.backend(), compute.memory(), adapter, *model_);
+      adapters_->keep(adapter.string());
+      names_.push_back(adapter.string());
+      labels_.push_back(read_adapter_info(adapter).labels);
+    }
+  }
+
+  const BertConfig& config() const { return model_->config(); }
+
+  std::vector<Variable> logits(Context& context, const Batch& batch) {
+    if (!adapters_) return {model_->logits(context, inputs_of(batch))};
+    std::vector<Variable> logits;
+    for (const std::string& name : names_) {
+      adapters_->use(name);
+      logits.push_back(model_->logits(context, inputs_of(batch)));
+    }
+    return logits;
+  }
+
+  void write(std::string& out, std::span<const std::span<const float>> logits) const {
+    if (!adapters_) {
+      write_one(out, logits.front(), labels_.front());
+    } else {
+      for (std::size_t i = 0; i < names_.size(); ++i) {
+        out += (i == 0 ? "{" : ", ") + Json(names_[i]).dump() + ": ";
+        write_one(out, logits[i], labels_[i]);
+      }
+      out += "}";
+    }
+    out += "\n";
+  }
+
+ private:
+  static void write_one(std::string& out, std::span<const float> logits,
+                        const std::vector<std::string>& labels) {
+    out += "{\"logits\": [";
+    write_numbers(out, logits);
+    out += "]";
+    if (logits.size() > 1 && labels.size() == logits.size()) {
+      const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+      out += ", \"label\": " + Json(labels[static_cast<std::size_t>(best)]).dump();
+    }
+    out += "}";
+  }
+
+  std::unique_ptr<SequenceClassifier> model_;
+  std::optional<AdapterSet> adapters_;
+  std::vector<std::string> names_;                // of the adapters
+  std::vector<std::vector<std::string>> labels_;  // of each, or of the one classifier
+};
+
+}  // namespace
+
 int predict_command(const PredictOptions& options) {
   const WordPieceTokenizer tokenizer = load_tokenizer(options.model);
   Compute compute;
-  const auto model = load_classifier(compute, options.model, options.adapter);
-  const std::vector<std::string>& labels = model->config().labels;
-  const bool has_labels = model->outputs() > 1 && std::ssize(labels) == model->outputs();
+  Predictor predictor(compute, options);
   run_lines(
-      compute, tokenizer, options.is_pairs, length_for(model->config(), options.max_length),
-      [&](Context& context, const Batch& batch) {
-        return model->logits(context, inputs_of(batch));
-      },
-      [&](std::string& out, std::span<const float> logits) {
-        out += "{\"logits\": [";
-        write_numbers(out, logits);
-        out += "]";
-        if (has_labels) {
-          const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
-          out += ", \"label\": " + Json(labels[static_cast<std::size_t>(best)]).dump();
-        }
-        out += "}\n";
+      compute, tokenizer, options.is_pairs, length_for(predictor.config(), options.max_length),
+      [&](Context& context, const Batch& batch) { return predictor.logits(context, batch); },
+      [&](std::string& out, std::span<const std::span<const float>> logits) {
+        predictor.write(out, logits);
       });
   return 0;
 }
@@ -106,14 +174,14 @@ int encode_command(const EncodeOptions& options) {
   }
   run_lines(
       compute, tokenizer, false, length_for(model->config(), options.max_length),
-      [&](Context& context, const Batch& batch) {
-        if (options.pool == "pooler") return bert.pooled(context, inputs_of(batch));
-        if (options.pool == "cls") return bert.first_hidden(context, inputs_of(batch));
-        return mean_pool(context, bert.hidden(context, inputs_of(batch)), batch.layout.view());
+      [&](Context& context, const Batch& batch) -> std::vector<Variable> {
+        if (options.pool == "pooler") return {bert.pooled(context, inputs_of(batch))};
+        if (options.pool == "cls") return {bert.first_hidden(context, inputs_of(batch))};
+        return {mean_pool(context, bert.hidden(context, inputs_of(batch)), batch.layout.view())};
       },
-      [](std::string& out, std::span<const float> numbers) {
+      [](std::string& out, std::span<const std::span<const float>> numbers) {
         out += "{\"embedding\": [";
-        write_numbers(out, numbers);
+        write_numbers(out, numbers.front());
         out += "]}\n";
       });
   return 0;

@@ -12,6 +12,7 @@
 #include "nn/masked_language_model.h"
 #include "spectral/adapter_file.h"
 #include "spectral/fingerprint.h"
+#include "spectral/merged_adapters.h"
 #include "tensor/file.h"
 #include "tests/behaviour/far_backend.h"
 #include "tests/behaviour/tiny.h"

@@ -114,7 +114,9 @@ std::vector<NamedMethod> all_methods() {
     methods.back().method.shares_factors = true;
   }
   add("rslora", Kind::RsLora, Form::Core, Apply::Auto);
-  add("vera", Kind::Vera, Form::Core, Apply::SidePath);
+  for (const Kind kind : {Kind::Vera, Kind::Dora, Kind::Ia3}) {
+    add(name_of(kind), kind, Form::Core, Apply::SidePath);
+  }
   return methods;
 }
 

@@ -46,7 +46,7 @@ struct NamedMethod {
   AdapterMethod method;
 };
 
-/// full, head, bitfit, LoRA and every spectral form, by the side path and merged.
+/// Every kind of method, those with several paths by each.
 std::vector<NamedMethod> all_methods();
 void PrintTo(const NamedMethod& method, std::ostream* out);
 /// For INSTANTIATE_TEST_SUITE_P.

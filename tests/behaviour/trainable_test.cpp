@@ -33,6 +33,10 @@ int trained_factors(const AdapterMethod& method) {
     case Kind::Pissa:
     case Kind::Vera:
       return 24;
+    case Kind::Dora:
+      return 36;
+    case Kind::Ia3:
+      return 6;
     case Kind::Spectral:
     case Kind::LoraXs:
       return 12;

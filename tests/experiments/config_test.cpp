@@ -43,7 +43,8 @@ TEST(Config, TakesAnIntegerWhereANumberIsMeant) {
 TEST(Config, BuiltInMethodsStartFromTheirOwnPlacement) {
   const Config config = parse_config(
       "tasks = [\"mrpc\"]\n"
-      "methods = [\"lora\", \"spectral-band\", \"lora-xs\", \"pica\", \"vera\", \"mine\"]\n"
+      "methods = [\"lora\", \"spectral-band\", \"lora-xs\", \"pica\", \"vera\", \"dora\", \"ia3\", "
+      "\"mine\"]\n"
       "[method.mine]\nkind = \"spectral\"\nrank = 0\nform = \"diagonal\"\n",
       "a.toml");
   EXPECT_THAT(config.method.at("lora").targets, ElementsAre("query", "value"));
@@ -54,6 +55,8 @@ TEST(Config, BuiltInMethodsStartFromTheirOwnPlacement) {
   EXPECT_EQ(config.method.at("pica").targets.size(), 6u);
   EXPECT_FALSE(config.method.at("pica").shared);
   EXPECT_EQ(config.method.at("vera").rank, 256);
+  EXPECT_THAT(config.method.at("dora").targets, ElementsAre("query", "value"));
+  EXPECT_THAT(config.method.at("ia3").targets, ElementsAre("key", "value", "ffn_out"));
   EXPECT_EQ(config.method.at("mine").form, "diagonal");
   EXPECT_EQ(config.method.at("mine").rank, 0);
 }
@@ -207,6 +210,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"rank 0 of pica", with("[method.pica]\nrank = 0\n"), "at least 1 for pica"},
         BadConfig{"vera merged", with("[method.vera]\napply = \"merged\"\n"),
                   "cannot be \"merged\" with vera"},
+        BadConfig{"dora merged", with("[method.dora]\napply = \"merged\"\n"),
+                  "cannot be \"merged\" with dora: it scales"},
+        BadConfig{"rank of ia3", with("[method.ia3]\nrank = 2\n"),
+                  "\"rank\" in [method.ia3] means nothing to kind \"ia3\""},
         BadConfig{"unknown target", with("[method.lora]\ntargets = [\"querry\"]\n"),
                   "did you mean \"query\"?"},
         BadConfig{"no target", with("[method.lora]\ntargets = []\n"), "at least one matrix"},

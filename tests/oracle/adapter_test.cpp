@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "spectral/adapter_method.h"
+#include "spectral/merged_adapters.h"
 #include "tests/oracle/precision.h"
 #include "tests/oracle/ten_steps.h"
 
@@ -62,6 +63,7 @@ std::string stored_name(const Parameter& parameter) {
   if (factor.starts_with("lora_xs_")) {
     return module + (factor.ends_with("U") ? "U" : factor.ends_with("V") ? "V_sigma" : "M");
   }
+  if (factor == "lora_magnitude_vector" || factor == "ia3_l") return module + factor;
   if (factor.starts_with("lora_")) return module + factor + ".weight";
   if (factor.starts_with("vera_")) return module + "vera_lambda_" + factor.substr(5);
   if (factor.starts_with("spectral_") && std::islower(factor.back()) != 0) return module + "M";
@@ -206,15 +208,17 @@ INSTANTIATE_TEST_SUITE_P(Methods, AdapterSteps,
                          ::testing::Combine(all_cases, all_paths,
                                             ::testing::ValuesIn(precisions({f64}))),
                          name_of_case);
-// VeRA's product starts with a diagonal: it has the side path alone.
-const auto vera = ::testing::Values(AdapterCase{"vera", Kind::Vera});
+// VeRA's product starts with a diagonal, DoRA and IA3 scale: they have the side path alone.
+const auto others =
+    ::testing::Values(AdapterCase{"vera", Kind::Vera}, AdapterCase{"dora", Kind::Dora},
+                      AdapterCase{"ia3", Kind::Ia3});
 const auto side_path = ::testing::Values(Apply::SidePath);
-INSTANTIATE_TEST_SUITE_P(Vera, Adapters,
-                         ::testing::Combine(vera, side_path,
+INSTANTIATE_TEST_SUITE_P(SidePathAlone, Adapters,
+                         ::testing::Combine(others, side_path,
                                             ::testing::ValuesIn(precisions({f64, f32_cuda}))),
                          name_of_case);
-INSTANTIATE_TEST_SUITE_P(Vera, AdapterSteps,
-                         ::testing::Combine(vera, side_path,
+INSTANTIATE_TEST_SUITE_P(SidePathAlone, AdapterSteps,
+                         ::testing::Combine(others, side_path,
                                             ::testing::ValuesIn(precisions({f64}))),
                          name_of_case);
 // Of these f32 compares losses alone, so that few will do.

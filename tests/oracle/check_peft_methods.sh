@@ -12,7 +12,7 @@ PYTHON  one that has torch, transformers and peft (tests/oracle/README.md)
 FOLDER  for what is made on the way; a temporary one without it
 
 Prints a line for each method and ends with status 1 where a logit differs by more than 1e-5 of the
-largest. VeRA is not merged by PEFT: its merge fails on a pooler that trains with the adapter.
+largest. PEFT does not merge VeRA and IA3: that fails there on a pooler that trains with the adapter.
 TEXT
 }
 
@@ -47,7 +47,7 @@ base=$(echo "$PWD"/base/stages/finetune-*/model)
 
 cat > adapters.toml <<TOML
 tasks = ["synthetic-sentiment"]
-methods = ["lora", "rslora", "pissa", "lora-xs", "pica", "pica-shared", "vera", "spectral-core", "spectral-band",
+methods = ["lora", "rslora", "pissa", "lora-xs", "pica", "pica-shared", "vera", "dora", "ia3", "spectral-core", "spectral-band",
            "spectral-diagonal"]
 seeds = [0]
 [model]
@@ -62,6 +62,9 @@ alpha = 12
 [method.pica-shared]
 kind = "pica"
 shared = true
+[method.dora]
+alpha = 12
+targets = ["query", "ffn_in", "ffn_out"]
 [method.vera]
 targets = ["query", "ffn_in", "ffn_out"]
 $rows
@@ -77,7 +80,7 @@ for adapter in adapters/stages/finetune-*/adapter; do
   "$basis" export --model "$base" --adapter "$adapter" --out peft --base-name tiny > export.log
   "$basis" predict --model "$base" --adapter "$adapter" < texts.txt > ours.jsonl
   for merged in "" --merged; do
-    [[ "$name" == vera && -n "$merged" ]] && continue
+    [[ "$name" =~ ^(vera|ia3)$ && -n "$merged" ]] && continue
     # shellcheck disable=SC2086  # no word where it is empty
     if said=$("$python" "$here/check_peft.py" "$base" peft $merged --expected ours.jsonl < texts.txt 2>&1); then
       printf '%-18s %-8s %s\n' "$name" "$merged" "$(tail -1 <<<"$said")"

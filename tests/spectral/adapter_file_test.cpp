@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "spectral/fingerprint.h"
+#include "spectral/merged_adapters.h"
 #include "tests/spectral/adapter_fixture.h"
 
 namespace basis {
@@ -46,6 +47,12 @@ AdapterMethod shared_pica() {
 AdapterMethod wide_vera() {
   AdapterMethod method = method_of(Kind::Vera);
   method.rank = 100;
+  return method;
+}
+
+AdapterMethod ia3_on_all() {
+  AdapterMethod method = method_of(Kind::Ia3);
+  method.targets.assign(std::begin(all_matrix_kinds), std::end(all_matrix_kinds));
   return method;
 }
 
@@ -101,7 +108,10 @@ INSTANTIATE_TEST_SUITE_P(
         RoundTrip{"pica", method_of(Kind::Pica, Form::Core, BasisKind::Random), "mean"},
         RoundTrip{"pica_shared", shared_pica(), "mean"},
         RoundTrip{"vera", method_of(Kind::Vera), "mean"},
-        RoundTrip{"vera_above_rank", wide_vera(), "mean"}),
+        RoundTrip{"vera_above_rank", wide_vera(), "mean"},
+        RoundTrip{"dora", scaled(Kind::Dora), "mean"},
+        RoundTrip{"ia3", method_of(Kind::Ia3), "pooler"},
+        RoundTrip{"ia3_all", ia3_on_all(), "mean"}),
     [](const auto& test) { return test.param.name; });
 
 TEST_F(AdapterFolder, TellsHowToBuildTheModelBeforeItIsBuilt) {

@@ -1,4 +1,5 @@
 // LoRA between our model and folders that PEFT wrote (tests/oracle/folders).
+#include "spectral/merged_adapters.h"
 #include "spectral/peft_folder.h"
 #include "tests/spectral/adapter_fixture.h"
 
@@ -33,14 +34,18 @@ class PeftFolder : public AdapterFolder {
 };
 
 TEST_F(PeftFolder, GivesPeftsLogitsBySidePathAndMerged) {
-  for (const char* name : {"lora", "rslora", "vera"}) {
+  const std::map<std::string, std::size_t> targets = {
+      {"lora", 2}, {"rslora", 2}, {"pissa", 2},      {"vera", 6},
+      {"dora", 2}, {"ia3", 3},    {"ia3_default", 4}};
+  for (const auto& [name, count] : targets) {
+    SCOPED_TRACE(name);
     const AdapterInfo info = read_adapter_info(stored(name));
     EXPECT_EQ(info.head, "pooler");
     EXPECT_EQ(info.outputs, 3);
     const Model model = base(info.head, info.outputs);
     const AdapterMethod method = load_adapter(backend(), memory(), stored(name), *model);
-    EXPECT_EQ(name_of(method.kind), std::string(name));
-    EXPECT_EQ(method.targets.size(), std::string(name) == "vera" ? 6u : 2u);
+    EXPECT_EQ(name_of(method.kind), name.substr(0, name.find('_')));
+    EXPECT_EQ(method.targets.size(), count);
     std::vector<double> wanted;
     const nlohmann::json rows = expected().at("logits").at(name);
     for (const auto& row : rows) {
@@ -110,12 +115,17 @@ TEST_F(PeftFolder, IsRefusedWithTheKeyThatIsNotPlainLora) {
     const char* message;
   };
   const Damage damages[] = {
-      {R"j({"peft_type": "OFT"})j", "\"peft_type\" is \"OFT\"; LORA and VERA are read"},
+      {R"j({"peft_type": "OFT"})j", "\"peft_type\" is \"OFT\"; LORA, VERA and IA3 are read"},
+      {R"j({"peft_type": "IA3"})j", "\"feedforward_modules\" is missing"},
       {R"j({"peft_type": "VERA"})j", "has no base_model.vera_A"},
       {R"j({"peft_type": 3})j", "\"peft_type\" is 3, not a string"},
       {R"j({"task_type": "CAUSAL_LM"})j", "\"task_type\" is \"CAUSAL_LM\""},
       {R"j({"bias": "all"})j", "\"bias\" is \"all\""},
-      {R"j({"use_dora": true})j", "\"use_dora\" is set"},
+      {R"j({"use_dora": true})j", "query.lora_magnitude_vector, (24) by the adapter's settings"},
+      {R"j({"use_dora": true, "use_rslora": true})j",
+       "\"use_dora\" asks for dora in an adapter that"},
+      {R"j({"init_lora_weights": "pissa", "use_dora": true})j",
+       "asks for pissa in an adapter that is"},
       {R"j({"lora_bias": true})j", "\"lora_bias\" is set"},
       {R"j({"rank_pattern": {"query": 4}})j", "\"rank_pattern\" is set"},
       {R"j({"alpha_pattern": {"query": 4}})j", "\"alpha_pattern\" is set"},
@@ -150,10 +160,17 @@ TEST_F(PeftFolder, IsRefusedWithTheKeyThatIsNotPlainLora) {
   take_stored("lora");
   change_config(path("a"), {{"target_modules", std::string(1001, 'x')}});
   EXPECT_THAT(message_of_loading(), HasSubstr("over 1000 characters"));
-  for (const char* other : {"dora", "ia3"}) {
-    take_stored(other);
-    EXPECT_THAT(message_of_loading(), HasSubstr("adapter_config.json: \"")) << other;
-  }
+}
+
+TEST_F(PeftFolder, OfIa3IsRefusedWhereItScalesTheOtherSide) {
+  take_stored("ia3");
+  change_config(path("a"), {{"feedforward_modules", {"key", "output.dense"}}});
+  EXPECT_THAT(message_of_loading(), HasSubstr("\"feedforward_modules\" scales the input of "
+                                              "attention.self.key in layer 0"));
+  change_config(path("a"), {{"feedforward_modules", nlohmann::json::array()}});
+  EXPECT_THAT(message_of_loading(), HasSubstr("scales the output of output.dense in layer 0"));
+  change_config(path("a"), {{"feedforward_modules", ".*layer.0.output.dense"}});
+  EXPECT_THAT(message_of_loading(), HasSubstr("scales the output of output.dense in layer 1"));
 }
 
 TEST_F(PeftFolder, IsRefusedWithoutTheClassifier) {
@@ -189,8 +206,9 @@ AdapterMethod of_kind(AdapterMethod::Kind kind,
   return method;
 }
 
-TEST_F(PeftFolder, OfRsLoraAndVeraComesBackBitForBit) {
-  for (const AdapterMethod::Kind kind : {AdapterMethod::Kind::RsLora, AdapterMethod::Kind::Vera}) {
+TEST_F(PeftFolder, OfItsOtherMethodsComesBackBitForBit) {
+  using Kind = AdapterMethod::Kind;
+  for (const Kind kind : {Kind::RsLora, Kind::Vera, Kind::Dora, Kind::Ia3}) {
     const AdapterMethod method = of_kind(kind);
     const Model saved = base("mean");
     attach(backend(), memory(), *saved, method);
@@ -241,7 +259,7 @@ TEST_F(PeftFolder, OfOtherProductsIsAnEqualLora) {
   }
 }
 
-TEST_F(PeftFolder, IsNotMadeOfAMethodWithoutFactors) {
+TEST_F(PeftFolder, IsNotMadeOfAMethodWithoutAnAdapter) {
   AdapterMethod method;
   method.kind = AdapterMethod::Kind::BitFit;
   const Model model = adapted(method);

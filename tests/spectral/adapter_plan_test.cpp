@@ -29,13 +29,11 @@ std::int64_t trained_of(const AdapterMethod& method, std::int64_t layers, std::i
       const std::int64_t in = kind == MatrixKind::FfnOut ? 4 * width : width;
       const AdaptedWeight weight{
           layer, kind, bert_matrix_name(layer, kind) + ".weight", {out, in}, {out, in}};
-      for (const TermPlan& term : plan_adapter(method, weight)) {
-        for (const FactorPlan& factor : term.factors) {
-          if (!factor.is_trained || !names.insert(factor.name).second) continue;
-          count += factor.shape.element_count();
-          if (factor.kind != Factor::Kind::Band) continue;
-          count -= method.bandwidth * (method.bandwidth + 1);  // corners
-        }
+      for (const FactorPlan& factor : plan_adapter(method, weight).parameters()) {
+        if (!factor.is_trained || !names.insert(factor.name).second) continue;
+        count += factor.shape.element_count();
+        if (factor.kind != Factor::Kind::Band) continue;
+        count -= method.bandwidth * (method.bandwidth + 1);  // corners
       }
     }
   }
@@ -63,6 +61,7 @@ TEST(AdapterPlan, TrainsAsManyAsTheTablesSay) {
   EXPECT_EQ(minilm(method_of(Kind::Pica, 2)), 41472);
   EXPECT_EQ(minilm(shared(method_of(Kind::Pica, 13))), 44928);
   EXPECT_EQ(minilm(on_query_and_value(method_of(Kind::Lora, 5))), 46080);
+  EXPECT_EQ(minilm(method_of(Kind::Ia3, 0)), 13824);
 
   const auto base = [](const AdapterMethod& method) { return trained_of(method, 12, 768); };
   EXPECT_EQ(base(method_of(Kind::Spectral, 32, Form::Diagonal)), 2304);
@@ -75,6 +74,8 @@ TEST(AdapterPlan, TrainsAsManyAsTheTablesSay) {
   EXPECT_EQ(base(method_of(Kind::Pica, 8)), 663552);
   EXPECT_EQ(base(shared(method_of(Kind::Pica, 8))), 55296);
   EXPECT_EQ(base(on_query_and_value(method_of(Kind::Vera, 256))), 24576);
+  EXPECT_EQ(base(on_query_and_value(method_of(Kind::Dora, 8))), 313344);
+  EXPECT_EQ(base(method_of(Kind::Ia3, 0)), 55296);
 }
 
 TEST(AdapterPlan, ScalesByTheRankOrItsRoot) {
@@ -83,7 +84,7 @@ TEST(AdapterPlan, ScalesByTheRankOrItsRoot) {
   const auto scale_of = [&](Kind kind, double alpha) {
     AdapterMethod method = method_of(kind, 4);
     method.alpha = alpha;
-    return plan_adapter(method, weight).front().scale;
+    return plan_adapter(method, weight).terms.front().scale;
   };
   EXPECT_EQ(scale_of(Kind::Lora, 6), 1.5);
   EXPECT_EQ(scale_of(Kind::LoraXs, 6), 1.5);
@@ -91,7 +92,7 @@ TEST(AdapterPlan, ScalesByTheRankOrItsRoot) {
   EXPECT_EQ(scale_of(Kind::RsLora, 0), 1);
   AdapterMethod pissa = method_of(Kind::Pissa, 4);
   pissa.alpha = 6;
-  const std::vector<TermPlan> terms = plan_adapter(pissa, weight);
+  const std::vector<TermPlan> terms = plan_adapter(pissa, weight).terms;
   ASSERT_EQ(terms.size(), 2u);
   EXPECT_EQ(terms[0].scale, 1.5);
   EXPECT_EQ(terms[1].scale, -1.5);

@@ -77,6 +77,7 @@ def write_all(folder):
     configs = {
         "lora": LoraConfig(**lora),
         "rslora": LoraConfig(**lora, use_rslora=True),
+        "pissa": LoraConfig(**lora, init_lora_weights="pissa"),
         "dora": LoraConfig(**lora, use_dora=True),
         "vera": VeraConfig(**common, r=3, target_modules=peft_pattern(ALL_SIX), vera_dropout=0.0),
         "ia3": IA3Config(**common, target_modules=peft_pattern(third),
