@@ -90,6 +90,16 @@ TEST_F(Study, AdaptersStandBesideEachOtherWithTheirSharesAndRates) {
   }
 }
 
+TEST_F(Study, PicaAnswersWithASharedMAndItsControls) {
+  const std::filesystem::path run_folder = run_reduced("pica");
+  EXPECT_EQ(stages(run_folder, "finetune-").size(), 2u * 9);
+  const std::string report = read_file(run_folder / "report.html");
+  for (const char* claim : {"space", "shared", "signs", "shared-space", "coefficients"}) {
+    EXPECT_THAT(report, HasSubstr("<b>" + std::string(claim) + ".</b>"));
+  }
+  EXPECT_THAT(read_file(run_folder / "results.csv"), HasSubstr("shared-flipped-13"));
+}
+
 TEST_F(Study, BudgetDrawsAFamilysMethodsAsACurve) {
   const std::string report = read_file(run_reduced("budget") / "report.html");
   for (const char* part : {"<b>smallest.</b>", "LoRA, query and value", "core, random basis"}) {
