@@ -13,6 +13,7 @@ build_packages=(
   libutf8proc-dev          # Unicode
   libxxhash-dev            # hashes
   libzstd-dev              # compressed corpora
+  zlib1g-dev               # gzipped images
   gnuplot-nox              # pictures of the report
 )
 test_packages=(

@@ -140,7 +140,7 @@ git archive --format=tar HEAD -- ':!docs/results' ':!docs/images' ':!tests/oracl
 
 # To build there: headers, CMake files and libraries of the packages, as they lie below /.
 dpkg -L libtomlplusplus-dev nlohmann-json3-dev libcli11-dev libfmt-dev libutf8proc-dev libxxhash-dev \
-  libzstd-dev libgtest-dev libgmock-dev libbenchmark-dev libblas-dev liblapack-dev |
+  libzstd-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev libblas-dev liblapack-dev |
   grep -E '^/usr/(include|lib|share/cmake|share/pkgconfig)/' | grep -vE '_pic\.a$' | sort -u |
   while read -r file; do [[ -d $file ]] || echo "${file#/}"; done |
   tar --create --directory=/ --files-from=- --ignore-failed-read 2>/dev/null |

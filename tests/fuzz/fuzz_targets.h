@@ -29,6 +29,8 @@ extern const Target csv_target;
 extern const Target jsonl_target;
 extern const Target corpus_target;
 extern const Target compressed_corpus_target;
+// fuzz_images.cpp
+extern const Target idx_target;
 // fuzz_tokenizer.cpp
 extern const Target vocabulary_target;
 extern const Target tokenizer_config_target;

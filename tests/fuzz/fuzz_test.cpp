@@ -49,7 +49,7 @@ TEST_P(Fuzz, EveryInputIsTakenOrRefused) {
 INSTANTIATE_TEST_SUITE_P(Each, Fuzz,
                          testing::Values(&safetensors_target, &bert_config_target, &tsv_target,
                                          &csv_target, &jsonl_target, &corpus_target,
-                                         &compressed_corpus_target, &vocabulary_target,
+                                         &compressed_corpus_target, &idx_target, &vocabulary_target,
                                          &tokenizer_config_target, &tokenizer_json_target,
                                          &adapter_config_target, &peft_config_target,
                                          &peft_tensors_target, &config_target, &checkpoint_target,
