@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/idx_file.h"
+#include "data/image_transforms.h"
 #include "tensor/error.h"
 #include "tests/data/idx_bytes.h"
 #include "tests/fuzz/fuzz_files.h"
@@ -46,8 +47,25 @@ bool run_idx(std::string_view input) {
   }
 }
 
+std::vector<std::string> image_transform_seeds() {
+  return {"rotated:30", "rotated:-30..30.5", "inverted", "noisy:0.25"};
+}
+
+bool run_image_transform(std::string_view input) {
+  static const ImageSet set{1, 2, 2, 10, {1, 2, 3, 4}, {0}};
+  try {
+    const ImageTransform transform = parse_image_transform(input);
+    demand(parse_image_transform(transform.to_string()) == transform, "reads back what it wrote");
+    demand(transformed(set, transform, 0).pixels.size() == 4, "what is taken can be done");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
+const Target image_transform_target{"image_transform", image_transform_seeds, run_image_transform};
 const Target idx_target{"idx", idx_seeds, run_idx};
 
 }  // namespace basis::fuzz

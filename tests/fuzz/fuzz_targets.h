@@ -31,6 +31,7 @@ extern const Target corpus_target;
 extern const Target compressed_corpus_target;
 // fuzz_images.cpp
 extern const Target idx_target;
+extern const Target image_transform_target;
 // fuzz_tokenizer.cpp
 extern const Target vocabulary_target;
 extern const Target tokenizer_config_target;
