@@ -17,6 +17,9 @@ struct BatchOptions {
   bool is_length_grouped = false;   // batches of similar lengths, for kernels that pad
 };
 
+/// (rows + 1): where the tokens of each row of a set begin, and where the last one's end.
+using RowOffsets = std::span<const std::int64_t>;
+
 /// Part of a batch that one forward and backward pass takes.
 struct MicroBatch {
   std::span<const std::int32_t> examples;  // rows of the set
@@ -31,8 +34,11 @@ struct MicroBatch {
 class BatchPlan {
  public:
   /// Throws Error for no examples, or no limit of either kind.
-  BatchPlan(const EncodedDataset& dataset, const BatchOptions& options, std::uint64_t seed,
+  BatchPlan(RowOffsets offsets, const BatchOptions& options, std::uint64_t seed,
             std::uint64_t epoch);
+  BatchPlan(const EncodedDataset& dataset, const BatchOptions& options, std::uint64_t seed,
+            std::uint64_t epoch)
+      : BatchPlan(RowOffsets(dataset.offsets), options, seed, epoch) {}
 
   /// Batches, which are optimiser steps, of the epoch.
   std::int64_t size() const { return std::ssize(batches_); }
@@ -50,9 +56,9 @@ class BatchPlan {
   struct Range {
     std::int64_t begin, end;  // in order_
   };
-  void group_by_length(const EncodedDataset& dataset, const BatchOptions& options);
-  void cut(const EncodedDataset& dataset, const BatchOptions& options);
-  void measure(const EncodedDataset& dataset);
+  void group_by_length(RowOffsets offsets, const BatchOptions& options);
+  void cut(RowOffsets offsets, const BatchOptions& options);
+  void measure(RowOffsets offsets);
 
   std::vector<std::int32_t> order_;
   std::vector<Range> batches_;

@@ -4,15 +4,16 @@
 
 namespace basis {
 
-Epochs::Epochs(const EncodedDataset& dataset, const BatchOptions& options, std::uint64_t seed)
-    : dataset_(dataset), options_(options), seed_(seed) {
+Epochs::Epochs(const std::vector<std::int64_t>& offsets, const BatchOptions& options,
+               std::uint64_t seed)
+    : offsets_(offsets), options_(options), seed_(seed) {
   plan(0);
 }
 
 const BatchPlan& Epochs::plan(std::int64_t epoch) {
   if (epoch != plan_epoch_) {
     plan_ =
-        std::make_unique<BatchPlan>(dataset_, options_, seed_, static_cast<std::uint64_t>(epoch));
+        std::make_unique<BatchPlan>(offsets_, options_, seed_, static_cast<std::uint64_t>(epoch));
     plan_epoch_ = epoch;
   }
   if (epoch + 1 == std::ssize(begins_)) begins_.push_back(begins_.back() + plan_->size());

@@ -12,8 +12,11 @@ namespace basis {
 /// run starts or goes on from.
 class Epochs {
  public:
-  /// `dataset` must outlive it. Throws Error as BatchPlan does.
-  Epochs(const EncodedDataset& dataset, const BatchOptions& options, std::uint64_t seed);
+  /// `offsets`: a set's RowOffsets, which must outlive it. Throws Error as BatchPlan does.
+  Epochs(const std::vector<std::int64_t>& offsets, const BatchOptions& options, std::uint64_t seed);
+  /// `dataset` must outlive it.
+  Epochs(const EncodedDataset& dataset, const BatchOptions& options, std::uint64_t seed)
+      : Epochs(dataset.offsets, options, seed) {}
 
   std::vector<MicroBatch> micro_batches(std::int64_t step);
   /// Steps of the first `epochs` epochs; a token budget may cut them differently.
@@ -22,7 +25,7 @@ class Epochs {
  private:
   const BatchPlan& plan(std::int64_t epoch);
 
-  const EncodedDataset& dataset_;
+  const std::vector<std::int64_t>& offsets_;
   BatchOptions options_;
   std::uint64_t seed_;
   std::vector<std::int64_t> begins_ = {0};  // first step of each epoch seen so far, and of the next
