@@ -1,5 +1,7 @@
 #include "data/cross_fitting.h"
 
+#include <string_view>
+
 #include <fmt/format.h>
 #include <xxhash.h>
 
@@ -24,15 +26,25 @@ std::int64_t best_on(std::span<const std::int64_t> rows, Metric metric,
   return best;
 }
 
+std::uint8_t half_of(std::string_view first, std::string_view second) {
+  // The first hash seeds the second, so that ("ab", "c") and ("a", "bc") differ.
+  const XXH64_hash_t seed = XXH3_64bits(first.data(), first.size());
+  return static_cast<std::uint8_t>(XXH3_64bits_withSeed(second.data(), second.size(), seed) & 1);
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> halves_of(std::span<const Example> rows) {
   std::vector<std::uint8_t> halves;
-  for (const Example& row : rows) {
-    // The first hash seeds the second, so that ("ab", "c") and ("a", "bc") differ.
-    const XXH64_hash_t first = XXH3_64bits(row.first.data(), row.first.size());
-    const XXH64_hash_t both = XXH3_64bits_withSeed(row.second.data(), row.second.size(), first);
-    halves.push_back(static_cast<std::uint8_t>(both & 1));
+  for (const Example& row : rows) halves.push_back(half_of(row.first, row.second));
+  return halves;
+}
+
+std::vector<std::uint8_t> halves_of(const ImageSet& set) {
+  std::vector<std::uint8_t> halves;
+  for (std::int64_t i = 0; i < set.count; ++i) {
+    const auto image = set.image(i);
+    halves.push_back(half_of({reinterpret_cast<const char*>(image.data()), image.size()}, {}));
   }
   return halves;
 }

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "data/image_set.h"
 #include "data/metrics.h"
 
 namespace basis {
@@ -12,6 +13,8 @@ namespace basis {
 /// 0 or 1 for each row by a hash (XXH3-64) of its texts: stable when the file's rows change places,
 /// and rows of the same text, whatever their labels, fall into the same half.
 std::vector<std::uint8_t> halves_of(std::span<const Example> rows);
+/// The same by an image's pixels.
+std::vector<std::uint8_t> halves_of(const ImageSet& set);
 
 /// What cross-fitting says (METHODS.md 2, "Statistics").
 struct CrossFit {

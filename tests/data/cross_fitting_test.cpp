@@ -1,9 +1,11 @@
 #include "data/cross_fitting.h"
 
 #include <algorithm>
+#include <array>
 
 #include <gtest/gtest.h>
 
+#include "data/synthetic_images.h"
 #include "tests/data/test_files.h"
 
 namespace basis {
@@ -47,6 +49,21 @@ TEST(Halves, NeverChange) {  // a study's numbers depend on them
                                      {"a", "bc", 0, 0}, {"", "", 0, 0},  {"c", "", 0, 0},
                                      {"d", "", 0, 0},   {"e", "f", 0, 0}};
   EXPECT_EQ(halves_of(rows), (std::vector<std::uint8_t>{0, 0, 0, 0, 1, 1, 1, 0}));
+}
+
+TEST(Halves, OfImagesGoByTheirPixelsAlone) {
+  ImageSet set = synthetic_images(2000, 1);
+  const std::vector<std::uint8_t> halves = halves_of(set);
+  // 5 standard deviations of a binomial: 5 * sqrt(2000 / 4) = 112.
+  EXPECT_NEAR(static_cast<double>(std::count(halves.begin(), halves.end(), 1)), 1000, 112);
+  std::fill(set.labels.begin(), set.labels.end(), 0);
+  EXPECT_EQ(halves_of(set), halves);
+  const std::vector<std::uint8_t> chosen = halves_of(select(set, std::array{7, 5, 7}));
+  EXPECT_EQ(chosen, (std::vector<std::uint8_t>{halves[7], halves[5], halves[7]}));
+  // As of a text of the same bytes.
+  const auto image = set.image(0);
+  const std::vector<Example> text = {{std::string(image.begin(), image.end()), "", 0, 0}};
+  EXPECT_EQ(halves_of(text)[0], halves[0]);
 }
 
 TEST(CrossFitting, ScoresEachHalfByWhatTheOtherHalfChose) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "data/image_batches.h"
+#include "tensor/error.h"
+
 namespace basis {
 namespace {
 
@@ -46,6 +49,23 @@ TEST(Epochs, AStepIsTheSameWhereverOneComesFrom) {
   Epochs resumed(dataset, options, 1);
   EXPECT_EQ(examples_of(resumed, 13), examples_of(in_order, 13));
   EXPECT_EQ(examples_of(resumed, 2), examples_of(in_order, 2));
+}
+
+TEST(Epochs, OfImagesAreThoseOfRowsOfEqualLength) {
+  const std::vector<std::int64_t> offsets = equal_offsets(10, 16);
+  EXPECT_EQ(offsets.front(), 0);
+  EXPECT_EQ(offsets.back(), 160);
+  EncodedDataset rows;
+  for (int i = 0; i < 10; ++i) rows.append({std::vector(16, 7), std::vector(16, 0)}, 0);
+  EXPECT_EQ(offsets, rows.offsets);
+  const BatchOptions options{4, 0, 0, true, false};
+  Epochs of_images(offsets, options, 5), of_rows(rows, options, 5);
+  for (std::int64_t step = 0; step < 7; ++step) {
+    EXPECT_EQ(examples_of(of_images, step), examples_of(of_rows, step));
+  }
+  EXPECT_EQ(of_images.steps_of(2), 6);
+  const std::vector<std::int64_t> none = equal_offsets(0, 16);
+  EXPECT_THROW(Epochs(none, options, 5), Error);
 }
 
 }  // namespace
