@@ -31,7 +31,7 @@ Variable scale_columns_of(Context&, const ColumnsOf& y, const Variable& v,
 ///   v: (n)   w: (n, m)   returns (1, n)
 Variable over_row_norms(Context&, const Variable& v, const Tensor& w);
 
-/// f(x + bias), f GELU (erf or tanh form), ReLU or tanh.
+/// f(x + bias), f GELU (erf or tanh form), ReLU, tanh or the logistic function.
 ///   x: (T, n)   bias: (n) or absent   returns (T, n)
 /// Only x is kept; backward makes the output again where a product needs it.
 Variable activation(Context&, Activation kind, const Variable& x, const Variable& bias = {});

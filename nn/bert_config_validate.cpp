@@ -72,8 +72,9 @@ void BertConfig::validate(const std::string& source_name) const {
     throw Error(fmt::format("{}: these sizes make {} parameters; fewer than {} are allowed",
                             source_name, parameter_count(), most_parameters));
   }
-  if (hidden_act == Activation::Tanh) {
-    check.fail("hidden_act", "is tanh; known are gelu, gelu_new and relu");
+  if (hidden_act == Activation::Tanh || hidden_act == Activation::Sigmoid) {
+    check.fail("hidden_act",
+               fmt::format("is {}; known are gelu, gelu_new and relu", name_of(hidden_act)));
   }
   check.share("hidden_dropout_prob", hidden_dropout_prob);
   check.share("attention_probs_dropout_prob", attention_probs_dropout_prob);

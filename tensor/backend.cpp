@@ -12,6 +12,8 @@ const char* name_of(Activation activation) {
       return "relu";
     case Activation::Tanh:
       return "tanh";
+    case Activation::Sigmoid:
+      return "sigmoid";
   }
   return "?";
 }

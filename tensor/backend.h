@@ -14,9 +14,9 @@
 
 namespace basis {
 
-enum class Activation : std::uint8_t { GeluErf, GeluTanh, Relu, Tanh };
+enum class Activation : std::uint8_t { GeluErf, GeluTanh, Relu, Tanh, Sigmoid };
 
-/// "gelu", "gelu_new", "relu", "tanh": Hugging Face's names.
+/// "gelu", "gelu_new", "relu", "tanh", "sigmoid": Hugging Face's names.
 const char* name_of(Activation activation);
 
 /// A weight (out, in) as a backend wants it in products forward and backward. f32 and f64: the

@@ -32,6 +32,9 @@ template <class V>
 BASIS_FUNCTOR V magnitude(V x) {
   return __builtin_bit_cast(V, __builtin_bit_cast(Integers<V>, x) & 0x7FFFFFFF);
 }
+BASIS_FUNCTOR double magnitude(double x) {
+  return __builtin_fabs(x);
+}
 /// `size`, which is not negative, with the sign of x.
 template <class V>
 BASIS_FUNCTOR V with_sign_of(V x, V size) {
@@ -138,6 +141,16 @@ BASIS_FUNCTOR double logarithm(double x) {
 }
 BASIS_FUNCTOR float logarithm(float x) {
   return __builtin_logf(x);
+}
+/// The logistic function of |x| and of -|x|, from e = e^-|x|; both keep their last places.
+template <class V>
+struct Logistic {
+  V above, below;
+};
+template <class V>
+BASIS_FUNCTOR Logistic<V> logistic_at(V e) {
+  const V above = 1.0f / (1.0f + e);
+  return {above, e * above};
 }
 BASIS_FUNCTOR double square_root(double x) {
   return __builtin_sqrt(x);
@@ -251,6 +264,15 @@ struct Tanh {
   static BASIS_FUNCTOR ValueAndDerivative<V> both(V x) {
     const V t = hyperbolic_tangent(x);
     return {t, T(1) - t * t};
+  }
+};
+
+template <class T>
+struct Sigmoid {
+  template <class V>
+  static BASIS_FUNCTOR ValueAndDerivative<V> both(V x) {
+    const Logistic<V> at = logistic_at(exponential_without_overflow(-magnitude(x)));
+    return {x < T(0) ? at.below : at.above, at.below * at.above};
   }
 };
 

@@ -351,8 +351,8 @@ TEST_P(Gradients, OfAddOfAValueToItself) {
 }
 
 TEST_P(Gradients, OfActivations) {
-  for (const Activation kind :
-       {Activation::GeluErf, Activation::GeluTanh, Activation::Relu, Activation::Tanh}) {
+  for (const Activation kind : {Activation::GeluErf, Activation::GeluTanh, Activation::Relu,
+                                Activation::Tanh, Activation::Sigmoid}) {
     expect_gradients([=](Context& c, Inputs v) { return activation(c, kind, v[0]); },
                      {normal({4, 33}, 0.1, 2)});
     expect_gradients([=](Context& c, Inputs v) { return activation(c, kind, v[0], v[1]); },

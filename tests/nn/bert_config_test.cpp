@@ -238,6 +238,7 @@ TEST_P(BadConfig, IsRefusedWithFileKeyAndReason) {
 const BadValue bad_values[] = {
     {"ActivationUnknown", "hidden_act", "\"swish\"", "known are \"gelu\", \"gelu_new\""},
     {"ActivationOfAHeadOnly", "hidden_act", "\"tanh\"", "known are"},
+    {"ActivationOfShares", "hidden_act", "\"sigmoid\"", "known are"},
     {"RelativePositions", "position_embedding_type", "\"relative_key\"", "only \"absolute\""},
     {"PositionsOfAnotherType", "position_embedding_type", "1", "not a string"},
     {"AnotherModel", "model_type", "\"roberta\"", "is \"roberta\"; only \"bert\""},
@@ -276,6 +277,16 @@ TEST(BertConfig, RefusesWhatIsNotAJsonObject) {
               testing::StartsWith("c.json:2: "));
   EXPECT_THAT(error_of([] { BertConfig::read("/nonexistent"); }),
               HasSubstr("/nonexistent/config.json: no such file"));
+}
+
+TEST(BertConfig, ValidateRefusesActivationsThatAreForHeadsAndShares) {
+  BertConfig config;
+  for (const Activation kind : {Activation::Tanh, Activation::Sigmoid}) {
+    config.hidden_act = kind;
+    EXPECT_EQ(error_of([&] { config.validate("[model]"); }),
+              std::string("[model]: \"hidden_act\" is ") + name_of(kind) +
+                  "; known are gelu, gelu_new and relu");
+  }
 }
 
 TEST(BertConfig, ValidateRefusesWhatIsNotANumber) {

@@ -71,7 +71,7 @@ TEST_P(Parity, ScaleShiftColumns) {
 }
 
 constexpr Activation all_activations[] = {Activation::GeluErf, Activation::GeluTanh,
-                                          Activation::Relu, Activation::Tanh};
+                                          Activation::Relu, Activation::Tanh, Activation::Sigmoid};
 
 TEST_P(Parity, Activations) {
   for (Activation kind : all_activations) {
@@ -163,7 +163,8 @@ TEST_P(Parity, ActivationsAtTheirEnds) {
     for (std::size_t i = 0; i < ends.size(); ++i) matrix.set(0, static_cast<std::int64_t>(i), 1);
     return matrix;
   }();
-  for (Activation kind : {Activation::GeluErf, Activation::Relu, Activation::Tanh}) {
+  for (Activation kind :
+       {Activation::GeluErf, Activation::Relu, Activation::Tanh, Activation::Sigmoid}) {
     compare(name_of(kind), {{poisoned(1, ones.view().columns), 8}},
             [&](Backend& b, auto& out) { b.activation(kind, x.view(), {}, out[0].matrix.view()); });
     compare(std::string(name_of(kind)) + " gradient", {{poisoned(1, ones.view().columns), 8}},

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
-#include <numbers>
 #include <vector>
 
 #include "tensor/error.h"
+#include "tests/tensor/reference_functions.h"
 #include "tests/tensor/wide_copies.h"
 
 namespace basis {
@@ -22,39 +22,6 @@ std::int32_t id_at(ConstMatrixView ids, std::int64_t t) {
 /// beta * out, where beta 0 forgets what stands there.
 double kept(double beta, MatrixView out, std::int64_t i, std::int64_t j) {
   return beta == 0 ? 0 : beta * element(out, i, j);
-}
-
-double value_of(Activation kind, double x) {
-  switch (kind) {
-    case Activation::GeluErf:
-      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
-    case Activation::GeluTanh:
-      return 0.5 * x *
-             (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
-    case Activation::Relu:
-      return x > 0 ? x : 0;
-    case Activation::Tanh:
-      return std::tanh(x);
-  }
-  return 0;
-}
-
-double derivative_of(Activation kind, double x) {
-  switch (kind) {
-    case Activation::GeluErf:
-      return 0.5 * std::erfc(-x / std::numbers::sqrt2) +
-             x * std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi);
-    case Activation::GeluTanh: {
-      const double c = std::sqrt(2 / std::numbers::pi);
-      const double t = std::tanh(c * (x + 0.044715 * x * x * x));
-      return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x);
-    }
-    case Activation::Relu:
-      return x > 0 ? 1 : 0;
-    case Activation::Tanh:
-      return 1 - std::tanh(x) * std::tanh(x);
-  }
-  return 0;
 }
 
 /// What an element is multiplied with: 0 when dropped, else the scale. As tensor/philox.h defines

@@ -16,6 +16,8 @@ void with_functor(Activation kind, Call call) {
       return call(Relu<A>{});
     case Activation::Tanh:
       return call(Tanh<A>{});
+    case Activation::Sigmoid:
+      return call(Sigmoid<A>{});
   }
 }
 

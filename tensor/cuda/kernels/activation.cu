@@ -17,6 +17,8 @@ void with_functor(Activation kind, const Use& use) {
       return use(Relu<float>{});
     case Activation::Tanh:
       return use(Tanh<float>{});
+    case Activation::Sigmoid:
+      return use(Sigmoid<float>{});
   }
 }
 
