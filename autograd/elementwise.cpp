@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "autograd/kept.h"
+#include "autograd/activation_record.h"
 
 namespace basis {
 
@@ -78,11 +78,6 @@ Variable cast(Context& context, const Variable& x, DType dtype) {
 }
 
 namespace {
-
-MatrixView row_of(const Tensor& vector) {
-  if (vector.is_empty()) return {};
-  return vector.reshape({1, vector.element_count()}).view();
-}
 
 /// dv_j = sum_t x_tj dy_tj.
 void scale_gradient(Context& c, Gradient* dv, const Shape& shape, DType dtype, ConstMatrixView x,
@@ -179,42 +174,6 @@ Variable over_row_norms(Context& context, const Variable& v, const Tensor& w) {
   return scale_columns(context, constant(inverse), v);
 }
 
-namespace {
-
-/// The gradients of an activation of x + bias. What backward has for itself it writes over: the
-/// output again over x, dx over dy.
-void activation_gradients(Context& c, Activation kind, Tensor x, Gradient* dx_slot,
-                          const Variable& bias, Remade& output, Tensor dy) {
-  const Shape shape = x.shape();
-  MatrixView dbias;
-  double beta_bias = 0;
-  contribute_beta(c, bias.gradient, bias.shape(), accumulation_dtype(dy.dtype()),
-                  [&](double beta, MatrixView out) {
-                    beta_bias = beta;
-                    dbias = {out.data, out.dtype, 1, out.element_count(), out.element_count()};
-                  });
-  const Tensor out = !output.is_awaited() ? Tensor()
-                     : x.is_sole_owner()  ? x
-                                          : c.allocate(shape, dy.dtype());
-  const auto scratch = c.scratch(
-      c.backend.column_sum_workspace(shape.row_count(), shape.column_count(), dy.dtype()));
-  auto run = [&](MatrixView dx) {
-    c.backend.activation_backward(kind, x.view(), row_of(bias.value), dy.view(), dx,
-                                  out.is_empty() ? MatrixView{} : out.view(), beta_bias, dbias,
-                                  scratch.workspace);
-  };
-  if (dx_slot == nullptr || (dx_slot->tensor.is_empty() && dy.is_sole_owner())) {
-    const Tensor dx = dy.is_sole_owner() ? dy : c.allocate(shape, dy.dtype());
-    run(dx.view());
-    hand_over(c, dx_slot, dx);
-  } else {
-    contribute(c, dx_slot, shape, dy.dtype(), run);
-  }
-  if (!out.is_empty()) output.serve(c, out);
-}
-
-}  // namespace
-
 Variable activation(Context& context, Activation kind, const Variable& x, const Variable& bias) {
   if (!bias.is_absent() && bias.value.element_count() != x.shape().column_count()) {
     throw ShapeError(fmt::format("activation: bias {}{} does not fit {}", bias.shape().to_string(),
@@ -224,13 +183,20 @@ Variable activation(Context& context, Activation kind, const Variable& x, const 
   context.backend.activation(kind, x.view(), row_of(bias.value), y.view());
   if (!context.records(x, bias)) return y;
 
-  const auto output = std::make_shared<Remade>();
-  y.gradient = context.tape->record(
-      [kind, value = x.value, dx = x.gradient, bias, output](Context& c, Tensor& dy) mutable {
-        activation_gradients(c, kind, std::move(value), dx, bias, *output, std::move(dy));
+  // dx = dy f'(x + bias), dbias = its sum over rows
+  record_activation(
+      context, y, x,
+      [kind, bias](Context& c, Tensor value, Gradient* dx, Remade& output, Tensor dy) {
+        const VectorGradient dbias = open_vector_gradient(c, bias, accumulation_dtype(dy.dtype()));
+        const auto scratch = c.scratch(c.backend.column_sum_workspace(
+            dy.shape().row_count(), dy.shape().column_count(), dy.dtype()));
+        replay_activation(c, std::move(value), dx, output, std::move(dy),
+                          [&](MatrixView from, MatrixView g, MatrixView to, MatrixView again) {
+                            c.backend.activation_backward(kind, from, row_of(bias.value), g, to,
+                                                          again, dbias.beta, dbias.row,
+                                                          scratch.workspace);
+                          });
       });
-  output->node = y.gradient->node;
-  y.remade = output;
   return y;
 }
 
