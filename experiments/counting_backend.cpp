@@ -38,6 +38,10 @@ void CountingBackend::read(ConstMatrixView x) {
   count_.bytes += bytes_of(x);
 }
 
+void CountingBackend::read_all(std::initializer_list<ConstMatrixView> operands) {
+  for (const ConstMatrixView& x : operands) read(x);
+}
+
 void CountingBackend::write(MatrixView out, double beta) {
   count_.bytes += (beta == 0 ? 1 : 2) * bytes_of(out);
 }
@@ -206,17 +210,14 @@ void CountingBackend::linear_weight_gradient(ConstMatrixView g, ConstMatrixView 
 
 void CountingBackend::activation(Activation kind, ConstMatrixView x, ConstMatrixView bias,
                                  MatrixView out) {
-  read(x);
-  read(bias);
+  read_all({x, bias});
   write(out);
   inner_.activation(kind, x, bias, out);
 }
 
 void CountingBackend::activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView bias,
                                           ConstMatrixView dout, MatrixView dx) {
-  read(x);
-  read(bias);
-  read(dout);
+  read_all({x, bias, dout});
   write(dx);
   inner_.activation_gradient(kind, x, bias, dout, dx);
 }
@@ -224,13 +225,34 @@ void CountingBackend::activation_gradient(Activation kind, ConstMatrixView x, Co
 void CountingBackend::activation_backward(Activation kind, ConstMatrixView x, ConstMatrixView bias,
                                           ConstMatrixView dout, MatrixView dx, MatrixView out,
                                           double beta_bias, MatrixView dbias, Workspace workspace) {
-  read(x);
-  read(bias);
-  read(dout);
+  read_all({x, bias, dout});
   write(dx);
   write(out);
   write(dbias, beta_bias);
   inner_.activation_backward(kind, x, bias, dout, dx, out, beta_bias, dbias, workspace);
+}
+
+void CountingBackend::curvature(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                                ConstMatrixView c, MatrixView out) {
+  read_all({x, bias, beta, c});
+  write(out);
+  inner_.curvature(x, bias, beta, c, out);
+}
+
+void CountingBackend::curvature_gradient(ConstMatrixView x, ConstMatrixView bias,
+                                         ConstMatrixView beta, ConstMatrixView c,
+                                         ConstMatrixView dout, MatrixView dx, MatrixView out,
+                                         double beta_bias, MatrixView dbias, double beta_beta,
+                                         MatrixView dbeta, double beta_c, MatrixView dc,
+                                         Workspace workspace) {
+  read_all({x, bias, beta, c, dout});
+  write(dx);
+  write(out);
+  write(dbias, beta_bias);
+  write(dbeta, beta_beta);
+  write(dc, beta_c);
+  inner_.curvature_gradient(x, bias, beta, c, dout, dx, out, beta_bias, dbias, beta_beta, dbeta,
+                            beta_c, dc, workspace);
 }
 
 void CountingBackend::dropout(ConstMatrixView x, Dropout dropout, const SequenceView& sequences,
@@ -245,9 +267,7 @@ void CountingBackend::dropout(ConstMatrixView x, Dropout dropout, const Sequence
 void CountingBackend::layer_norm(ConstMatrixView x, ConstMatrixView gamma, ConstMatrixView beta,
                                  double epsilon, MatrixView out, MatrixView normalised,
                                  MatrixView rstd) {
-  read(x);
-  read(gamma);
-  read(beta);
+  read_all({x, gamma, beta});
   write(out);
   write(normalised);
   write(rstd);
@@ -258,10 +278,7 @@ void CountingBackend::layer_norm_gradient(ConstMatrixView dout, ConstMatrixView 
                                           ConstMatrixView rstd, ConstMatrixView gamma,
                                           MatrixView dx, double beta_gamma, MatrixView dgamma,
                                           double beta_beta, MatrixView dbeta, Workspace workspace) {
-  read(dout);
-  read(normalised);
-  read(rstd);
-  read(gamma);
+  read_all({dout, normalised, rstd, gamma});
   write(dx);
   write(dgamma, beta_gamma);
   write(dbeta, beta_beta);
@@ -274,10 +291,7 @@ void CountingBackend::residual_layer_norm(ConstMatrixView x, Dropout dropout,
                                           const StepState* state, ConstMatrixView gamma,
                                           ConstMatrixView beta, double epsilon, MatrixView out,
                                           MatrixView normalised, MatrixView rstd) {
-  read(x);
-  read(residual);
-  read(gamma);
-  read(beta);
+  read_all({x, residual, gamma, beta});
   write(out);
   write(normalised);
   write(rstd);
@@ -292,10 +306,7 @@ void CountingBackend::residual_layer_norm_gradient(ConstMatrixView dout, ConstMa
                                                    MatrixView dx, double beta_gamma,
                                                    MatrixView dgamma, double beta_beta,
                                                    MatrixView dbeta, Workspace workspace) {
-  read(dout);
-  read(normalised);
-  read(rstd);
-  read(gamma);
+  read_all({dout, normalised, rstd, gamma});
   write(dsum);
   if (dx.data != dsum.data) write(dx);
   write(dgamma, beta_gamma);

@@ -97,6 +97,16 @@ class CountingBackend final : public Backend {
                   MatrixView out) override;
   void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView bias,
                            ConstMatrixView dout, MatrixView dx) override;
+  void curvature(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta, ConstMatrixView c,
+                 MatrixView out) override;
+  std::size_t curvature_gradient_workspace(std::int64_t rows, std::int64_t columns,
+                                           DType dtype) const override {
+    return inner_.curvature_gradient_workspace(rows, columns, dtype);
+  }
+  void curvature_gradient(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                          ConstMatrixView c, ConstMatrixView dout, MatrixView dx, MatrixView out,
+                          double beta_bias, MatrixView dbias, double beta_beta, MatrixView dbeta,
+                          double beta_c, MatrixView dc, Workspace) override;
   void dropout(ConstMatrixView x, Dropout dropout, const SequenceView& sequences,
                const StepState* state, MatrixView out) override;
 
@@ -187,6 +197,7 @@ class CountingBackend final : public Backend {
   void add_flops(DType dtype, double flops);
   void count_preparing(const PreparedWeight& weight);
   void read(ConstMatrixView x);
+  void read_all(std::initializer_list<ConstMatrixView> operands);
   void write(MatrixView out, double beta = 0);
   void read_rows(ConstMatrixView table, ConstMatrixView ids);
   void read_embeddings(const EmbeddingRows& rows);

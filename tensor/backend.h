@@ -212,6 +212,24 @@ class Backend {
   /// dx = dout * f'(x + bias). dx may be dout.
   virtual void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView bias,
                                    ConstMatrixView dout, MatrixView dx) = 0;
+  /// Curvature Tuning's function (arXiv 2502.07783), one for each column: out = f(x + bias),
+  ///   f(x) = c s(x beta / o) x + (1 - c) o softplus(x / o),   o = 1 - beta + 1e-6,
+  /// s the logistic function, softplus(z) = z above 20. x, out: (T, n) of T; bias: (1, n) or
+  /// absent; beta, c: (1, n), from 0 to 1, all of the accumulation dtype. Finite for finite x. out
+  /// may be x.
+  virtual void curvature(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                         ConstMatrixView c, MatrixView out) = 0;
+  virtual std::size_t curvature_gradient_workspace(std::int64_t rows, std::int64_t columns,
+                                                   DType dtype) const = 0;
+  /// All that it owes in backward: dx = dout * f'(x + bias), out = f(x + bias) once more, and sums
+  /// over rows: dbias += dx, dbeta += dout * df/dbeta, dc += dout * df/dc, each with its beta and
+  /// (1, n) of the accumulation dtype. dx, out, dbias, dbeta, dc may be absent. out may be x, dx
+  /// may be dout.
+  virtual void curvature_gradient(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                                  ConstMatrixView c, ConstMatrixView dout, MatrixView dx,
+                                  MatrixView out, double beta_bias, MatrixView dbias,
+                                  double beta_beta, MatrixView dbeta, double beta_c, MatrixView dc,
+                                  Workspace) = 0;
   /// out = x * mask * scale, the element (position, channel) by Philox. Its own gradient. x may be
   /// out. `sequences.offsets` null: row t is example first_example + t at position 0.
   virtual void dropout(ConstMatrixView x, Dropout dropout, const SequenceView& sequences,

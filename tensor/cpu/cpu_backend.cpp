@@ -154,6 +154,22 @@ class CpuBackend final : public Backend {
         .activation->activation_backward(threads_, kind, x, bias, dout, dx, out, beta_bias, dbias,
                                          workspace.data);
   }
+  void curvature(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta, ConstMatrixView c,
+                 MatrixView out) override {
+    table(x.dtype, "curvature").curvature->curvature(threads_, x, bias, beta, c, out);
+  }
+  std::size_t curvature_gradient_workspace(std::int64_t rows, std::int64_t columns,
+                                           DType dtype) const override {
+    return 3 * column_sum_workspace(rows, columns, dtype);
+  }
+  void curvature_gradient(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                          ConstMatrixView c, ConstMatrixView dout, MatrixView dx, MatrixView out,
+                          double beta_bias, MatrixView dbias, double beta_beta, MatrixView dbeta,
+                          double beta_c, MatrixView dc, Workspace workspace) override {
+    table(x.dtype, "curvature_gradient")
+        .curvature->curvature_gradient(threads_, x, bias, beta, c, dout, dx, out, beta_bias, dbias,
+                                       beta_beta, dbeta, beta_c, dc, workspace.data);
+  }
   void dropout(ConstMatrixView x, Dropout site, const SequenceView& sequences,
                const StepState* state, MatrixView out) override {
     table(x.dtype, "dropout").elementwise->dropout(threads_, x, site, sequences, state, out);

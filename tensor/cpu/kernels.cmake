@@ -1,7 +1,7 @@
 # The kernel files, compiled once for each instruction set into its own namespace. Always optimised:
 # a debug build would be too slow to train, and inline functions must not become symbols.
 set(kernel_sources
-  activation.cpp attention.cpp convert.cpp elementwise.cpp layer_norm.cpp loss.cpp optimizer.cpp reduction.cpp
+  activation.cpp attention.cpp convert.cpp curvature.cpp elementwise.cpp layer_norm.cpp loss.cpp optimizer.cpp reduction.cpp
   rows.cpp)
 list(TRANSFORM kernel_sources PREPEND cpu/kernels/)
 

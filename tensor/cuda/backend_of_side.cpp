@@ -4,6 +4,7 @@
 #include "tensor/cuda/decompositions.h"
 #include "tensor/cuda/kernels/activation.h"
 #include "tensor/cuda/kernels/attention.h"
+#include "tensor/cuda/kernels/curvature.h"
 #include "tensor/cuda/kernels/elementwise.h"
 #include "tensor/cuda/kernels/layer_norm.h"
 #include "tensor/cuda/kernels/loss.h"
@@ -151,6 +152,21 @@ class CudaBackend final : public Backend {
                            MatrixView dbias, Workspace workspace) override {
     BASIS_CUDA_SIDE::activation_backward(stream_, kind, x, bias, dout, dx, out, beta_bias, dbias,
                                          workspace);
+  }
+  void curvature(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta, ConstMatrixView c,
+                 MatrixView out) override {
+    BASIS_CUDA_SIDE::curvature(stream_, x, bias, beta, c, out);
+  }
+  std::size_t curvature_gradient_workspace(std::int64_t rows, std::int64_t columns,
+                                           DType) const override {
+    return BASIS_CUDA_SIDE::curvature_gradient_workspace(rows, columns);
+  }
+  void curvature_gradient(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                          ConstMatrixView c, ConstMatrixView dout, MatrixView dx, MatrixView out,
+                          double beta_bias, MatrixView dbias, double beta_beta, MatrixView dbeta,
+                          double beta_c, MatrixView dc, Workspace workspace) override {
+    BASIS_CUDA_SIDE::curvature_gradient(stream_, x, bias, beta, c, dout, dx, out, beta_bias, dbias,
+                                        beta_beta, dbeta, beta_c, dc, workspace);
   }
   void dropout(ConstMatrixView x, Dropout site, const SequenceView& sequences,
                const StepState* state, MatrixView out) override {

@@ -8,6 +8,7 @@ set(BASIS_CUDA_KERNELS
   attention_long.cu
   attention_plain.cu
   attention_short.cu
+  curvature.cu
   elementwise.cu
   layer_norm.cu
   layer_norm_gradient.cu

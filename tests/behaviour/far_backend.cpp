@@ -248,6 +248,25 @@ void FarBackend::activation_gradient(Activation kind, ConstMatrixView x, ConstMa
   call(&Backend::activation_gradient, kind, x, bias, dout, dx);
 }
 
+void FarBackend::curvature(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                           ConstMatrixView c, MatrixView out) {
+  call(&Backend::curvature, x, bias, beta, c, out);
+}
+
+std::size_t FarBackend::curvature_gradient_workspace(std::int64_t rows, std::int64_t columns,
+                                                     DType dtype) const {
+  return inner_->curvature_gradient_workspace(rows, columns, dtype);
+}
+
+void FarBackend::curvature_gradient(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                                    ConstMatrixView c, ConstMatrixView dout, MatrixView dx,
+                                    MatrixView out, double beta_bias, MatrixView dbias,
+                                    double beta_beta, MatrixView dbeta, double beta_c,
+                                    MatrixView dc, Workspace workspace) {
+  call(&Backend::curvature_gradient, x, bias, beta, c, dout, dx, out, beta_bias, dbias, beta_beta,
+       dbeta, beta_c, dc, workspace);
+}
+
 void FarBackend::dropout(ConstMatrixView x, Dropout site, const SequenceView& sequences,
                          const StepState* state, MatrixView out) {
   call(&Backend::dropout, x, site, sequences, state, out);

@@ -64,6 +64,14 @@ class FarBackend final : public Backend {
                   MatrixView out) override;
   void activation_gradient(Activation kind, ConstMatrixView x, ConstMatrixView bias,
                            ConstMatrixView dout, MatrixView dx) override;
+  void curvature(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta, ConstMatrixView c,
+                 MatrixView out) override;
+  std::size_t curvature_gradient_workspace(std::int64_t rows, std::int64_t columns,
+                                           DType dtype) const override;
+  void curvature_gradient(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                          ConstMatrixView c, ConstMatrixView dout, MatrixView dx, MatrixView out,
+                          double beta_bias, MatrixView dbias, double beta_beta, MatrixView dbeta,
+                          double beta_c, MatrixView dc, Workspace workspace) override;
   void dropout(ConstMatrixView x, Dropout dropout, const SequenceView& sequences,
                const StepState* state, MatrixView out) override;
 

@@ -82,6 +82,21 @@ class MirrorBackend final : public Backend {
                            ConstMatrixView dout, MatrixView dx) override {
     on_device(&Backend::activation_gradient, kind, x, bias, dout, dx);
   }
+  void curvature(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta, ConstMatrixView c,
+                 MatrixView out) override {
+    on_device(&Backend::curvature, x, bias, beta, c, out);
+  }
+  std::size_t curvature_gradient_workspace(std::int64_t rows, std::int64_t columns,
+                                           DType dtype) const override {
+    return inner_->curvature_gradient_workspace(rows, columns, dtype);
+  }
+  void curvature_gradient(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                          ConstMatrixView c, ConstMatrixView dout, MatrixView dx, MatrixView out,
+                          double beta_bias, MatrixView dbias, double beta_beta, MatrixView dbeta,
+                          double beta_c, MatrixView dc, Workspace workspace) override {
+    on_device(&Backend::curvature_gradient, x, bias, beta, c, dout, dx, out, beta_bias, dbias,
+              beta_beta, dbeta, beta_c, dc, workspace);
+  }
   void dropout(ConstMatrixView x, Dropout site, const SequenceView& sequences,
                const StepState* state, MatrixView out) override {
     on_device(&Backend::dropout, x, site, sequences, state, out);

@@ -11,8 +11,9 @@ namespace {
 template <class Function>
 class FunctorsEverywhere : public testing::Test {};
 
-using Functions = testing::Types<ExponentialError, ExponentialWithoutOverflowError,
-                                 HyperbolicTangentError, NormalMassError, NormalDensityError>;
+using Functions =
+    testing::Types<ExponentialError, ExponentialWithoutOverflowError, HyperbolicTangentError,
+                   LogarithmOfOnePlusError, NormalMassError, NormalDensityError>;
 TYPED_TEST_SUITE(FunctorsEverywhere, Functions);
 
 /// The largest error on every f32 of the patterns [begin, end), of both signs.

@@ -10,8 +10,9 @@ namespace {
 template <class Function>
 class Functors : public testing::Test {};
 
-using Functions = testing::Types<ExponentialError, ExponentialWithoutOverflowError,
-                                 HyperbolicTangentError, NormalMassError, NormalDensityError>;
+using Functions =
+    testing::Types<ExponentialError, ExponentialWithoutOverflowError, HyperbolicTangentError,
+                   LogarithmOfOnePlusError, NormalMassError, NormalDensityError>;
 TYPED_TEST_SUITE(Functors, Functions);
 
 // Bit patterns in steps of a prime: NaN and infinities, signs, denormals, everything. The slow

@@ -51,6 +51,18 @@ struct HyperbolicTangentError {
   }
 };
 
+struct LogarithmOfOnePlusError {
+  static constexpr double bound = 2.1;
+  static constexpr bool is_absolute = false;
+  static bool is_argument(double x) { return x >= 0 && x <= 1; }
+  static float value(float x) { return is_argument(x) ? logarithm_of_one_plus(x) : x; }
+  static double truth(double x) {
+    if (!is_argument(x)) return x;
+    return x < small ? x * (1 - x / 2 + x * x / 3 - x * x * x / 4 + x * x * x * x / 5)
+                     : std::log1p(x);
+  }
+};
+
 inline constexpr double normal_density_at_0 = 0.39894228040143267794;
 
 struct NormalMassError {

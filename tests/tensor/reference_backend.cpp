@@ -24,33 +24,6 @@ double kept(double beta, MatrixView out, std::int64_t i, std::int64_t j) {
   return beta == 0 ? 0 : beta * element(out, i, j);
 }
 
-/// What an element is multiplied with: 0 when dropped, else the scale. As tensor/philox.h defines
-/// it.
-double mask(Dropout dropout, const StepState* state, std::int64_t example, std::uint64_t element) {
-  if (!dropout.is_active()) return 1;
-  const PhiloxCounter words = philox4x32(
-      philox_counter(static_cast<std::uint32_t>(element / 8), static_cast<std::uint32_t>(example),
-                     dropout.site, static_cast<std::uint32_t>(state->step)),
-      philox_key(state->seed));
-  const std::uint64_t lane = element % 8;
-  const std::uint32_t bits = (words.word[lane / 2] >> (16 * (lane % 2))) & 0xFFFFu;
-  return bits < dropout.threshold ? 0 : dropout.scale();
-}
-
-double row_mask(Dropout dropout, const StepState* state, const SequenceView& sequences,
-                std::int64_t row, std::int64_t channel, std::int64_t width) {
-  std::int64_t example = sequences.first_example + row;
-  std::int64_t position = 0;
-  if (sequences.offsets != nullptr) {
-    const std::int32_t b = sequences.sequence_of_row[row];
-    example = sequences.first_example + b;
-    position = row - sequences.offsets[b];
-  }
-  return mask(dropout, state, example,
-              row_element(static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(channel),
-                          static_cast<std::uint64_t>(width)));
-}
-
 /// A view's elements as numbers: attention reads each of them hundreds of times.
 class Doubles {
  public:
@@ -191,6 +164,21 @@ class ReferenceBackend final : public Backend {
       return element(dout, i, j) * derivative_of(kind, element(x, i, j) + element_or_zero(bias, j));
     });
   }
+  void curvature(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta, ConstMatrixView c,
+                 MatrixView out) override {
+    for_each(out, [&](std::int64_t i, std::int64_t j) {
+      return curvature_of(element(x, i, j) + element_or_zero(bias, j), element(beta, 0, j),
+                          element(c, 0, j))
+          .value;
+    });
+  }
+  std::size_t curvature_gradient_workspace(std::int64_t, std::int64_t, DType) const override {
+    return 0;
+  }
+  void curvature_gradient(ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                          ConstMatrixView c, ConstMatrixView dout, MatrixView dx, MatrixView out,
+                          double beta_bias, MatrixView dbias, double beta_beta, MatrixView dbeta,
+                          double beta_c, MatrixView dc, Workspace) override;
   void dropout(ConstMatrixView x, Dropout site, const SequenceView& sequences,
                const StepState* state, MatrixView out) override {
     for_each(out, [&](std::int64_t t, std::int64_t j) {
@@ -446,6 +434,33 @@ void ReferenceBackend::layer_norm_gradient(ConstMatrixView dout, ConstMatrixView
       set_element(dx, t, j,
                   element(rstd, 0, t) * (g - mean_g - element(normalised, t, j) * mean_gn));
     }
+  }
+}
+
+void ReferenceBackend::curvature_gradient(ConstMatrixView x, ConstMatrixView bias,
+                                          ConstMatrixView beta, ConstMatrixView c,
+                                          ConstMatrixView dout, MatrixView dx, MatrixView out,
+                                          double beta_bias, MatrixView dbias, double beta_beta,
+                                          MatrixView dbeta, double beta_c, MatrixView dc,
+                                          Workspace) {
+  for (std::int64_t j = 0; j < x.columns; ++j) {
+    double by_bias = 0, by_beta = 0, by_c = 0;
+    for (std::int64_t t = 0; t < x.rows; ++t) {
+      const double g = element(dout, t, j);
+      const CurvatureReference f = curvature_of(element(x, t, j) + element_or_zero(bias, j),
+                                                element(beta, 0, j), element(c, 0, j));
+      by_bias += g * f.by_x;
+      by_beta += g * f.by_beta;
+      by_c += g * f.by_c;
+      if (!dx.is_absent()) set_element(dx, t, j, g * f.by_x);
+      if (!out.is_absent()) set_element(out, t, j, f.value);
+    }
+    const auto finish = [&](double factor, double sum, MatrixView to) {
+      if (!to.is_absent()) set_element(to, 0, j, kept(factor, to, 0, j) + sum);
+    };
+    finish(beta_bias, by_bias, dbias);
+    finish(beta_beta, by_beta, dbeta);
+    finish(beta_c, by_c, dc);
   }
 }
 

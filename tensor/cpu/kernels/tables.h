@@ -32,6 +32,17 @@ struct ActivationKernels {
                               MatrixView dbias, void* partial);
 };
 
+struct CurvatureKernels {
+  void (*curvature)(int threads, ConstMatrixView x, ConstMatrixView bias, ConstMatrixView beta,
+                    ConstMatrixView c, MatrixView out);
+  /// `partial`: 3 * threads * padded_columns(n) numbers.
+  void (*curvature_gradient)(int threads, ConstMatrixView x, ConstMatrixView bias,
+                             ConstMatrixView beta, ConstMatrixView c, ConstMatrixView dout,
+                             MatrixView dx, MatrixView out, double beta_bias, MatrixView dbias,
+                             double beta_beta, MatrixView dbeta, double beta_c, MatrixView dc,
+                             void* partial);
+};
+
 /// x and out of any two of f32, f64, bf16.
 struct ConvertKernels {
   void (*convert)(int threads, ConstMatrixView x, MatrixView out);
@@ -111,6 +122,7 @@ struct OptimizerKernels {
 struct KernelTable {
   const ElementwiseKernels* elementwise;
   const ActivationKernels* activation;
+  const CurvatureKernels* curvature;
   const ConvertKernels* convert;
   const ReductionKernels* reduction;
   const LossKernels* loss;

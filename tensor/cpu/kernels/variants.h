@@ -9,6 +9,7 @@ namespace basis::cpu {
 namespace baseline {
 extern const ElementwiseKernels elementwise_f32, elementwise_bf16, elementwise_f64;
 extern const ActivationKernels activation_f32, activation_bf16, activation_f64;
+extern const CurvatureKernels curvature_f32, curvature_bf16, curvature_f64;
 extern const ConvertKernels convert_any;
 extern const ReductionKernels reduction_f32, reduction_bf16, reduction_f64;
 extern const LossKernels loss_f32, loss_bf16, loss_f64;
@@ -21,6 +22,7 @@ extern const OptimizerKernels optimizer_f32, optimizer_f64;
 namespace avx2 {
 extern const ElementwiseKernels elementwise_f32, elementwise_bf16;
 extern const ActivationKernels activation_f32, activation_bf16;
+extern const CurvatureKernels curvature_f32, curvature_bf16;
 extern const ConvertKernels convert_any;
 extern const ReductionKernels reduction_f32, reduction_bf16;
 extern const LossKernels loss_f32, loss_bf16;
@@ -33,6 +35,7 @@ extern const OptimizerKernels optimizer_f32;
 namespace avx512 {
 extern const ElementwiseKernels elementwise_f32, elementwise_bf16;
 extern const ActivationKernels activation_f32, activation_bf16;
+extern const CurvatureKernels curvature_f32, curvature_bf16;
 extern const ConvertKernels convert_any;
 extern const ReductionKernels reduction_f32, reduction_bf16;
 extern const LossKernels loss_f32, loss_bf16;
