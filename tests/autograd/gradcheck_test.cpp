@@ -4,6 +4,7 @@
 #include "autograd/gradcheck.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -12,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "autograd/attention.h"
+#include "autograd/curvature.h"
 #include "autograd/elementwise.h"
 #include "autograd/embedding.h"
 #include "autograd/linear.h"
@@ -358,6 +360,85 @@ TEST_P(Gradients, OfActivations) {
     expect_gradients([=](Context& c, Inputs v) { return activation(c, kind, v[0], v[1]); },
                      {normal({4, 33}, 0.1, 2), normal({33})});
   }
+}
+
+TEST_P(Gradients, OfCurvature) {
+  // Every beta with every c: a channel each.
+  Tensor beta = normal({9}), c = normal({9});
+  for (int j = 0; j < 9; ++j) {
+    beta.data<double>()[j] = std::array{0.0, 0.3, 0.8}[static_cast<std::size_t>(j / 3)];
+    c.data<double>()[j] = std::array{0.0, 0.5, 1.0}[static_cast<std::size_t>(j % 3)];
+  }
+  expect_gradients(
+      [](Context& k, Inputs v) { return curvature_activation(k, v[0], {}, v[1], v[2]); },
+      {normal({6, 9}, 0.1, 2), beta, c});
+  expect_gradients(
+      [](Context& k, Inputs v) { return curvature_activation(k, v[0], v[1], v[2], v[3]); },
+      {normal({6, 9}, 0.1, 2), normal({9}), beta, c});
+}
+
+// beta = 0.999999: ReLU but for a bend of 2e-6, where x and the differences' steps must lie.
+TEST_P(Gradients, OfCurvatureThatIsAlmostRelu) {
+  Tensor beta = normal({3}), c = normal({3});
+  for (int j = 0; j < 3; ++j) {
+    beta.data<double>()[j] = 0.999999;
+    c.data<double>()[j] = 0.5 * j;
+  }
+  GradcheckOptions narrow;
+  narrow.step = 1e-9;
+  // A step of beta is 5e-4 of the bend, whose square is the differences' error; beta rounds by half
+  // an epsilon, 1e-7 of the step.
+  narrow.tolerance = 1e-6;
+  expect_gradients(
+      [](Context& k, Inputs v) { return curvature_activation(k, v[0], v[1], v[2], v[3]); },
+      {normal({6, 3}, 0, 4e-6), normal({3}, 0, 1e-6), beta, c}, narrow);
+}
+
+// As for `activation`: the output is made again for the products, x is used twice, and beta and c
+// are themselves computed.
+TEST_P(Gradients, OfProductsWhoseInputIsACurvatureMadeAgain) {
+  expect_gradients(
+      [](Context& k, Inputs v) {
+        const Variable beta = activation(k, Activation::Sigmoid, v[3]);
+        const Variable c = activation(k, Activation::Sigmoid, v[4]);
+        const Variable x = linear(k, v[0], v[1], {});
+        const Variable h = curvature_activation(k, x, v[2], beta, c);
+        const Variable y = linear(k, h, v[5], {});
+        return add(k, y, 1, add(k, x, 0.5, scale_columns(k, h, v[6])));
+      },
+      {normal({6, 3}), normal({5, 3}), normal({5}), normal({1, 5}), normal({1, 5}), normal({5, 5}),
+       normal({5})});
+}
+
+// One curve for all layers: beta and c of one Variable, in a net and at once.
+TEST_P(Gradients, OfCurvaturesThatShareTheirChannels) {
+  Tensor shared = normal({5});
+  for (int j = 0; j < 5; ++j) shared.data<double>()[j] = 0.15 * (j + 1);
+  expect_gradients(
+      [](Context& k, Inputs v) {
+        const Variable h = curvature_activation(k, v[0], {}, v[1], v[1]);
+        return curvature_activation(k, linear(k, h, v[2], {}), {}, v[1], v[1]);
+      },
+      {normal({4, 5}), shared, normal({5, 5})});
+}
+
+TEST_P(Gradients, OfCurvatureNeedChannelsThatFit) {
+  const Context context{*backend_, memory_, nullptr, false, nullptr, DType::F64};
+  const Variable x = constant(normal({4, 5})), five = constant(normal({5}));
+  const Variable four = constant(normal({4}));
+  const auto message = [&](const Variable& bias, const Variable& beta, const Variable& c) {
+    Context copy = context;
+    try {
+      curvature_activation(copy, x, bias, beta, c);
+    } catch (const ShapeError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(message(four, five, five), "curvature_activation: bias (4) does not fit (4, 5)");
+  EXPECT_EQ(message({}, four, five), "curvature_activation: beta (4) does not fit (4, 5)");
+  EXPECT_EQ(message({}, five, four), "curvature_activation: c (4) does not fit (4, 5)");
+  EXPECT_EQ(message({}, five, {}), "curvature_activation: c () does not fit (4, 5)");
 }
 
 TEST_P(Gradients, OfDropout) {
