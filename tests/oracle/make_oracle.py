@@ -14,7 +14,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched
 
 import torch
 
-from generate import adapters, common, folders, forward, training  # noqa: E402
+from generate import adapters, common, curvature, folders, forward, training  # noqa: E402
 
 
 def main():
@@ -22,6 +22,7 @@ def main():
     torch.set_num_threads(1)
     common.write_models(folder)
     forward.write_all(folder)
+    curvature.write_all(folder)
     training.write_all(folder)
     adapters.write_all(folder)
     folders.write_all(folder)
