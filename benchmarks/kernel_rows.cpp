@@ -25,6 +25,12 @@ struct Rows {
     dgamma = pool.matrix(1, H);
     dbeta = pool.matrix(1, H);
     dbias = pool.matrix(1, 4 * H);
+    for (MatrixView* row : {&curve_beta, &curve_c, &dcurve_beta, &dcurve_c}) {
+      *row = pool.matrix(1, 4 * H);
+    }
+    bench.backend.fill(0.8, curve_beta);
+    bench.backend.fill(0.5, curve_c);
+    curve_scratch = pool.workspace(bench.backend.curvature_gradient_workspace(T, 4 * H, dtype));
     scratch = pool.workspace(
         bench.backend.layer_norm_gradient_workspace(T, 4 * H, accumulation_dtype(dtype)));
     pass = static_cast<double>(T * H) * static_cast<double>(size_of(dtype));
@@ -35,8 +41,8 @@ struct Rows {
   DType dtype;
   std::int64_t width;
   MatrixView x, residual, out, normalised, dsum, dropped, wide, wide_out, wide_dout, wide_dx, rstd,
-      gamma, beta, dgamma, dbeta, dbias;
-  Workspace scratch;
+      gamma, beta, dgamma, dbeta, dbias, curve_beta, curve_c, dcurve_beta, dcurve_c;
+  Workspace scratch, curve_scratch;
   double pass = 0;  // bytes of one (T, H)
   std::string suffix;
 };
@@ -76,6 +82,12 @@ void add_activations(Bench& bench, const Rows& r) {
                             r.scratch);
     });
   }
+  bench.bytes("curvature" + r.suffix, 8 * r.pass,
+              [=, &b] { b.curvature(r.wide, {}, r.curve_beta, r.curve_c, r.wide_out); });
+  bench.bytes("curvature_gradient" + r.suffix, 16 * r.pass, [=, &b] {
+    b.curvature_gradient(r.wide, {}, r.curve_beta, r.curve_c, r.wide_dout, r.wide_dx, r.wide_out, 0,
+                         r.dbias, 0, r.dcurve_beta, 0, r.dcurve_c, r.curve_scratch);
+  });
   bench.bytes("column_sum" + r.suffix, 4 * r.pass,
               [=, &b] { b.column_sum(r.wide, 0, r.dbias, r.scratch); });
   bench.bytes("add_scaled" + r.suffix, 3 * r.pass, [=, &b] { b.add_scaled(1, r.x, 1, r.out); });

@@ -80,6 +80,16 @@ TEST_F(Counting, ElementwiseKernelsReadAndWriteEachOperandOnce) {
   EXPECT_EQ(of([&] { counter_.add_scaled(1, x, 1, out); }).bytes, 3 * whole);
   EXPECT_EQ(of([&] { counter_.activation(Activation::GeluErf, x, row, out); }).bytes,
             2 * whole + 4 * 8);
+  EXPECT_EQ(of([&] { counter_.curvature(x, {}, row, row, out); }).bytes, 2 * whole + 2 * 4 * 8);
+  // x, dout and dx, the rows beta and c, one sum overwritten and one added to.
+  const std::size_t bytes = counter_.curvature_gradient_workspace(3, 8, DType::F32);
+  const Workspace scratch{matrix(1, static_cast<std::int64_t>(bytes)).data, bytes};
+  const MatrixView dbeta = matrix(1, 8), dc = matrix(1, 8);
+  EXPECT_EQ(of([&] {
+              counter_.curvature_gradient(x, {}, row, row, out, out, {}, 0, {}, 0, dbeta, 1, dc,
+                                          scratch);
+            }).bytes,
+            3 * whole + (2 + 1 + 2) * 4 * 8);
 }
 
 TEST_F(Counting, AnOptimiserStepMovesSevenNumbersForEachParameter) {
