@@ -22,10 +22,12 @@ def write_all(folder):
     x, bias, cotangent = (torch.from_numpy(v.astype(np.float32).astype(np.float64))
                           for v in (rows, 0.5 * rng.standard_normal(len(grid)), rng.standard_normal(rows.shape)))
     bias[torch.from_numpy(grid[:, 0] > 0.99)] = 0  # there rows of 1e-6 lie in the narrow bends
-    inputs = {"x": x, "bias": bias, "beta": torch.from_numpy(grid[:, 0].copy()), "c": torch.from_numpy(grid[:, 1].copy())}
+    beta, c = (torch.from_numpy(column.copy()) for column in grid.T)
+    inputs = {"x": x, "bias": bias, "beta": beta, "c": c}
     for value in inputs.values():
         value.requires_grad_()
     y = activation(inputs["x"] + inputs["bias"], inputs["beta"], inputs["c"])
     y.backward(cotangent)
-    write(folder, "curvature", {name: array(v) for name, v in inputs.items()} | {"cotangent": array(cotangent), "y": array(y)}
+    write(folder, "curvature",
+          {name: array(v) for name, v in inputs.items()} | {"cotangent": array(cotangent), "y": array(y)}
           | {f"grad.{name}": array(v.grad) for name, v in inputs.items()})
