@@ -6,6 +6,7 @@
 
 #include "experiments/claims.h"
 #include "experiments/contains.h"
+#include "experiments/cross_fitted.h"
 
 namespace basis {
 namespace {
@@ -95,6 +96,8 @@ void add_specifications(const ReportRun& method, const ReportRun& control, Claim
 
 void add_score_specifications(const ReportData& data, const ClaimSettings& claim,
                               ClaimAnswer& answer) {
+  // A family's member is chosen by cross-fitting and could not be another.
+  if (is_family(data.config, claim.method) || is_family(data.config, claim.control)) return;
   answer.effect = "difference of scores, points";
   answer.choices =
       "task, seed, all of dev or its rows of even or odd place, and methods of the same size";

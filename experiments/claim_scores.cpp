@@ -7,6 +7,7 @@
 
 #include "experiments/claims.h"
 #include "experiments/contains.h"
+#include "experiments/cross_fitted.h"
 #include "experiments/html.h"
 #include "experiments/report_scores.h"
 
@@ -16,27 +17,31 @@ namespace {
 constexpr int bootstrap_draws = 2000;
 constexpr std::uint64_t bootstrap_seed = 0;
 
-/// The runs of a task that the claim's methods have in common, seed for seed.
+/// The answers of a task that the claim's methods, or families, have in common, seed for seed.
 struct TaskRuns {
   std::string task;
-  std::vector<std::map<std::string, const ReportRun*>> seeds;  // by method
+  std::vector<std::map<std::string, const Predictions*>> seeds;  // by method
   std::int64_t rows = 0;
 };
 
 TaskRuns runs_of(const ReportData& data, const std::string& task,
                  const std::vector<std::string>& methods) {
-  std::map<Replicate, std::map<std::string, const ReportRun*>> by_seed;
+  std::map<Replicate, std::map<std::string, const Predictions*>> by_seed;
   for (const ReportRun& run : data.runs) {
     const bool is_asked = contains(methods, run.method);
     if (run.task == task && is_asked && run.predictions)
-      by_seed[run.replicate()][run.method] = &run;
+      by_seed[run.replicate()][run.method] = &*run.predictions;
+  }
+  for (const CrossFitted& fit : data.cross_fitted) {
+    if (fit.task != task || !contains(methods, fit.family)) continue;
+    by_seed[{fit.pretrain_seed, fit.seed}][fit.family] = &fit.predictions;
   }
   TaskRuns runs;
   runs.task = task;
   for (const auto& [seed, of_methods] : by_seed) {
     if (of_methods.size() != std::set<std::string>(methods.begin(), methods.end()).size()) continue;
     runs.seeds.push_back(of_methods);
-    runs.rows = of_methods.begin()->second->predictions->expected.size();
+    runs.rows = of_methods.begin()->second->expected.size();
   }
   return runs;
 }
@@ -45,8 +50,7 @@ TaskRuns runs_of(const ReportData& data, const std::string& task,
 double mean_score(const TaskRuns& runs, const std::string& method, const Resample& drawn) {
   double sum = 0;
   for (const std::int64_t seed : drawn.seeds) {
-    sum +=
-        score_on(*runs.seeds[static_cast<std::size_t>(seed)].at(method)->predictions, drawn.rows);
+    sum += score_on(*runs.seeds[static_cast<std::size_t>(seed)].at(method), drawn.rows);
   }
   return sum / static_cast<double>(drawn.seeds.size());
 }
@@ -165,6 +169,31 @@ ClaimAnswer points_between(const ReportData& data, const ClaimSettings& claim, d
 
 }  // namespace
 
+namespace {
+
+/// " Chosen of s-ct: s-ct-0.9 (8 of 10 halves), s-ct-1 (2)." for each side that is a family.
+std::string told_choices(const ReportData& data, const ClaimSettings& claim) {
+  std::string told;
+  for (const std::string& side : {claim.method, claim.control}) {
+    std::map<std::string, int> counts;
+    int halves = 0;
+    for (const CrossFitted& fit : data.cross_fitted) {
+      if (fit.family != side || !is_about(claim, fit.task)) continue;
+      for (const std::string& method : fit.chosen) ++counts[method];
+      halves += 2;
+    }
+    std::string choices;
+    for (const auto& [method, count] : counts) {
+      choices +=
+          fmt::format("{}{} ({} of {} halves)", choices.empty() ? "" : ", ", method, count, halves);
+    }
+    if (!choices.empty()) told += fmt::format(" Chosen of {}: {}.", side, choices);
+  }
+  return told;
+}
+
+}  // namespace
+
 ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& claim) {
   constexpr double confidence = 0.9;  // its lower end is the one-sided bound of 95 %
   ClaimAnswer answer = points_between(data, claim, confidence);
@@ -188,6 +217,7 @@ ClaimAnswer answer_score_difference(const ReportData& data, const ClaimSettings&
                   significant_text(all.estimate, 3), significant_text(all.low, 3),
                   significant_text(all.high, 3),
                   answer.verdict == Verdict::Undecided ? ": no difference is known" : "");
+  answer.reason += told_choices(data, claim);
   return answer;
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -20,13 +19,6 @@ Texts names_of(const Enum (&values)[size]) {
   Texts names;
   for (const Enum value : values) names.emplace_back(name_of(value));
   return names;
-}
-
-std::optional<AdapterMethod::Kind> method_kind(std::string_view name) {
-  for (const AdapterMethod::Kind kind : all_method_kinds) {
-    if (name == name_of(kind)) return kind;
-  }
-  return std::nullopt;
 }
 
 Constraint anything() {
@@ -71,6 +63,11 @@ Constraint share() {
 Constraint share_or_inherited() {
   const auto holds = [](double value) { return value == -1 || (value >= 0 && value < 1); };
   return {"-1, or at least 0 and below 1", {}, holds, {}, {}};
+}
+
+Constraint share_or_own() {
+  const auto holds = [](double value) { return value == -1 || (value >= 0 && value <= 1); };
+  return {"-1, or 0 to 1", {}, holds, {}, {}};
 }
 
 Constraint one_of(Texts choices) {
@@ -297,10 +294,14 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
       {"targets", &M::targets, one_of(targets), "matrices of each layer that get an adapter"},
       {"apply", &M::apply, one_of({"auto", "side", "merged"}), "side path or merged weight in training; auto: side, folded or merged by counted cost"},
       {"adapter_dropout", &M::adapter_dropout, number_from(0, 1), "on the side path's input; forbids the merged form"},
+      {"curvature", &M::curvature, one_of({"none", "steered", "trained"}), "Curvature Tuning in the activations' place: one β that stands still, or β and c for each channel, trained; beside any kind but full"},
+      {"curvature_beta", &M::curvature_beta, share_or_own(), "β; -1: trained from 0.8, or from what is nearest to GELU"},
+      {"curvature_c", &M::curvature_c, share_or_own(), "c; -1: 0.5, or trained from what is nearest to GELU"},
+      {"curvature_learning_rate", &M::curvature_learning_rate, not_negative(), "of β and c; 0: learning_rate"},
       {"learning_rates", &M::learning_rates, positive(), "several: the best on rows that are neither trained nor reported on ([grid]) is taken, for every task; of the encoder, or of the head where that alone trains", Counts::No},
       {"models", &M::models, file_name(), "only on these of the config's models; empty: all", Counts::No},
       {"max_seeds", &M::max_seeds, at_least(0), "only so many of the config's first seeds; 0: all", Counts::No},
-      {"family", &M::family, anything(), "methods that are one but for their size: one colour and one curve of score against trained share in the report; empty: the method stands alone", Counts::No},
+      {"family", &M::family, anything(), "methods that are one but for a number: one colour and one curve of score against trained share in the report, and a name by which a claim has one chosen by cross-fitting; empty: the method stands alone", Counts::No},
   };
   return table;
 }
@@ -419,41 +420,6 @@ template struct Field<SurgerySettings>;
 template struct Field<ClaimSettings>;
 template struct Field<ReportSettings>;
 
-bool method_has(const MethodSettings& method, std::string_view key) {
-  const std::optional<AdapterMethod::Kind> kind = method_kind(method.kind);
-  if (!kind) return false;
-  if (key == "kind" || key == "start" || key == "labels" || key == "learning_rates" ||
-      key == "models" || key == "max_seeds" || key == "family")
-    return true;
-  if (key == "lesion_energy") return method.start.starts_with("lesion-");
-  if (key == "alpha") return has_alpha(*kind);
-  if (key == "basis") return has_basis_choice(*kind);
-  if (key == "shared") return kind == AdapterMethod::Kind::Pica;
-  if (key == "targets") return has_adapter(*kind);
-  if (key == "form") return kind == AdapterMethod::Kind::Spectral;
-  if (key == "bandwidth") return kind == AdapterMethod::Kind::Spectral && method.form == "band";
-  return has_factors(*kind);
-}
-
-MethodSettings method_preset(std::string_view name_or_kind) {
-  MethodSettings method;
-  const std::size_t dash = name_or_kind.find('-');
-  const bool is_kind = method_kind(name_or_kind).has_value();
-  method.kind = std::string(is_kind ? name_or_kind : name_or_kind.substr(0, dash));
-  const std::optional<AdapterMethod::Kind> kind = method_kind(method.kind);
-  if (!kind || !has_adapter(*kind)) return method;
-  // As published: LoRA's kin and VeRA on query and value, who works in a basis on all six.
-  using Kind = AdapterMethod::Kind;
-  if (kind == Kind::Ia3) method.targets = {"key", "value", "ffn_out"};
-  if (!has_factors(*kind)) return method;
-  const bool has_basis = kind == Kind::LoraXs || has_basis_choice(*kind);
-  method.targets = has_basis ? targets : Texts{"query", "value"};
-  if (kind == Kind::Spectral || kind == Kind::LoraXs) method.rank = 32;
-  if (kind == Kind::Vera) method.rank = 256;
-  if (kind == Kind::Spectral && !is_kind) method.form = std::string(name_or_kind.substr(dash + 1));
-  return method;
-}
-
 const std::vector<std::string>& known_tasks() {
   static const Texts names = {"cola",
                               "sst2",
@@ -469,26 +435,6 @@ const std::vector<std::string>& known_tasks() {
                               "synthetic-paraphrase",
                               "synthetic-similarity",
                               "synthetic-entailment"};
-  return names;
-}
-
-const std::vector<std::string>& known_methods() {
-  static const Texts names = {"full",
-                              "head",
-                              "bitfit",
-                              "norms",
-                              "lora",
-                              "rslora",
-                              "pissa",
-                              "spectral",
-                              "spectral-diagonal",
-                              "spectral-band",
-                              "spectral-core",
-                              "lora-xs",
-                              "pica",
-                              "vera",
-                              "dora",
-                              "ia3"};
   return names;
 }
 

@@ -1,4 +1,5 @@
 #include "experiments/config_reader.h"
+#include "experiments/cross_fitted.h"
 
 namespace basis {
 
@@ -125,7 +126,8 @@ void ConfigReader::read_claim(const std::string& name, const toml::table& source
       tree_.fail(source.source(), fmt::format("{} is missing: endpoint \"{}\" needs it",
                                               key_name(key, table), claim.endpoint));
     }
-    if (value->empty() || contains(config_.methods, *value)) continue;
+    const bool is_chosen = claim.endpoint.starts_with("score-") && is_family(config_, *value);
+    if (value->empty() || is_chosen || contains(config_.methods, *value)) continue;
     tree_.fail(source_of(source, key),
                fmt::format("{} names \"{}\", which is not among \"methods\"{}",
                            key_name(key, table), *value, did_you_mean(*value, config_.methods)));

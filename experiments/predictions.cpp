@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "data/cross_fitting.h"
 #include "experiments/compute.h"
 #include "experiments/task_scores.h"
 #include "tensor/error.h"
@@ -28,11 +29,14 @@ void write_predictions(const std::filesystem::path& folder, const std::vector<fl
   for (const Example& row : rows) {
     expected.push_back(static_cast<float>(task.is_regression ? row.target : row.label));
   }
+  const std::vector<std::uint8_t> cut = halves_of(rows);
+  const std::vector<float> halves(cut.begin(), cut.end());
   const std::int64_t count = std::ssize(rows);
   write_safetensors(
       file_in(folder),
       {{"logits", to_device<float>(host.backend(), host.memory(), logits, {count, task.outputs()})},
-       {"expected", to_device<float>(host.backend(), host.memory(), expected, {count})}},
+       {"expected", to_device<float>(host.backend(), host.memory(), expected, {count})},
+       {"halves", to_device<float>(host.backend(), host.memory(), halves, {count})}},
       {{"metric", name_of(task.metrics.front())}});
 }
 
@@ -61,6 +65,11 @@ Predictions read_predictions(const std::filesystem::path& folder) {
       predictions.expected.numbers.push_back(value);
     } else {
       predictions.expected.classes.push_back(static_cast<std::int32_t>(value));
+    }
+  }
+  if (file.contains("halves")) {
+    for (const float half : host_floats(host.backend(), file.tensor("halves", DType::F32))) {
+      predictions.halves.push_back(half == 0 ? 0 : 1);
     }
   }
   return predictions;

@@ -9,11 +9,12 @@
 namespace basis {
 
 /// What a fine-tuning answered to every row of dev, and what is right: predictions.safetensors of
-/// its stage, with the tensors logits (rows, outputs) and expected (rows), class ids or numbers,
-/// and the primary metric in the metadata.
+/// its stage, with the tensors logits (rows, outputs), expected (rows), class ids or numbers, and
+/// halves (rows), and the primary metric in the metadata.
 struct Predictions {
   Answers predicted;
   Answers expected;
+  std::vector<std::uint8_t> halves;  // of dev, for cross-fitting; empty in files of older versions
   Metric metric = Metric::Accuracy;
 };
 

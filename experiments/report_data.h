@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "experiments/config.h"
+#include "experiments/cross_fitted.h"
 #include "experiments/predictions.h"
 #include "experiments/recorder.h"
 #include "experiments/runner.h"
@@ -155,6 +156,7 @@ struct ReportData {
   Config config;
   Description machine;  // machine.json
   std::vector<ReportRun> runs;
+  std::vector<CrossFitted> cross_fitted;
   std::vector<ReportSpectrum> spectra;
   std::vector<ReportCoDrift> co_drifts;
   std::vector<ReportCut> cuts;

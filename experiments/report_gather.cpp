@@ -181,6 +181,7 @@ ReportData gather_report(const std::filesystem::path& run_folder, const Plan& pl
   data.config = by_model(plan.config);
   try_to(data, [&] { data.machine = read_machine(run_folder / "machine.json"); });
   for (const StageInput& input : inputs) add_stage(data, input);
+  try_to(data, [&] { data.cross_fitted = cross_fitted(data.config, data.runs); });
   for (const Stage& stage : plan.stages) {
     if (stage.kind == StageKind::Report) continue;
     ++data.stages;
