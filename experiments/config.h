@@ -174,6 +174,10 @@ struct MethodSettings {
   std::vector<std::string> targets;
   std::string apply = "auto";
   double adapter_dropout = 0;
+  std::string curvature = "none";
+  double curvature_beta = -1;
+  double curvature_c = -1;
+  double curvature_learning_rate = 0;
   std::int64_t max_seeds = 0;
   std::vector<double> learning_rates;
   std::vector<std::string> models;

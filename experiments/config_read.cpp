@@ -223,6 +223,14 @@ void ConfigReader::check_method(const MethodSettings& method, const toml::table&
         method.kind == "spectral" ? fmt::format(", form \"{}\"", method.form) : "";
     fail(field.key, fmt::format(" means nothing to kind \"{}\"{}", method.kind, form));
   }
+  if (method.curvature == "steered" && method.curvature_beta < 0) {
+    fail("curvature_beta", " is missing: \"steered\" needs a β from 0 to 1");
+  }
+  for (const auto& [key, value] : {std::pair{"curvature_beta", method.curvature_beta},
+                                   std::pair{"curvature_c", method.curvature_c}}) {
+    if (method.curvature != "trained" || (value != 0 && value != 1)) continue;
+    fail(key, fmt::format(" = {} cannot be trained: start above 0 and below 1", value));
+  }
   if (!method_has(method, "targets")) return;
   if (method.targets.empty()) fail("targets", " must name at least one matrix");
   check_no_duplicates(source, "targets", table, method.targets);

@@ -22,6 +22,7 @@
 #include "experiments/task_scores.h"
 #include "experiments/training_settings.h"
 #include "spectral/adapter_file.h"
+#include "spectral/curvature_tuning.h"
 
 namespace basis {
 
@@ -71,7 +72,8 @@ class Finetune {
   TrainSettings train_settings(const StageContext& stage) const {
     TrainSettings train = config_.train_for(stage.stage.task, stage.stage.method);
     const auto set = [&](const std::string& method, double rate) {
-      const bool is_head = config_.method.at(method).kind == "head";
+      const MethodSettings& settings = config_.method.at(method);
+      const bool is_head = settings.kind == "head" && settings.curvature != "trained";
       (is_head ? train.head_learning_rate : train.learning_rate) = rate;
     };
     for (const StageInput& input : stage.inputs) {
@@ -124,6 +126,17 @@ class Finetune {
     const std::unique_ptr<Decompositions> device = compute_.backend().make_decompositions();
     attach(compute_.backend(), compute_.memory(), *model_, adapter_, basis_source(device.get()));
     if (device) stage_.remark(device->remark());
+    if (adapter_.curvature == AdapterMethod::Curvature::Trained) measure_curvature();
+  }
+
+  /// How nearly its start keeps the model's own function.
+  void measure_curvature() {
+    const CurvatureValues start = curvature_values(*model_, adapter_);
+    curvature_error_ = curvature_start_error(compute_.backend(), compute_.memory(), *model_, start);
+    stage_.remark(
+        fmt::format("Curvature Tuning starts at β = {}, c = {}: its function is within {:.4f} of "
+                    "the model's {}",
+                    start.beta, start.c, *curvature_error_, name_of(model_->config().hidden_act)));
   }
 
   /// Where the adapter's directions come from. Those of text and of another model are told by more
@@ -204,7 +217,10 @@ class Finetune {
                                                     dtype_.activations, total_steps());
     const double head_rate =
         train_.head_learning_rate > 0 ? train_.head_learning_rate : train_.learning_rate;
-    options.learning_rates = {train_.learning_rate, head_rate};
+    const double curvature_rate = method_.curvature_learning_rate > 0
+                                      ? method_.curvature_learning_rate
+                                      : train_.learning_rate;
+    options.learning_rates = {train_.learning_rate, head_rate, curvature_rate};
     return options;
   }
 
@@ -233,6 +249,7 @@ class Finetune {
       result.metrics.emplace_back("majority_" + name, value);
     }
     result.metrics.emplace_back("dev_rows", static_cast<double>(data_.dev.size()));
+    if (curvature_error_) result.metrics.emplace_back("curvature_start_error", *curvature_error_);
     const TrainableCount count = count_trainable(*model_);
     result.trainable = count.trained;
     result.trainable_share = count.share();
@@ -269,7 +286,8 @@ class Finetune {
   ComputeDType dtype_;
   std::unique_ptr<SequenceClassifier> model_;
   AdapterMethod adapter_;
-  std::vector<Batch> batches_;  // of the current step
+  std::optional<double> curvature_error_;  // of the start, where it trains
+  std::vector<Batch> batches_;             // of the current step
   FixedBatches fixed_;
   std::string name_of_pass_;                            // of the current step; TrainingTask
   std::vector<float> logits_;                           // of dev, after training

@@ -108,7 +108,8 @@ std::vector<EncoderMatrix> encoder_matrices(const std::filesystem::path& folder,
   Compute compute;
   const auto model = is_adapter ? load_classifier(compute, base, folder)
                                 : load_classifier(compute, folder, std::nullopt, 1);
-  const MergedAdapters merged(compute.backend(), compute.memory(), *model);
+  const MergedAdapters merged(compute.backend(), compute.memory(), *model,
+                              MergedAdapters::Activations::Leave);
   std::vector<EncoderMatrix> matrices;
   for (const Parameter* weight : encoder_weights(*model)) {
     matrices.push_back({weight->name(), weight->value()});

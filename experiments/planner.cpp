@@ -258,7 +258,11 @@ Planner::Tuning Planner::tuning_of(StageKind kind, const Start& start, const std
   add_task(hasher, task);
   add_settings(hasher, normalised(config.train_for(task, method)));
   hasher.add(method);
-  add_settings(hasher, settings, [&](const std::string& key) { return method_has(settings, key); });
+  add_settings(hasher, settings, [&](const std::string& key) {
+    // Only where it is on: older results keep their names.
+    const bool is_off = key == "curvature" && settings.curvature == "none";
+    return method_has(settings, key) && !is_off;
+  });
   const std::string& head = config.grid.head;
   if (!head.empty() && head != method) add_input(tuning, add_choice(start, task, head));
   return tuning;

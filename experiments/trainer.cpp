@@ -56,8 +56,9 @@ TrainingTask::Step Trainer::begin(std::int64_t step) {
   state_.step = static_cast<std::uint64_t>(step);
   state_.skip_update = 0;
   const double factor = options_.schedule.factor(step);
-  for (std::size_t group = 0; group < options_.learning_rates.size(); ++group) {
-    state_.learning_rate[group] = options_.learning_rates[group] * factor;
+  const std::vector<double>& rates = options_.learning_rates;
+  for (std::size_t group = 0; group < std::size(state_.learning_rate); ++group) {
+    state_.learning_rate[group] = factor * (group < rates.size() ? rates[group] : rates.front());
   }
   optimizer_.set_bias_corrections(state_);
   return plan;

@@ -38,7 +38,7 @@ struct TrainerOptions {
   DType dtype = DType::F32;
   bool recomputes_layers = false;  // Context::recomputes_layers
   Schedule schedule;
-  std::vector<double> learning_rates;  // by group, before the schedule
+  std::vector<double> learning_rates;  // by group, before the schedule; behind them the first
   std::int64_t checkpoint_every = 0;   // steps; 0: only when cancelled
   /// Does on_step read values after so many steps? Null: it never does.
   std::function<bool(std::int64_t steps_done)> reads_values_after;

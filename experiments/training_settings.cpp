@@ -3,6 +3,8 @@
 #include <cmath>
 #include <span>
 
+#include "spectral/curvature_tuning.h"
+
 namespace basis {
 
 namespace {
@@ -60,6 +62,7 @@ AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
                              std::int64_t tokens_per_step) {
   using Kind = AdapterMethod::Kind;
   using Form = AdapterMethod::Form;
+  using Curvature = AdapterMethod::Curvature;
   AdapterMethod method;
   method.kind = named(settings.kind, std::span<const Kind>(all_method_kinds));
   method.rank = settings.rank;
@@ -77,6 +80,10 @@ AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
                  : settings.apply == "merged" ? AdapterMethod::Apply::Merged
                                               : AdapterMethod::Apply::Auto;
   method.dropout = settings.adapter_dropout;
+  method.curvature =
+      named(settings.curvature, {Curvature::None, Curvature::Steered, Curvature::Trained});
+  method.curvature_beta = settings.curvature_beta;
+  method.curvature_c = settings.curvature_c;
   method.seed = static_cast<std::uint64_t>(seed);
   method.tokens_per_step = tokens_per_step;
   return method;
@@ -91,7 +98,8 @@ MetricValues metrics_of(const StepReport& report) {
 }
 
 int learning_rate_group(const Parameter& parameter) {
-  return parameter.role() == ParameterRole::Head ? 1 : 0;
+  if (parameter.role() == ParameterRole::Head) return 1;
+  return is_curvature(parameter) ? 2 : 0;
 }
 
 }  // namespace basis

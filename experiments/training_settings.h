@@ -23,7 +23,7 @@ AdapterMethod adapter_method(const MethodSettings& settings, std::int64_t seed,
 /// A step's line in metrics.jsonl.
 MetricValues metrics_of(const StepReport& report);
 
-/// 0 for the encoder and adapters, 1 for the head.
+/// 0 for the encoder and adapters, 1 for the head, 2 for Curvature Tuning's β and c.
 int learning_rate_group(const Parameter& parameter);
 
 }  // namespace basis

@@ -108,7 +108,7 @@ EncoderLayer Bert::make_layer(ModelBuilder& builder, std::int64_t index) const {
   const std::int64_t head_size = width / config_.num_attention_heads;
   layer.attention_shape = {config_.num_attention_heads, head_size,
                            1 / std::sqrt(static_cast<double>(head_size))};
-  layer.hidden_activation = config_.hidden_act;
+  layer.hidden_activation.own = config_.hidden_act;
   layer.attention_dropout =
       make_dropout(config_.attention_probs_dropout_prob, dropout_sites::attention(index));
   layer.attention_output_dropout =

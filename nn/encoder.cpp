@@ -1,7 +1,6 @@
 #include "nn/encoder.h"
 
 #include "autograd/attention.h"
-#include "autograd/elementwise.h"
 #include "autograd/recompute.h"
 #include "autograd/rows.h"
 
@@ -79,9 +78,8 @@ Variable EncoderLayer::after_attention(Context& context, const Variable& mixed, 
   const Variable a =
       attention_norm.forward(context, attention_output.forward(context, mixed, sequences),
                              attention_output_dropout, x, sequences);
-  const Variable inner =
-      activation(context, hidden_activation, ffn_in.forward_without_bias(context, a, sequences),
-                 ffn_in.bias_variable(context));
+  const Variable inner = hidden_activation.forward(
+      context, ffn_in.forward_without_bias(context, a, sequences), ffn_in.bias_variable(context));
   return ffn_norm.forward(context, ffn_out.forward(context, inner, sequences), ffn_output_dropout,
                           a, sequences);
 }

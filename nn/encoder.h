@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/activation_slot.h"
 #include "nn/layer_norm.h"
 #include "nn/linear.h"
 #include "tensor/packed.h"
@@ -25,7 +26,7 @@ struct EncoderLayer {
   Linear query, key, value, attention_output, ffn_in, ffn_out;  // H x H four times, F x H, H x F
   LayerNorm attention_norm, ffn_norm;
   AttentionShape attention_shape;
-  Activation hidden_activation = Activation::GeluErf;
+  ActivationSlot hidden_activation;
   Dropout attention_dropout, attention_output_dropout, ffn_output_dropout;
 
   /// x: (T, H), returns (T, H).

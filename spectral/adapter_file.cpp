@@ -15,7 +15,9 @@ namespace {
 
 using Kind = AdapterMethod::Kind;
 using Form = AdapterMethod::Form;
+using Curvature = AdapterMethod::Curvature;
 
+constexpr const char* curvature_key = "curvature";
 constexpr const char* format_key = "basis_adapter";
 constexpr std::int64_t format_version = 1;
 constexpr const char* basis_file_key = "basis_file";
@@ -39,6 +41,11 @@ std::string sizes_of(const BertConfig& config) {
 
 void write_method(Json& config, const AdapterMethod& method) {
   config.set("kind", name_of(method.kind));
+  if (method.curvature != Curvature::None) {
+    config.set(curvature_key, name_of(method.curvature));
+    config.set("curvature_beta", method.curvature_beta);
+    config.set("curvature_c", method.curvature_c);
+  }
   if (!has_adapter(method.kind)) return;
   Json targets = Json::list();
   for (const MatrixKind kind : targets_of(method)) targets.append(name_of(kind));
@@ -102,10 +109,18 @@ double read_alpha(const JsonKeys& keys) {
   return alpha;
 }
 
+void read_curvature(const JsonKeys& keys, AdapterMethod& method) {
+  constexpr Curvature forms[] = {Curvature::None, Curvature::Steered, Curvature::Trained};
+  method.curvature = named(keys, curvature_key, keys.text(curvature_key), forms);
+  method.curvature_beta = keys.number("curvature_beta");
+  method.curvature_c = keys.number("curvature_c");
+}
+
 AdapterMethod read_method(const JsonKeys& keys) {
   AdapterMethod method;
   method.kind = named(keys, "kind", keys.text("kind"), all_method_kinds);
   if (method.kind == Kind::Full) keys.fail("kind", "is \"full\", which has no adapter");
+  if (keys.has(curvature_key)) read_curvature(keys, method);
   if (!has_adapter(method.kind)) return method;
   for (const std::string& target : keys.texts("targets")) {
     method.targets.push_back(named(keys, "targets", target, all_matrix_kinds));

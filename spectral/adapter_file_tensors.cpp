@@ -7,6 +7,7 @@
 
 #include "spectral/adapter_basis_file.h"
 #include "spectral/adapter_plan.h"
+#include "spectral/curvature_tuning.h"
 #include "tensor/file.h"
 #include "tensor/transfer.h"
 
@@ -62,6 +63,7 @@ std::vector<NamedShape> adapter_tensors(const SequenceClassifier& model,
       if (names.insert(factor.name).second) tensors.emplace_back(factor.name, factor.shape);
     }
   }
+  for (const NamedShape& tensor : curvature_tensors(model, method)) tensors.push_back(tensor);
   for (const auto& parameter : model.parameters().all()) {
     const bool is_trained_itself = parameter->role() == ParameterRole::Encoder &&
                                    trains_of_encoder(method.kind, parameter->name()) &&

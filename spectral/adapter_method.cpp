@@ -57,6 +57,18 @@ const char* name_of(AdapterMethod::Form form) {
   return "?";
 }
 
+const char* name_of(AdapterMethod::Curvature curvature) {
+  switch (curvature) {
+    case AdapterMethod::Curvature::None:
+      return "none";
+    case AdapterMethod::Curvature::Steered:
+      return "steered";
+    case AdapterMethod::Curvature::Trained:
+      return "trained";
+  }
+  return "?";
+}
+
 Basis basis_of_weight(const HostWeight& weight, BasisKind kind, std::int64_t k, std::uint64_t seed,
                       Decompositions* device) {
   // Random directions of matrices of one shape must not be the same: the name goes into the seed.

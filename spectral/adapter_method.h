@@ -31,6 +31,10 @@ struct AdapterMethod {
   enum class Form : std::uint8_t { Diagonal, Band, Core };  // of Spectral
   enum class Apply : std::uint8_t { Auto, SidePath, Merged };
 
+  /// Curvature Tuning in the activations' place, beside what `kind` does to the matrices: one β for
+  /// all, which stands still and steers (S-CT), or β and c for each channel, trained (T-CT).
+  enum class Curvature : std::uint8_t { None, Steered, Trained };
+
   Kind kind = Kind::Full;
   std::int64_t rank = 8;  // r, k of Spectral, where 0 is each matrix's full rank
   double alpha = 0;       // scale alpha / r, of RsLora alpha / √r; 0 means scale 1
@@ -38,7 +42,10 @@ struct AdapterMethod {
   std::int64_t bandwidth = 1;            // d of the band form
   BasisKind basis = BasisKind::Leading;  // of Spectral and Pica
   bool shares_factors = false;           // Pica: one M for the same matrix of all layers
-  std::vector<MatrixKind> targets;       // empty: as targets_of says
+  Curvature curvature = Curvature::None;
+  double curvature_beta = -1;       // where β starts or stands; below 0: as curvature_values says
+  double curvature_c = -1;          // likewise c
+  std::vector<MatrixKind> targets;  // empty: as targets_of says
   Apply apply = Apply::Auto;
   double dropout = 0;                // on the side path's input
   std::uint64_t seed = 0;            // of LoRA's A and of a random basis
@@ -75,6 +82,8 @@ const char* name_of(AdapterMethod::Kind kind);
 bool trains_of_encoder(AdapterMethod::Kind kind, std::string_view name);
 /// "diagonal", "band", "core".
 const char* name_of(AdapterMethod::Form form);
+/// "none", "steered", "trained".
+const char* name_of(AdapterMethod::Curvature curvature);
 
 /// Whether IA3 scales the input of such a matrix (PEFT's "feedforward" modules: output.dense) or
 /// its output.
@@ -99,7 +108,7 @@ BasisSource basis_by_svd(Decompositions* device = nullptr);
 
 /// Fills the slots of `model` as `method` says and sets once what trains, the head always with it;
 /// the only place that does. Throws Error for a rank above a matrix (both are named), a model that
-/// has adapters already, or a merged form with dropout.
+/// has adapters already, a merged form with dropout, or Curvature Tuning beside `full`.
 void attach(Backend&, Allocator&, SequenceClassifier& model, const AdapterMethod& method,
             const BasisSource& basis_source = basis_by_svd());
 

@@ -15,6 +15,7 @@ struct AdapterSet::State {
   };
 
   std::vector<std::shared_ptr<const Adapter>> slots;
+  std::vector<std::shared_ptr<const CurvatureFunction>> activations;
   std::vector<std::unique_ptr<Parameter>> factors;
   std::vector<Value> values;  // of all other parameters
 };
@@ -45,6 +46,9 @@ std::unique_ptr<AdapterSet::State> AdapterSet::take() {
     state->slots.push_back(linear.shared_adapter());
     linear.set_adapter(nullptr);
   });
+  for (EncoderLayer& layer : model_.bert().encoder().layers) {
+    state->activations.push_back(std::move(layer.hidden_activation.curvature));
+  }
   state->factors = model_.parameters().take(ParameterRole::Adapter);
   for (const auto& parameter : model_.parameters().all()) {
     state->values.push_back({parameter.get(), parameter->value(), parameter->is_trainable()});
@@ -55,6 +59,10 @@ std::unique_ptr<AdapterSet::State> AdapterSet::take() {
 void AdapterSet::put(State& state) {
   std::size_t slot = 0;
   for_each_matrix(model_, [&](Linear& linear) { linear.set_adapter(state.slots[slot++]); });
+  std::size_t layer = 0;
+  for (EncoderLayer& each : model_.bert().encoder().layers) {
+    each.hidden_activation.curvature = state.activations[layer++];
+  }
   model_.parameters().add(std::move(state.factors));
   for (const State::Value& value : state.values) {
     // A weight that none of them trains keeps its prepared copies.

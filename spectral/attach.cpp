@@ -7,6 +7,7 @@
 #include "nn/dropout_sites.h"
 #include "spectral/adapter_method.h"
 #include "spectral/adapter_plan.h"
+#include "spectral/curvature_tuning.h"
 #include "spectral/matrix_parallel.h"
 #include "spectral/matrix_transfer.h"
 #include "tensor/transfer.h"
@@ -217,9 +218,19 @@ void attach(Backend& backend, Allocator& allocator, SequenceClassifier& model,
       throw Error("the model has adapters already: merge them first");
     }
   }
+  if (method.curvature != AdapterMethod::Curvature::None) {
+    refuse_curvature(model, "attached twice");
+    if (method.kind == AdapterMethod::Kind::Full) {
+      throw Error(
+          "full fine-tuning saves a model and no adapter, so it cannot keep Curvature Tuning's "
+          "function: take another kind beside it");
+    }
+    curvature_values(model, method);  // before anything changes
+  }
   for (const auto& parameter : model.parameters().all()) {
     parameter->set_trainable(trains(model, method.kind, *parameter));
   }
+  attach_curvature(backend, allocator, model, method);
   if (!has_adapter(method.kind)) return;
   std::vector<EncoderLayer>& layers = model.bert().encoder().layers;
   std::vector<Attacher::Place> places;

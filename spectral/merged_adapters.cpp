@@ -1,5 +1,6 @@
 #include "spectral/merged_adapters.h"
 
+#include "spectral/curvature_tuning.h"
 #include "spectral/matrix_transfer.h"
 
 namespace basis {
@@ -64,7 +65,9 @@ class MergedLayer {
 
 }  // namespace
 
-MergedAdapters::MergedAdapters(Backend& backend, Allocator& allocator, SequenceClassifier& model) {
+MergedAdapters::MergedAdapters(Backend& backend, Allocator& allocator, SequenceClassifier& model,
+                               Activations activations) {
+  if (activations == Activations::Refuse) refuse_curvature(model, "merged");
   for (EncoderLayer& layer : model.bert().encoder().layers) {
     for (const MatrixKind kind : all_matrix_kinds) {
       Linear& linear = layer.matrix(kind);

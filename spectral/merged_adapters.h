@@ -10,9 +10,14 @@ namespace basis {
 /// subtraction.
 class MergedAdapters {
  public:
+  /// Of Curvature Tuning, which no weight can hold: refuse it, or leave it in the activations, for
+  /// who looks at weights alone.
+  enum class Activations : std::uint8_t { Refuse, Leave };
+
   /// W <- W + Σ s F₁ ⋯ Fₙ for every filled slot, with its scale on W's rows or columns, and on b
-  /// where it scales that; the slots are emptied.
-  MergedAdapters(Backend&, Allocator&, SequenceClassifier& model);
+  /// where it scales that; the slots are emptied. Throws Error as refuse_curvature does.
+  MergedAdapters(Backend&, Allocator&, SequenceClassifier& model,
+                 Activations activations = Activations::Refuse);
   MergedAdapters(const MergedAdapters&) = delete;
   MergedAdapters& operator=(const MergedAdapters&) = delete;
 

@@ -10,6 +10,7 @@
 #include "spectral/adapter_basis_file.h"
 #include "spectral/adapter_file_tensors.h"
 #include "spectral/adapter_plan.h"
+#include "spectral/curvature_tuning.h"
 #include "spectral/equal_lora.h"
 #include "spectral/peft_config.h"
 #include "tensor/transfer.h"
@@ -134,6 +135,7 @@ void save_peft(const std::filesystem::path& folder, const SequenceClassifier& mo
                     name_of(method.kind)));
   }
   check_attached(model, method);
+  refuse_curvature(model, "exported for PEFT, which lacks it");
   EqualLora equal;
   if (is_native_to_peft(method.kind)) {
     equal.method = method;

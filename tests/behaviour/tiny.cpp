@@ -114,6 +114,15 @@ std::vector<NamedMethod> all_methods() {
     methods.back().method.shares_factors = true;
   }
   add("rslora", Kind::RsLora, Form::Core, Apply::Auto);
+  using Curvature = AdapterMethod::Curvature;
+  for (const auto& [name, kind, curvature] :
+       {std::tuple{"ct_steered", Kind::Head, Curvature::Steered},
+        std::tuple{"ct_trained", Kind::Head, Curvature::Trained},
+        std::tuple{"ct_spectral", Kind::Spectral, Curvature::Trained}}) {
+    add(name, kind, Form::Core, Apply::SidePath);
+    methods.back().method.curvature = curvature;
+    methods.back().method.curvature_beta = 0.7;
+  }
   for (const Kind kind : {Kind::Vera, Kind::Dora, Kind::Ia3}) {
     add(name_of(kind), kind, Form::Core, Apply::SidePath);
   }

@@ -20,7 +20,7 @@ std::int64_t moved_elements(const std::string& before, const std::string& after)
 }
 
 /// Of the six matrices of two layers.
-int trained_factors(const AdapterMethod& method) {
+int trained_of_matrices(const AdapterMethod& method) {
   using Kind = AdapterMethod::Kind;
   switch (method.kind) {
     case Kind::Full:
@@ -44,6 +44,12 @@ int trained_factors(const AdapterMethod& method) {
       return method.shares_factors ? 6 : 12;
   }
   return -1;
+}
+
+/// With a β and a c of each layer.
+int trained_factors(const AdapterMethod& method) {
+  const int of_activations = method.curvature == AdapterMethod::Curvature::Trained ? 4 : 0;
+  return trained_of_matrices(method) + of_activations;
 }
 
 class Trainable : public testing::TestWithParam<NamedMethod> {};

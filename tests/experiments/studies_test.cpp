@@ -100,6 +100,18 @@ TEST_F(Study, PicaAnswersWithASharedMAndItsControls) {
   EXPECT_THAT(read_file(run_folder / "results.csv"), HasSubstr("shared-flipped-13"));
 }
 
+TEST_F(Study, CurvatureSteersTrainsAndStandsBesideAnAdapter) {
+  for (const char* config : {"curvature", "curvature-relu"}) {
+    const std::filesystem::path run_folder = run_reduced(config);
+    const std::string report = read_file(run_folder / "report.html");
+    for (const char* part : {"<b>steered.</b>", "<b>trained-lora.</b>", "<b>both.</b>",
+                             "steered-50", "core-trained"}) {
+      EXPECT_THAT(report, HasSubstr(part)) << config;
+    }
+    EXPECT_THAT(read_file(run_folder / "results.csv"), HasSubstr("curvature_start_error"));
+  }
+}
+
 TEST_F(Study, BudgetDrawsAFamilysMethodsAsACurve) {
   const std::string report = read_file(run_reduced("budget") / "report.html");
   for (const char* part : {"<b>smallest.</b>", "LoRA, query and value", "core, random basis"}) {
