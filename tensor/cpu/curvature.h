@@ -13,13 +13,13 @@ namespace basis {
 /// which differences come to, is right too): b = 0 is a blend of a line and softplus, b = 1 is ReLU
 /// to 1e-6.
 template <class V>
-struct Curve {
+struct CurvatureChannel {
   V beta, c, width, per_width;  // b, c, o, 1 / o
 };
 
 /// f and its derivatives.
 template <class V>
-struct CurveValues {
+struct CurvatureGradients {
   V value, by_x, by_beta, by_c;
 };
 
@@ -31,7 +31,7 @@ struct Curvature {
     return T(1) - beta + T(1e-6);
   }
   template <class V>
-  static BASIS_FUNCTOR Curve<V> curve(V beta, V c, V per_width) {
+  static BASIS_FUNCTOR CurvatureChannel<V> curve(V beta, V c, V per_width) {
     return {beta, c, width_of(beta), per_width};
   }
 
@@ -40,7 +40,7 @@ struct Curvature {
   /// x. Where 1 / o or b / o makes a factor infinite or too large to be squared, it is held where
   /// the product has long been settled.
   template <class V>
-  static BASIS_FUNCTOR CurveValues<V> at(V x, const Curve<V>& curve) {
+  static BASIS_FUNCTOR CurvatureGradients<V> at(V x, const CurvatureChannel<V>& curve) {
     const V size = magnitude(x);
     const V positive = x < T(0) ? T(0) : x;
     // x s(y) = positive - |x| s(-y of |x|)

@@ -11,7 +11,7 @@ namespace basis {
 namespace {
 
 template <class T>
-CurveValues<T> curvature_at(T x, T beta, T c) {
+CurvatureGradients<T> curvature_at(T x, T beta, T c) {
   const T per_width = T(1) / Curvature<T>::width_of(beta);
   return Curvature<T>::at(x, Curvature<T>::curve(beta, c, per_width));
 }
@@ -60,7 +60,7 @@ TEST(Curvature, IsSoftplusWhereBetaIs0AndCIs0) {
 TEST(Curvature, KeepsItsLastPlacesInBothDtypes) {
   for (const double beta : {0.0, 0.3, 0.8, 0.999, 1.0}) {
     for (double x = -40; x < 40; x += 0.37) {
-      const CurveValues<double> found = curvature_at(x, beta, 0.25);
+      const CurvatureGradients<double> found = curvature_at(x, beta, 0.25);
       const CurvatureReference wanted = curvature_of(x, beta, 0.25);
       const double allowed = 16 * 0x1p-52;
       // Of a tail e^-|z| by the rounding of z.

@@ -83,7 +83,7 @@ struct ChannelSums {
   }
 
   template <class At, class V>
-  __attribute__((always_inline)) void add(At at, V dout, const CurveValues<V>& f) const {
+  __attribute__((always_inline)) void add(At at, V dout, const CurvatureGradients<V>& f) const {
     store(bias, at, load(bias, at) + dout * f.by_x);
     store(beta, at, load(beta, at) + dout * f.by_beta);
     store(c, at, load(c, at) + dout * f.by_c);

@@ -10,7 +10,7 @@ namespace {
 /// The functions of N channels.
 template <int N>
 struct Curves {
-  Curve<float> at[N];
+  CurvatureChannel<float> at[N];
 };
 
 /// What is shared by value and gradient. `bias` may be null.
@@ -76,7 +76,7 @@ struct Backward {
     const Values<N> gradients = load(dout, place);
     Terms<N> terms;
     for (int i = 0; i < N; ++i) {
-      const CurveValues<float> f = Curvature<float>::at(values.at[i], curves.at[i]);
+      const CurvatureGradients<float> f = Curvature<float>::at(values.at[i], curves.at[i]);
       values.at[i] = f.value;
       terms.of[0].at[i] = gradients.at[i] * f.by_x;
       terms.of[1].at[i] = gradients.at[i] * f.by_beta;
