@@ -225,6 +225,24 @@ struct SurgerySettings {
   bool operator==(const SurgerySettings&) const = default;
 };
 
+/// [landscape]: the score of fine-tunings around their parameters (METHODS.md 3).
+struct LandscapeSettings {
+  std::vector<std::string> methods;
+  std::vector<std::string> kinds = {"most-case", "most-case-scaled", "sft-case", "noise-relative"};
+  std::int64_t directions = 20;
+  std::int64_t points = 40;
+  double span = 0.02;
+  double scaled_span = 1;
+  std::int64_t dev_rows = 0;
+  std::vector<double> sigmas = {0.001, 0.002, 0.005, 0.01, 0.02};
+  std::vector<double> relative_sigmas = {0.05, 0.1, 0.2, 0.3, 0.5};
+  std::int64_t draws = 400;
+  std::int64_t path_draws = 50;
+  std::int64_t worst_rows = 64;
+  std::int64_t worst_steps = 20;
+  bool operator==(const LandscapeSettings&) const = default;
+};
+
 /// [claim.NAME]: what the report answers, with its endpoint, written down before the run.
 struct ClaimSettings {
   std::string name;
@@ -278,6 +296,7 @@ struct Config {
   SharingSettings sharing;
   EmergenceSettings emergence;
   SurgerySettings surgery;
+  LandscapeSettings landscape;
   std::map<std::string, ClaimSettings> claim;  // by name
   ReportSettings report;
 

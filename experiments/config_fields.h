@@ -73,6 +73,8 @@ const std::vector<Field<EmergenceSettings>>& fields<EmergenceSettings>();
 template <>
 const std::vector<Field<SurgerySettings>>& fields<SurgerySettings>();
 template <>
+const std::vector<Field<LandscapeSettings>>& fields<LandscapeSettings>();
+template <>
 const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>();
 template <>
 const std::vector<Field<ReportSettings>>& fields<ReportSettings>();

@@ -15,6 +15,7 @@ void ConfigReader::read() {
   read_plain("sharing", config_.sharing);
   read_plain("emergence", config_.emergence);
   read_plain("surgery", config_.surgery);
+  read_plain("landscape", config_.landscape);
   read_plain("report", config_.report);
   read_models();
   read_tasks();
@@ -24,6 +25,7 @@ void ConfigReader::read() {
   check_analysis("spectrum", config_.spectrum);
   check_analysis("sharing", config_.sharing);
   check_analysis("surgery", config_.surgery);
+  check_landscape();
   check_emergence();
   read_claims();
   check_grid();
@@ -32,8 +34,8 @@ void ConfigReader::read() {
 
 void ConfigReader::read_top() {
   static const std::vector<std::string> tables = {
-      "grid",     "model",   "pretrain",  "data",    "train", "task",  "method",
-      "spectrum", "sharing", "emergence", "surgery", "claim", "report"};
+      "grid",     "model",   "pretrain",  "data",    "train",     "task",  "method",
+      "spectrum", "sharing", "emergence", "surgery", "landscape", "claim", "report"};
   for (const auto& [key, node] : tree_.root()) {
     if (contains(tables, key.str())) continue;
     if (const Field<Config>* field = find_field<Config>(key.str())) {

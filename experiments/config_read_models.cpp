@@ -232,6 +232,31 @@ void ConfigReader::check_text_methods() {
   }
 }
 
+/// Methods that are there, and noise that grows.
+void ConfigReader::check_landscape() {
+  const toml::table* const source = tree_.root()["landscape"].as_table();
+  if (source == nullptr) return;
+  const LandscapeSettings& settings = config_.landscape;
+  check_no_duplicates(*source, "methods", "landscape", settings.methods);
+  check_no_duplicates(*source, "kinds", "landscape", settings.kinds);
+  for (const std::string& name : settings.methods) {
+    if (contains(config_.methods, name)) continue;
+    tree_.fail(source_of(*source, "methods"),
+               fmt::format("\"methods\" in [landscape] names \"{}\", which is not among "
+                           "\"methods\"{}",
+                           name, did_you_mean(name, config_.methods)));
+  }
+  for (const auto& [key, sigmas] : {std::pair{"sigmas", &settings.sigmas},
+                                    std::pair{"relative_sigmas", &settings.relative_sigmas}}) {
+    const bool is_ascending =
+        std::is_sorted(sigmas->begin(), sigmas->end(), std::less_equal<>()) && !sigmas->empty();
+    if (is_ascending) continue;
+    tree_.fail(
+        source_of(*source, key),
+        key_name(key, "landscape") + " must ascend: a basin ends where noise grows too large");
+  }
+}
+
 /// It reads snapshots of every pretraining that the plan will have.
 void ConfigReader::check_emergence() {
   const toml::table* const source = tree_.root()["emergence"].as_table();

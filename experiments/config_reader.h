@@ -50,6 +50,7 @@ class ConfigReader {
   void check_other_seeds();
   void check_grid();
   void check_emergence();
+  void check_landscape();
   void read_claims();
   void check_claimed_models(const ClaimSettings& claim, const toml::table& source);
   void read_claim(const std::string& name, const toml::table& source);

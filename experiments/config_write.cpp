@@ -140,6 +140,7 @@ std::string to_toml(const Config& config) {
   write_table(out, "sharing", config.sharing);
   write_table(out, "emergence", config.emergence);
   write_table(out, "surgery", config.surgery);
+  write_table(out, "landscape", config.landscape);
   for (const auto& [name, claim] : config.claim) {
     write_table(out, ("claim." + toml_key(name)).c_str(), claim);
   }
@@ -165,6 +166,7 @@ std::string describe_config() {
   describe(out, "sharing", "drifts of different tasks against each other", SharingSettings{});
   describe(out, "emergence", "snapshots of a pretraining against its end", EmergenceSettings{});
   describe(out, "surgery", "parts of a change, scored one by one", SurgerySettings{});
+  describe(out, "landscape", "the score around a fine-tuning's parameters", LandscapeSettings{});
   describe(out, "claim.NAME", "what the report answers, and by what", ClaimSettings{});
   describe(out, "report", "one HTML file", ReportSettings{});
   return out;

@@ -321,6 +321,9 @@ void Planner::add_finetune(const Start& start, const std::string& task, const st
   if (contains(cut, method)) {
     add_analysis(StageKind::Surgery, config.surgery, start, place);
   }
+  if (contains(config.landscape.methods, method)) {
+    add_analysis(StageKind::Landscape, config.landscape, start, place);
+  }
 }
 
 bool Planner::has_spectrum(const std::string& method) const {

@@ -12,6 +12,7 @@
 #include "experiments/cross_fitted.h"
 #include "experiments/predictions.h"
 #include "experiments/recorder.h"
+#include "experiments/report_landscape.h"
 #include "experiments/runner.h"
 #include "experiments/stage_result.h"
 
@@ -160,6 +161,7 @@ struct ReportData {
   std::vector<ReportSpectrum> spectra;
   std::vector<ReportCoDrift> co_drifts;
   std::vector<ReportCut> cuts;
+  std::vector<ReportLandscape> landscapes;
   std::vector<ReportEmergence> emergences;
   std::vector<ReportRun> pretrainings;
   std::size_t stages = 0;            // that a full report needs

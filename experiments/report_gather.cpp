@@ -99,6 +99,16 @@ void add_stage(ReportData& data, const StageInput& input) {
     });
     return;
   }
+  if (stage.kind == StageKind::Landscape) {
+    try_to(data, [&] {
+      ReportLandscape landscape = read_report_landscape(input.folder);
+      landscape.task = stage.task;
+      landscape.method = stage.method;
+      landscape.seed = stage.seed;
+      data.landscapes.push_back(std::move(landscape));
+    });
+    return;
+  }
   // What chose a learning rate is not reported on.
   const bool is_run = stage.kind == StageKind::Pretrain || stage.kind == StageKind::Finetune;
   if (!is_run) return;

@@ -34,6 +34,7 @@ Section curves_section(const ReportData& data, const ScoreTable& table);
 Section spectra_section(const ReportData& data);
 Section sharing_section(const ReportData& data);
 Section surgery_section(const ReportData& data);
+Section landscape_section(const ReportData& data);
 /// Commands, config, machine and build.
 Section again_section(const ReportData& data);
 /// What the numbers cannot say.

@@ -28,6 +28,8 @@ const char* name_of(StageKind kind) {
       return "emergence";
     case StageKind::Surgery:
       return "surgery";
+    case StageKind::Landscape:
+      return "landscape";
     case StageKind::Report:
       return "report";
   }
@@ -81,9 +83,10 @@ namespace {
 
 StageKind read_kind(const JsonKeys& keys) {
   const std::string kind = keys.text("kind");
-  for (const StageKind known : {StageKind::Pretrain, StageKind::Finetune, StageKind::Grid,
-                                StageKind::Choice, StageKind::Spectrum, StageKind::Sharing,
-                                StageKind::Emergence, StageKind::Surgery, StageKind::Report}) {
+  for (const StageKind known :
+       {StageKind::Pretrain, StageKind::Finetune, StageKind::Grid, StageKind::Choice,
+        StageKind::Spectrum, StageKind::Sharing, StageKind::Emergence, StageKind::Surgery,
+        StageKind::Landscape, StageKind::Report}) {
     if (kind == name_of(known)) return known;
   }
   keys.refuse("kind", keys.require("kind"), "a kind of stage");

@@ -3,6 +3,7 @@
 #include "experiments/choice.h"
 #include "experiments/emergence.h"
 #include "experiments/finetune.h"
+#include "experiments/landscape.h"
 #include "experiments/pretrain.h"
 #include "experiments/report.h"
 #include "experiments/sharing.h"
@@ -30,7 +31,7 @@ StageFunctions stage_functions() {
           {StageKind::Grid, run_finetune},       {StageKind::Choice, run_choice_of_rates},
           {StageKind::Spectrum, run_spectrum},   {StageKind::Sharing, run_sharing},
           {StageKind::Emergence, run_emergence}, {StageKind::Surgery, run_surgery},
-          {StageKind::Report, run_report}};
+          {StageKind::Landscape, run_landscape}, {StageKind::Report, run_report}};
 }
 
 }  // namespace basis

@@ -112,6 +112,38 @@ TEST_F(Study, CurvatureSteersTrainsAndStandsBesideAnAdapter) {
   }
 }
 
+TEST_F(Study, LandscapeLooksEveryWayAndGoesOnWhereItStopped) {
+  const std::filesystem::path run_folder = run_reduced("landscape");
+  const auto found = stages(run_folder, "landscape-");
+  ASSERT_EQ(found.size(), 3u);
+  const std::filesystem::path table = found.front() / "landscape.csv";
+  const std::string whole = read_file(table);
+  for (const char* kind : {"most-case,1,", "most-case-scaled,1,", "sft-case,0,", "worst-case,0,",
+                           "plane,0,", "noise,2,", "noise-relative,2,", "path,1,", "chance,0,"}) {
+    EXPECT_THAT(whole, HasSubstr(std::string("\n") + kind));
+  }
+  // What stands where nothing is moved is the model's own score.
+  const std::string centre = whole.substr(whole.rfind(',') + 1);
+  EXPECT_THAT(whole, HasSubstr("\nmost-case,0,0,," + centre));
+  EXPECT_THAT(whole, HasSubstr("\nplane,0,0,0," + centre));
+  const std::string report = read_file(run_folder / "report.html");
+  for (const char* part : {"id=\"landscape\"", "Basin, relative σ", "A plane", "What the bound"}) {
+    EXPECT_THAT(report, HasSubstr(part));
+  }
+  // As if it had been stopped behind the first slices, one of which says what no score says.
+  const std::size_t first = whole.find('\n') + 1;
+  std::string begun = whole.substr(first, whole.find("sft-case") - first);
+  begun.replace(begun.rfind(',') + 1, std::string::npos, "0.123\n");
+  std::filesystem::create_directories(found.front() / "checkpoints");
+  write_file_atomically(found.front() / "checkpoints/landscape.csv", begun);
+  std::filesystem::remove(found.front() / "result.json");
+  std::filesystem::remove(table);
+  run_reduced("landscape");
+  const std::string resumed = read_file(table);
+  EXPECT_THAT(resumed, HasSubstr(",0.123\n")) << "computed again";
+  EXPECT_EQ(resumed.substr(resumed.find("sft-case")), whole.substr(whole.find("sft-case")));
+}
+
 TEST_F(Study, BudgetDrawsAFamilysMethodsAsACurve) {
   const std::string report = read_file(run_reduced("budget") / "report.html");
   for (const char* part : {"<b>smallest.</b>", "LoRA, query and value", "core, random basis"}) {

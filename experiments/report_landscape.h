@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "spectral/smoothing.h"
+
+namespace basis {
+
+/// Scores at one point of a kind (alpha, beta), of every direction or draw.
+using LandscapePoints = std::map<std::pair<double, double>, std::vector<double>>;
+
+/// A finished landscape stage.
+struct ReportLandscape {
+  std::string task;
+  std::string method;
+  std::int64_t seed = 0;
+  double centre = 0;       // S(θ)
+  double chance = 0;       // of the most frequent class
+  std::int64_t moved = 0;  // parameters, n
+  double distance = 0;     // ‖θ - start‖; 0 where no kind went there
+  std::map<std::string, LandscapePoints> kinds;
+
+  /// τ: 5 % of what the score is above chance.
+  double tolerance() const { return 0.05 * (centre - chance); }
+};
+
+/// landscape.csv of a stage's folder. Throws Error.
+ReportLandscape read_report_landscape(const std::filesystem::path& folder);
+
+/// The basin in "noise" or "noise-relative" of a landscape that has two draws or more there.
+Basin basin_of(const ReportLandscape& landscape, const std::string& kind);
+
+/// The bound of METHODS 3 against what was measured, at one point of the way to the start.
+struct BoundCheck {
+  double share = 0;  // of the way
+  double sigma = 0;
+  double bound = 0;     // Φ(Φ⁻¹(p) - share · distance / σ), p a lower bound at θ
+  double measured = 0;  // E S there
+  double upper = 0;     // an upper bound of it
+  bool says_something() const { return bound >= 0.1; }
+  bool is_violated() const { return upper < bound; }
+};
+/// Where there is noise at θ and on the way, of the same σ.
+std::vector<BoundCheck> bound_checks(const ReportLandscape& landscape);
+
+/// Where the score is certainly within the tolerance: the largest σ (Φ⁻¹(p) - Φ⁻¹(q)) over the σ of
+/// absolute noise, q = S(θ) - τ; 0 where no σ certifies anything.
+double certified_radius_of(const ReportLandscape& landscape);
+
+}  // namespace basis
