@@ -238,6 +238,7 @@ struct LandscapeSettings {
   std::vector<double> relative_sigmas = {0.05, 0.1, 0.2, 0.3, 0.5};
   std::int64_t draws = 400;
   std::int64_t path_draws = 50;
+  std::int64_t basis_rank = 32;
   std::int64_t worst_rows = 64;
   std::int64_t worst_steps = 20;
   bool operator==(const LandscapeSettings&) const = default;

@@ -365,16 +365,17 @@ const std::vector<Field<LandscapeSettings>>& fields<LandscapeSettings>() {
   using S = LandscapeSettings;
   static const std::vector<Field<S>> table = {
       {"methods", &S::methods, file_name(), "whose fine-tunings are looked around; empty: none"},
-      {"kinds", &S::kinds, one_of({"most-case", "most-case-scaled", "sft-case", "worst-case", "plane", "noise", "noise-relative", "path"}), "slices along Gaussian directions, as they are or each tensor scaled to its own norm; along the way to the start; along what gradient ascent finds worst; a plane; Gaussian noise, absolute or in units of each tensor's ‖W‖/√n; noise on the way to the start"},
+      {"kinds", &S::kinds, one_of({"most-case", "most-case-scaled", "sft-case", "worst-case", "plane", "noise", "noise-relative", "noise-leading", "noise-trailing", "noise-random", "path"}), "slices along Gaussian directions, as they are or each tensor scaled to its own norm; along the way to the start; along what gradient ascent finds worst; a plane; Gaussian noise, absolute or in units of each tensor's ‖W‖/√n; noise in each matrix's leading, trailing or random directions alone, of relative size; noise on the way to the start"},
       {"directions", &S::directions, at_least(1), "Gaussian ones of a slice"},
       {"points", &S::points, between(2, 100'000), "along each direction"},
       {"span", &S::span, positive(), "alpha goes from -span to span"},
       {"scaled_span", &S::scaled_span, positive(), "the same of most-case-scaled"},
       {"dev_rows", &S::dev_rows, at_least(0), "of dev, at most, that are scored; 0: all"},
       {"sigmas", &S::sigmas, positive(), "of noise and path, ascending"},
-      {"relative_sigmas", &S::relative_sigmas, positive(), "of noise-relative, ascending"},
+      {"relative_sigmas", &S::relative_sigmas, positive(), "of noise-relative and of noise in directions, ascending"},
       {"draws", &S::draws, at_least(2), "of noise; a certificate takes 400 or more"},
-      {"path_draws", &S::path_draws, at_least(2), "of noise on the way to the start"},
+      {"path_draws", &S::path_draws, at_least(2), "of noise on the way to the start, and of noise in directions"},
+      {"basis_rank", &S::basis_rank, between(1, 65536), "k of noise in directions; above a matrix's rank it is that"},
       {"worst_rows", &S::worst_rows, between(1, 100'000), "training rows whose loss worst-case climbs"},
       {"worst_steps", &S::worst_steps, at_least(1), "of its gradient ascent"},
   };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -21,7 +22,10 @@
 #include "experiments/trainer.h"
 #include "spectral/adapter_file.h"
 #include "spectral/landscape.h"
+#include "spectral/matrix_parallel.h"
+#include "spectral/matrix_transfer.h"
 #include "tensor/file.h"
+#include "tensor/transfer.h"
 
 namespace basis {
 namespace {
@@ -211,6 +215,11 @@ class Landscape {
         add_piece(kind, i, [this, kind, i] { return noise(kind, i); });
       }
     }
+    for (const char* kind : {"noise-leading", "noise-trailing", "noise-random"}) {
+      for (std::int64_t i = 0; wants(kind) && i < settings_.path_draws; ++i) {
+        add_piece(kind, i, [this, kind, i] { return noise_in_directions(kind, i); });
+      }
+    }
     for (std::int64_t i = 0; wants("path") && i < settings_.path_draws; ++i) {
       add_piece("path", i, [this, i] { return path(i); });
     }
@@ -297,6 +306,56 @@ class Landscape {
     return rows;
   }
 
+  /// Of every encoder matrix that is moved, in its leading, trailing or random directions; each
+  /// gets noise of σ ‖W‖_F, all else none.
+  std::string noise_in_directions(const std::string& kind, std::int64_t place) {
+    const std::vector<Basis>& bases = bases_in(kind);
+    Direction epsilon;
+    for (std::size_t i = 0; i < moved_.size(); ++i) {
+      Tensor tensor = Tensor::allocate(compute_.memory(), moved_[i]->shape(),
+                                       moved_[i]->value().dtype(), compute_.backend().device());
+      compute_.backend().fill(0, tensor.view());
+      if (!bases[i].u.is_empty()) {
+        const double norm = frobenius_norm(host_matrix(compute_.backend(), moved_[i]->value()));
+        tensor = device_matrix(compute_.backend(), compute_.memory(),
+                               noise_in_basis(bases[i], norm, seed(),
+                                              static_cast<std::uint64_t>(place), moved_[i]->name()),
+                               tensor.dtype());
+      }
+      epsilon.push_back(std::move(tensor));
+    }
+    Displacement displacement(compute_.backend(), compute_.memory(), moved_);
+    std::string rows;
+    for (const double sigma : settings_.relative_sigmas) {
+      displacement.move(sigma, epsilon);
+      rows += fmt::format("{},{},{:.9g},,{}\n", kind, place, sigma, score());
+    }
+    return rows;
+  }
+
+  /// A basis of every moved encoder matrix, empty ones of the rest; made when first asked for.
+  const std::vector<Basis>& bases_in(const std::string& kind) {
+    std::vector<Basis>& bases = bases_[kind];
+    if (!bases.empty()) return bases;
+    bases.resize(moved_.size());
+    const BasisKind which = kind == "noise-leading"    ? BasisKind::Leading
+                            : kind == "noise-trailing" ? BasisKind::Trailing
+                                                       : BasisKind::Random;
+    const std::vector<Parameter*> matrices = encoder_weights(*model_);
+    std::vector<HostWeight> weights(moved_.size());
+    for (std::size_t i = 0; i < moved_.size(); ++i) {
+      if (!contains(matrices, moved_[i])) continue;
+      weights[i] = {moved_[i]->name(), to_host(compute_.backend(), moved_[i]->value())};
+    }
+    for_each_on_threads(moved_.size(), static_cast<int>(config_.threads), [&](std::size_t i) {
+      if (weights[i].name.empty()) return;
+      const Shape& shape = weights[i].value.shape();
+      const std::int64_t k = std::min({settings_.basis_rank, shape[0], shape[1]});
+      bases[i] = basis_of_weight(weights[i], which, k, seed());
+    });
+    return bases;
+  }
+
   std::string path(std::int64_t place) {
     const Direction epsilon = gaussian(place);
     Displacement displacement(compute_.backend(), compute_.memory(), moved_);
@@ -359,6 +418,7 @@ class Landscape {
   EncodedDataset dev_, train_;
   std::unique_ptr<SequenceClassifier> model_;
   ParameterList moved_;
+  std::map<std::string, std::vector<Basis>> bases_;  // by kind of noise
   Direction way_;        // to the start, of norm √n; empty where no kind wants it
   double distance_ = 0;  // ‖start - θ‖
   std::vector<std::function<void()>> todo_;

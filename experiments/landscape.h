@@ -11,7 +11,7 @@ namespace basis {
 /// of slices (most-case, most-case-scaled, worst-case, sft-case): place the direction, alpha how
 /// far
 ///   along it; plane: alpha and beta along two directions;
-/// noise and noise-relative: place the draw, alpha its σ;
+/// noise, noise-relative and noise in directions: place the draw, alpha its σ;
 /// path: place the draw, alpha the share of the way back to the start, beta σ;
 /// of the whole: "chance" with the most frequent class's score, and "centre" with the score at θ,
 /// and as alpha the number of moved parameters, as beta

@@ -1,6 +1,7 @@
 #include "experiments/report_landscape.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -38,6 +39,22 @@ void add_curve(Plot& plot, const std::map<double, std::vector<double>>& points, 
   plot.series.push_back(std::move(line));
 }
 
+/// Of all seeds.
+std::map<double, std::vector<double>> scores_by_alpha(const ReportData& data,
+                                                      const std::string& task,
+                                                      const std::string& method,
+                                                      const std::string& kind) {
+  std::map<double, std::vector<double>> points;
+  for (const ReportLandscape& one : data.landscapes) {
+    if (one.task != task || one.method != method || !one.kinds.contains(kind)) continue;
+    for (const auto& [point, scores] : one.kinds.at(kind)) {
+      auto& all = points[point.first];
+      all.insert(all.end(), scores.begin(), scores.end());
+    }
+  }
+  return points;
+}
+
 /// A panel a task: the scores of a kind against alpha, a line a method.
 std::vector<Plot> curve_panels(const ReportData& data, const std::string& kind,
                                const std::string& label, bool is_log) {
@@ -45,14 +62,7 @@ std::vector<Plot> curve_panels(const ReportData& data, const std::string& kind,
   for (const std::string& task : data.config.tasks) {
     Plot plot;
     for (const std::string& method : data.config.landscape.methods) {
-      std::map<double, std::vector<double>> points;
-      for (const ReportLandscape& one : data.landscapes) {
-        if (one.task != task || one.method != method || !one.kinds.contains(kind)) continue;
-        for (const auto& [point, scores] : one.kinds.at(kind)) {
-          auto& all = points[point.first];
-          all.insert(all.end(), scores.begin(), scores.end());
-        }
-      }
+      const auto points = scores_by_alpha(data, task, method, kind);
       if (!points.empty()) add_curve(plot, points, method_color(data.config, method));
     }
     if (plot.series.empty()) continue;
@@ -201,6 +211,45 @@ Figure plane_figure(const ReportData& data) {
   return figure;
 }
 
+struct Directions {
+  const char* kind;
+  const char* label;
+  int color;
+};
+constexpr std::array<Directions, 3> directions = {{{"noise-leading", "leading", 0},
+                                                   {"noise-trailing", "trailing", 1},
+                                                   {"noise-random", "random", plot_muted}}};
+
+/// Noise of one size in other directions of every matrix: a panel a task and method.
+Figure directions_figure(const ReportData& data) {
+  Figure figure;
+  figure.title = "Under noise in singular directions alone";
+  figure.caption = fmt::format(
+      "Every encoder matrix gets noise of norm σ ‖W‖ within the span of {} of its leading, "
+      "trailing "
+      "or random directions on both sides; all else stands still. Mean over draws and seeds with "
+      "its 95 % t-band.",
+      data.config.landscape.basis_rank);
+  for (const Directions& one : directions) figure.legend.push_back({one.label, one.color});
+  for (const std::string& task : data.config.tasks) {
+    for (const std::string& method : data.config.landscape.methods) {
+      Plot plot;
+      for (const Directions& one : directions) {
+        const auto points = scores_by_alpha(data, task, method, one.kind);
+        if (!points.empty()) add_curve(plot, points, one.color);
+      }
+      if (plot.series.empty()) continue;
+      plot.title = fmt::format("{}, {}", task, method);
+      plot.description = "Score by the size of noise, " + plot.title;
+      plot.x.label = "σ, relative";
+      plot.x.is_log = true;
+      plot.y.label = "accuracy × 100";
+      figure.panels.push_back(std::move(plot));
+    }
+  }
+  return figure;
+}
+
 std::string radius_text(const ReportLandscape& one, const std::string& kind) {
   const auto noise = one.kinds.find(kind);
   if (noise == one.kinds.end() || noise->second.begin()->second.size() < 2) return "—";
@@ -270,6 +319,7 @@ Section landscape_section(const ReportData& data) {
                    "Mean over draws and seeds with its 95 % t-band.", true),
       curve_figure(data, "noise-relative", "Under noise in units of each tensor's size",
                    "σ, relative", "Mean over draws and seeds with its 95 % t-band.", true),
+      directions_figure(data),
       plane_figure(data),
       bound_figure(data)};
   for (Figure& figure : figures) {

@@ -75,6 +75,20 @@ void scale_by_root_mean_square(Backend& backend, Allocator& allocator,
   }
 }
 
+Matrix noise_in_basis(const Basis& basis, double norm, std::uint64_t seed, std::uint64_t place,
+                      const std::string& name) {
+  const std::int64_t k = basis.u.columns();
+  RandomStream random(seed, hash_of_name(name, place));
+  Matrix coefficients(k, k);
+  for (std::int64_t i = 0; i < k; ++i) {
+    for (std::int64_t j = 0; j < k; ++j) coefficients(i, j) = random.normal();
+  }
+  Matrix noise = multiply_a_bt(multiply(basis.u, coefficients), basis.v);
+  const double own = frobenius_norm(noise);
+  scale(noise, own > 0 ? norm / own : 0);
+  return noise;
+}
+
 double norm_of(Backend& backend, Allocator& allocator, const Direction& direction) {
   double sum = 0;
   for (const Tensor& tensor : direction) sum += squared_norm(backend, allocator, tensor);

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "nn/parameter.h"
+#include "spectral/svd_basis.h"
 
 namespace basis {
 
@@ -31,6 +33,11 @@ void scale_by_tensor(Backend&, Allocator&, const ParameterList&, Direction& dire
 /// Each tensor of δ, drawn from N(0, I), by ‖W‖_F / √n_W of its parameter: noise of this size times
 /// σ is σ in relative units.
 void scale_by_root_mean_square(Backend&, Allocator&, const ParameterList&, Direction& direction);
+
+/// Noise within a basis: U R Vᵀ, R (k x k) drawn from N(0, I) by (seed, place, name), scaled to
+/// Frobenius norm `norm`.
+Matrix noise_in_basis(const Basis& basis, double norm, std::uint64_t seed, std::uint64_t place,
+                      const std::string& name);
 
 /// ‖δ‖ over all tensors.
 double norm_of(Backend&, Allocator&, const Direction& direction);

@@ -119,7 +119,8 @@ TEST_F(Study, LandscapeLooksEveryWayAndGoesOnWhereItStopped) {
   const std::filesystem::path table = found.front() / "landscape.csv";
   const std::string whole = read_file(table);
   for (const char* kind : {"most-case,1,", "most-case-scaled,1,", "sft-case,0,", "worst-case,0,",
-                           "plane,0,", "noise,2,", "noise-relative,2,", "path,1,", "chance,0,"}) {
+                           "plane,0,", "noise,2,", "noise-relative,2,", "noise-leading,1,",
+                           "noise-random,1,", "path,1,", "chance,0,"}) {
     EXPECT_THAT(whole, HasSubstr(std::string("\n") + kind));
   }
   // What stands where nothing is moved is the model's own score.
@@ -127,7 +128,8 @@ TEST_F(Study, LandscapeLooksEveryWayAndGoesOnWhereItStopped) {
   EXPECT_THAT(whole, HasSubstr("\nmost-case,0,0,," + centre));
   EXPECT_THAT(whole, HasSubstr("\nplane,0,0,0," + centre));
   const std::string report = read_file(run_folder / "report.html");
-  for (const char* part : {"id=\"landscape\"", "Basin, relative σ", "A plane", "What the bound"}) {
+  for (const char* part : {"id=\"landscape\"", "Basin, relative σ", "A plane", "What the bound",
+                           "in singular directions alone"}) {
     EXPECT_THAT(report, HasSubstr(part));
   }
   // As if it had been stopped behind the first slices, one of which says what no score says.

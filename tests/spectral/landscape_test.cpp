@@ -92,6 +92,18 @@ TEST_F(LandscapeOfParameters, TheWayToAnotherModelLeadsThere) {
   EXPECT_EQ(values(1), (std::vector<double>{0, 2, 0}));
 }
 
+TEST_F(LandscapeOfParameters, NoiseInABasisStaysThere) {
+  const Basis basis = random_basis(12, 8, 3, 4);
+  const Matrix noise = noise_in_basis(basis, 2.5, 1, 0, "w");
+  EXPECT_NEAR(frobenius_norm(noise), 2.5, 1e-12);
+  const Matrix inside =
+      multiply_a_bt(multiply(basis.u, multiply(multiply_at_b(basis.u, noise), basis.v)), basis.v);
+  EXPECT_NEAR(frobenius_norm(subtract(noise, inside)), 0, 1e-12);
+  EXPECT_EQ(noise_in_basis(basis, 2.5, 1, 0, "w"), noise);
+  EXPECT_NE(noise_in_basis(basis, 2.5, 1, 1, "w"), noise);
+  EXPECT_NE(noise_in_basis(basis, 2.5, 1, 0, "v"), noise);
+}
+
 // A loss whose gradient is one vector everywhere: its own direction is the worst.
 TEST_F(LandscapeOfParameters, GradientAscentFindsTheWorstDirection) {
   const Direction gradient = gaussian_direction(*backend_, memory_, parameters_, 9, 7);
