@@ -1,6 +1,8 @@
 #include "nn/bert.h"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -59,6 +61,39 @@ void check_ids(const BertConfig& config, const BertInputs& inputs) {
   }
 }
 
+void check_patches(const BertConfig& config, const BertInputs& inputs) {
+  if (inputs.patches.is_absent()) {
+    throw Error(
+        fmt::format("the model reads images in patches of {} x {} pixels (basis_patch_size), and "
+                    "this batch is text",
+                    config.patch_size, config.patch_size));
+  }
+  const std::int64_t pixels = inputs.patches.shape().column_count();
+  if (pixels == config.patch_size * config.patch_size) return;
+  throw Error(
+      fmt::format("patches of {} pixels do not fit the model's of {} x {}: cut the images "
+                  "as it was trained",
+                  pixels, config.patch_size, config.patch_size));
+}
+
+/// By the sequences themselves: the layout's `longest` may be a class of lengths.
+void check_length(const BertConfig& config, std::span<const std::int32_t> offsets) {
+  std::int64_t longest = 0;
+  for (std::size_t b = 1; b < offsets.size(); ++b) {
+    longest = std::max<std::int64_t>(longest, offsets[b] - offsets[b - 1]);
+  }
+  const std::int64_t positions = config.max_position_embeddings;
+  if (longest <= positions) return;
+  if (config.reads_patches()) {
+    throw Error(fmt::format("an image of {} patches is larger than the model's {} positions",
+                            longest, positions));
+  }
+  throw Error(
+      fmt::format("a sequence of {} tokens is longer than the model's {} positions; "
+                  "set max_length to at most {}",
+                  longest, positions, positions));
+}
+
 }  // namespace
 
 std::string bert_matrix_name(std::int64_t layer, MatrixKind kind) {
@@ -69,13 +104,25 @@ Bert::Bert(ModelBuilder& builder, ParameterStore& store, const BertConfig& confi
            ParameterRole pooler_role)
     : config_(config), store_(&store), has_pooler_(has_pooler) {
   const std::int64_t width = config.hidden_size;
-  word_ = &builder.weight("embeddings.word_embeddings.weight", {config.vocab_size, width},
-                          ParameterRole::Encoder);
-  word_->set_read_by_rows(true);
+  if (config.reads_patches()) {
+    if (has_pooler) {
+      throw Error(
+          "a pooler reads [CLS], which a model of patches (basis_patch_size) does not have; choose "
+          "head = \"mean\"");
+    }
+    projection_ = make_linear(builder, "embeddings.patch_embeddings.projection", width,
+                              config.patch_size * config.patch_size, ParameterRole::Encoder);
+  } else {
+    word_ = &builder.weight("embeddings.word_embeddings.weight", {config.vocab_size, width},
+                            ParameterRole::Encoder);
+    word_->set_read_by_rows(true);
+  }
   position_ = &builder.weight("embeddings.position_embeddings.weight",
                               {config.max_position_embeddings, width}, ParameterRole::Encoder);
-  type_ = &builder.weight("embeddings.token_type_embeddings.weight",
-                          {config.type_vocab_size, width}, ParameterRole::Encoder);
+  if (!config.reads_patches()) {
+    type_ = &builder.weight("embeddings.token_type_embeddings.weight",
+                            {config.type_vocab_size, width}, ParameterRole::Encoder);
+  }
   embedding_norm_ = make_norm(builder, "embeddings.LayerNorm", width, config.layer_norm_eps);
   embedding_dropout_ = make_dropout(config.hidden_dropout_prob, dropout_sites::embeddings);
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
@@ -119,12 +166,15 @@ EncoderLayer Bert::make_layer(ModelBuilder& builder, std::int64_t index) const {
 }
 
 Variable Bert::embedded(Context& context, const BertInputs& inputs) const {
-  const std::int64_t longest = inputs.layout.longest();
-  if (longest > config_.max_position_embeddings) {
-    throw Error(
-        fmt::format("a sequence of {} tokens is longer than the model's {} positions; "
-                    "set max_length to at most {}",
-                    longest, config_.max_position_embeddings, config_.max_position_embeddings));
+  check_length(config_, inputs.layout.host_offsets());
+  const Variable normed =
+      config_.reads_patches() ? embedded_patches(context, inputs) : embedded_text(context, inputs);
+  return dropout(context, normed, embedding_dropout_, inputs.layout.view());
+}
+
+Variable Bert::embedded_text(Context& context, const BertInputs& inputs) const {
+  if (!inputs.patches.is_absent()) {
+    throw Error("the model reads text, and this batch is patches of images");
   }
   check_ids(config_, inputs);
   const Embeddings embeddings{word_->variable(context),
@@ -134,10 +184,18 @@ Variable Bert::embedded(Context& context, const BertInputs& inputs) const {
                               inputs.positions,
                               type_->variable(context),
                               inputs.types};
-  const Variable normed =
-      embedding_layer_norm(context, embeddings, embedding_norm_.gamma->variable(context),
-                           embedding_norm_.beta->variable(context), embedding_norm_.epsilon);
-  return dropout(context, normed, embedding_dropout_, inputs.layout.view());
+  return embedding_layer_norm(context, embeddings, embedding_norm_.gamma->variable(context),
+                              embedding_norm_.beta->variable(context), embedding_norm_.epsilon);
+}
+
+Variable Bert::embedded_patches(Context& context, const BertInputs& inputs) const {
+  check_patches(config_, inputs);
+  const SequenceView sequences = inputs.layout.view();
+  const Variable pixels = cast(context, inputs.patches, context.dtype);
+  const Variable positions = cast(
+      context, gather_rows(context, position_->variable(context), inputs.positions), context.dtype);
+  return embedding_norm_.forward(context, projection_.forward(context, pixels, sequences), {},
+                                 positions, sequences);
 }
 
 Variable Bert::hidden(Context& context, const BertInputs& inputs) const {

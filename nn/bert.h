@@ -10,26 +10,34 @@
 
 namespace basis {
 
-/// A packed batch as a BERT reads it. All ids are (rows) i32 in the backend's memory, zero beyond
-/// T.
+/// A packed batch as a BERT reads it: a token is an id, or a patch of an image. All ids are (rows)
+/// i32 in the backend's memory, zero beyond T.
 struct BertInputs {
   const PackedLayout& layout;
-  Tensor ids;
+  Tensor ids;  // of text
   Tensor positions;
-  Tensor types;
+  Tensor types;  // of text
   std::int32_t largest_id = 0;
   std::int32_t largest_type = 0;
   RowSegments segments = {};  // the T rows by their id; needed where the word embeddings train
+  /// Of images: (rows, pixels of a patch), zero beyond T, of any floating dtype; a gradient comes
+  /// back in it where one is wanted.
+  Variable patches = {};
 };
 
 /// BERT's body (arXiv 1810.04805; transformers' BertModel): embeddings, encoder and, where the
 /// checkpoint or the head has one, the pooler. Parameters have Hugging Face names without `bert.`.
+/// With `patch_size` a token's embedding is a linear map of its pixels in place of word and type
+/// (arXiv 2010.11929, eq. 1, without a class token); everything behind it is the same.
 class Bert {
  public:
   /// Parameters come from `checkpoint` where it has them (null: all from the initialiser).
-  /// `pooler`: whether to make one even where the checkpoint has none.
+  /// `has_pooler`: whether to make one; Error for a model of patches, which has no `[CLS]`.
   Bert(ModelBuilder& builder, ParameterStore& store, const BertConfig& config, bool has_pooler,
        ParameterRole pooler_role);
+
+  // All of these throw Error for text where the model reads patches and the other way round, for
+  // patches of another size, for ids that have no embedding and for too long a sequence.
 
   /// The last layer's rows.   returns (rows, H)
   Variable hidden(Context&, const BertInputs&) const;
@@ -41,6 +49,7 @@ class Bert {
 
   const BertConfig& config() const { return config_; }
   ParameterStore& parameters() const { return *store_; }
+  /// Of a model that reads text.
   Parameter& word_embeddings() const { return *word_; }
   Parameter& position_embeddings() const { return *position_; }
   Encoder& encoder() { return encoder_; }
@@ -49,13 +58,16 @@ class Bert {
 
  private:
   Variable embedded(Context&, const BertInputs&) const;
+  Variable embedded_text(Context&, const BertInputs&) const;
+  Variable embedded_patches(Context&, const BertInputs&) const;
   EncoderLayer make_layer(ModelBuilder& builder, std::int64_t index) const;
 
   BertConfig config_;
   ParameterStore* store_;
-  Parameter* word_;
+  Parameter* word_ = nullptr;  // of text
   Parameter* position_;
-  Parameter* type_;
+  Parameter* type_ = nullptr;  // of text
+  Linear projection_;          // of patches: (H, pixels)
   LayerNorm embedding_norm_;
   Dropout embedding_dropout_;
   Encoder encoder_;

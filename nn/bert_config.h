@@ -29,6 +29,10 @@ struct BertConfig {
   double layer_norm_eps = 1e-12;
   double initializer_range = 0.02;
   std::int32_t pad_token_id = 0;
+  /// Of a model that reads images: a token is a square of so many pixels a side, and there are no
+  /// word and type embeddings (vocab_size and type_vocab_size are 0). The key "basis_patch_size";
+  /// 0: the model reads text.
+  std::int64_t patch_size = 0;
 
   /// transformers' classes that the weights are for: "BertForSequenceClassification".
   std::vector<std::string> architectures;
@@ -56,8 +60,10 @@ struct BertConfig {
   /// not finite. For a BertConfig that was made by code; parse calls it.
   void validate(const std::string& source_name) const;
 
-  /// All weights of embeddings, layers and pooler. Sizes within validate's limits do not overflow
-  /// it.
+  bool reads_patches() const { return patch_size > 0; }
+
+  /// All weights of embeddings, layers and, but for patches, pooler. Sizes within validate's limits
+  /// do not overflow it.
   std::int64_t parameter_count() const;
 
   bool operator==(const BertConfig&) const = default;

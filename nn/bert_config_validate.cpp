@@ -42,6 +42,21 @@ class Checks {
   const std::string& source_;
 };
 
+void check_patches(const Checks& check, const BertConfig& config) {
+  check.size("basis_patch_size", config.patch_size, 1'024);
+  for (const auto& [key, value] : {std::pair{"vocab_size", config.vocab_size},
+                                   std::pair{"type_vocab_size", config.type_vocab_size}}) {
+    if (value == 0) continue;
+    check.fail(key, fmt::format("is {}, not 0: with basis_patch_size {} the model reads images and "
+                                "has no such embeddings",
+                                value, config.patch_size));
+  }
+  if (config.head == "mean") return;
+  check.fail("basis_head", fmt::format("is \"{}\", which reads [CLS]; a model of patches "
+                                       "(basis_patch_size) has none and takes \"mean\"",
+                                       config.head));
+}
+
 }  // namespace
 
 std::int64_t BertConfig::parameter_count() const {
@@ -49,21 +64,26 @@ std::int64_t BertConfig::parameter_count() const {
   const std::int64_t norm = 2 * width;
   const std::int64_t attention = 4 * (width + 1) * width;
   const std::int64_t feed_forward = (width + 1) * inner + (inner + 1) * width;
-  const std::int64_t embeddings =
-      (vocab_size + max_position_embeddings + type_vocab_size) * width + norm;
-  return embeddings + num_hidden_layers * (attention + feed_forward + 2 * norm) +
-         (width + 1) * width;
+  const std::int64_t pixels = patch_size * patch_size;
+  const std::int64_t rows = reads_patches() ? pixels + 1 : vocab_size + type_vocab_size;
+  const std::int64_t embeddings = (rows + max_position_embeddings) * width + norm;
+  const std::int64_t pooler = reads_patches() ? 0 : (width + 1) * width;
+  return embeddings + num_hidden_layers * (attention + feed_forward + 2 * norm) + pooler;
 }
 
 void BertConfig::validate(const std::string& source_name) const {
   const Checks check(source_name);
-  check.size("vocab_size", vocab_size, 10'000'000);
   check.size("hidden_size", hidden_size, 65'536);
   check.size("num_hidden_layers", num_hidden_layers, 1'000);
   check.size("num_attention_heads", num_attention_heads, 65'536);
   check.size("intermediate_size", intermediate_size, 1'048'576);
   check.size("max_position_embeddings", max_position_embeddings, 1'048'576);
-  check.size("type_vocab_size", type_vocab_size, 65'536);
+  if (patch_size != 0) {
+    check_patches(check, *this);
+  } else {
+    check.size("vocab_size", vocab_size, 10'000'000);
+    check.size("type_vocab_size", type_vocab_size, 65'536);
+  }
   if (hidden_size % num_attention_heads != 0) {
     check.fail("num_attention_heads", fmt::format("is {}, which does not divide hidden_size {}",
                                                   num_attention_heads, hidden_size));
@@ -82,7 +102,7 @@ void BertConfig::validate(const std::string& source_name) const {
   // Below the smallest normal float a kernel in f32 would add nothing, or a subnormal.
   check.share("layer_norm_eps", layer_norm_eps, 1.2e-38);
   check.share("initializer_range", initializer_range);
-  if (pad_token_id < 0 || pad_token_id >= vocab_size) {
+  if (!reads_patches() && (pad_token_id < 0 || pad_token_id >= vocab_size)) {
     check.fail("pad_token_id",
                fmt::format("is {}, not below vocab_size {}", pad_token_id, vocab_size));
   }

@@ -10,6 +10,11 @@ MaskedLanguageModel::MaskedLanguageModel(Backend& backend, Allocator& allocator,
                                          const BertConfig& config, Checkpoint* checkpoint,
                                          const ModelOptions& options)
     : backend_(backend), store_(std::make_unique<ParameterStore>()) {
+  if (config.reads_patches()) {
+    throw Error(
+        "masked language modelling needs a model of text, and this one reads patches of images "
+        "(basis_patch_size)");
+  }
   ModelBuilder builder(backend, allocator, *store_, checkpoint, options, config.initializer_range);
   bert_ = std::make_unique<Bert>(builder, *store_, config, false, ParameterRole::Head);
   bert_->word_embeddings().set_read_by_rows(false);  // the decoder's product reads all of it

@@ -143,6 +143,38 @@ TEST(BertConfig, ReadsBackEveryFieldThatItWrites) {
   EXPECT_EQ(BertConfig::parse(BertConfig().to_json(), ""), BertConfig());
 }
 
+BertConfig config_of_patches() {
+  BertConfig config;
+  config.patch_size = 7;
+  config.vocab_size = config.type_vocab_size = 0;
+  config.max_position_embeddings = 16;
+  return config;
+}
+
+TEST(BertConfig, OfPatchesHasNeitherWordsNorTypesNorAPooler) {
+  BertConfig config = config_of_patches();
+  EXPECT_EQ(BertConfig::parse(config.to_json(), ""), config);
+  EXPECT_FALSE(json::parse(BertConfig().to_json()).contains("basis_patch_size"));
+  const std::int64_t layer = 4 * 769 * 768 + 769 * 3072 + 3073 * 768 + 4 * 768;
+  EXPECT_EQ(config.parameter_count(), (49 + 1 + 16 + 2) * 768 + 12 * layer);
+}
+
+TEST(BertConfig, OfPatchesRefusesWhatBelongsToText) {
+  const auto refused = [](auto change) {
+    BertConfig config = config_of_patches();
+    change(config);
+    return error_of([&] { config.validate("m"); });
+  };
+  EXPECT_THAT(refused([](BertConfig& c) { c.patch_size = -1; }),
+              HasSubstr("m: \"basis_patch_size\" is -1, not from 1 to 1024"));
+  EXPECT_THAT(refused([](BertConfig& c) { c.vocab_size = 30522; }),
+              HasSubstr("m: \"vocab_size\" is 30522, not 0: with basis_patch_size 7"));
+  EXPECT_THAT(refused([](BertConfig& c) { c.type_vocab_size = 2; }),
+              HasSubstr("\"type_vocab_size\" is 2, not 0"));
+  EXPECT_THAT(refused([](BertConfig& c) { c.head = "pooler"; }),
+              HasSubstr("\"basis_head\" is \"pooler\", which reads [CLS]"));
+}
+
 TEST(BertConfig, WritesWhatTransformersLooksFor) {
   BertConfig config;
   config.labels = {"no", "yes"};

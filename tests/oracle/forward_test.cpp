@@ -78,9 +78,38 @@ INSTANTIATE_TEST_SUITE_P(Classifiers, Forward,
                          ::testing::Combine(::testing::Values("gelu_long", "gelu_mean",
                                                               "gelu_new_mean", "gelu_new_pooler",
                                                               "gelu_new_regression", "relu_mean",
-                                                              "relu_pooler"),
+                                                              "relu_pooler", "patches_mean"),
                                             ::testing::ValuesIn(precisions({f64, f32, f32_cuda}))),
                          name_of_case);
+
+class PixelGradient : public ::testing::TestWithParam<Precision> {};
+
+// Attacks move pixels by it, with every parameter frozen.
+TEST_P(PixelGradient, AgreesWithPyTorchWhereThePixelsAloneWantOne) {
+  const Precision precision = GetParam();
+  const Case oracle("forward/patches_mean", precision.dtype);
+  Machine machine(precision.make_backend());
+  const auto model = oracle.classifier(machine);
+  for (const auto& parameter : model->parameters().all()) parameter->set_trainable(false);
+  OracleBatch batch = oracle.batch(machine);
+  Gradient pixels;
+  batch.patches.gradient = &pixels;
+  Tape tape;
+  Context context{*machine.backend, *machine.arena, &tape, true, nullptr, precision.dtype};
+  tape.backward(context, loss_of(context, *model, batch));
+  ASSERT_TRUE(pixels.is_written);
+  const std::vector<double> wanted = oracle.numbers("patches.grad");
+  const Tensor real = pixels.tensor.rows(0, batch.layout.tokens());
+  expect_near(as_doubles(*machine.backend, real), wanted,
+              precision.gradients * largest_magnitude(wanted), "pixels");
+}
+
+std::string name_of_precision(const ::testing::TestParamInfo<Precision>& info) {
+  return info.param.name();
+}
+
+INSTANTIATE_TEST_SUITE_P(Classifiers, PixelGradient,
+                         ::testing::ValuesIn(precisions({f64, f32, f32_cuda})), name_of_precision);
 
 double norm_of(const std::vector<double>& values) {
   double squares = 0;
@@ -128,7 +157,8 @@ TEST_P(ForwardInBf16, AgreesWithPyTorchUpToItsRounding) {
 
 INSTANTIATE_TEST_SUITE_P(Classifiers, ForwardInBf16,
                          ::testing::Combine(::testing::Values("gelu_mean", "gelu_new_pooler",
-                                                              "gelu_new_regression", "relu_mean"),
+                                                              "gelu_new_regression", "relu_mean",
+                                                              "patches_mean"),
                                             ::testing::ValuesIn(precisions({bf16, bf16_cuda}))),
                          name_of_case);
 

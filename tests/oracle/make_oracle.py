@@ -14,7 +14,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched
 
 import torch
 
-from generate import adapters, common, curvature, folders, forward, training  # noqa: E402
+from generate import adapters, common, curvature, folders, forward, patches, training  # noqa: E402
 
 
 def main():
@@ -26,6 +26,7 @@ def main():
     training.write_all(folder)
     adapters.write_all(folder)
     folders.write_all(folder)
+    patches.write_all(folder)
 
 
 if __name__ == "__main__":

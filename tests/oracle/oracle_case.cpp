@@ -96,6 +96,15 @@ Tensor integers(Machine& machine, std::vector<std::int32_t> values, std::size_t 
   return to_device<std::int32_t>(*machine.backend, *machine.memory, values, {size});
 }
 
+/// The rows of a tensor in host memory, then zeros.
+Tensor padded_rows(Machine& machine, const Tensor& stored, std::int64_t rows) {
+  Tensor padded = Tensor::allocate(*machine.memory, {rows, stored.shape().column_count()},
+                                   stored.dtype(), machine.backend->device());
+  machine.backend->fill(0, padded.view());
+  machine.backend->copy_to_device(stored.bytes_begin(), padded.bytes_begin(), stored.bytes());
+  return padded;
+}
+
 }  // namespace
 
 OracleBatch Case::batch(Machine& machine, const std::string& prefix) const {
@@ -113,9 +122,14 @@ OracleBatch Case::batch(Machine& machine, const std::string& prefix) const {
   OracleBatch batch;
   batch.layout = PackedLayout(*machine.backend, *machine.memory, lengths);
   const auto rows = static_cast<std::size_t>(batch.layout.rows());
-  batch.ids = integers(machine, read("input_ids"), rows);
-  batch.segments = RowSegments(*machine.backend, *machine.memory, read("input_ids"));
-  batch.types = integers(machine, read("token_type_ids"), rows);
+  if (file_.contains(prefix + "patches")) {
+    batch.patches = constant(
+        padded_rows(machine, file_.tensor(prefix + "patches", dtype_), batch.layout.rows()));
+  } else {
+    batch.ids = integers(machine, read("input_ids"), rows);
+    batch.segments = RowSegments(*machine.backend, *machine.memory, read("input_ids"));
+    batch.types = integers(machine, read("token_type_ids"), rows);
+  }
   batch.positions = integers(machine, positions, rows);
   if (file_.contains("masked_rows")) {
     batch.masked_rows = integers(machine, read("masked_rows"), 0);

@@ -38,7 +38,8 @@ struct OracleBatch {
   Tensor targets;  // (B, 1), or empty
   Tensor masked_rows;
   RowSegments segments;
-  BertInputs inputs() const { return {layout, ids, positions, types, 0, 0, segments}; }
+  Variable patches;  // of images, in place of ids and types
+  BertInputs inputs() const { return {layout, ids, positions, types, 0, 0, segments, patches}; }
 };
 
 /// One file: its numbers in the dtype that the test computes in.
