@@ -70,6 +70,7 @@
 #include "data/image_batches.h"
 #include "data/image_set.h"
 #include "data/image_subsets.h"
+#include "data/image_task.h"
 #include "data/image_transforms.h"
 #include "data/masking.h"
 #include "data/metrics.h"

@@ -19,14 +19,19 @@ struct BatchArrays {
   BatchArrays(const HostBatch& host, std::int64_t bucket, BatchForm form)
       : packed(host.lengths, bucket), sorted(host.ids) {
     const std::int64_t rows = std::ssize(packed.sequence_of_row);
-    const std::int64_t tokens = std::ssize(host.ids);
-    const bool is_fixed = form == BatchForm::Fixed;
+    const bool is_text = host.patch_values == 0;
     offsets = block.add(packed.offsets);
     sequence_of_row = block.add(packed.sequence_of_row);
-    ids = block.add(host.ids, rows);
+    if (is_text) ids = block.add(host.ids, rows);
     positions = block.add(host.positions, rows);
-    types = block.add(host.types, rows);
+    if (is_text) types = block.add(host.types, rows);
     labels = block.add(host.labels);
+    if (is_text) add_segments(rows, host.tokens(), form);
+  }
+
+ private:
+  void add_segments(std::int64_t rows, std::int64_t tokens, BatchForm form) {
+    const bool is_fixed = form == BatchForm::Fixed;
     segment_offsets = block.add(sorted.offsets, is_fixed ? rows + 1 : std::ssize(sorted.offsets),
                                 static_cast<std::int32_t>(tokens));
     segment_rows = block.add(sorted.rows, is_fixed ? rows : tokens);
@@ -41,8 +46,10 @@ std::int64_t longest_class(std::int64_t longest) {
 
 /// All but what is in the backend's memory.
 void set_host_fields(const HostBatch& host, Batch& batch) {
-  batch.largest_id = *std::max_element(host.ids.begin(), host.ids.end());
-  batch.largest_type = *std::max_element(host.types.begin(), host.types.end());
+  if (host.patch_values == 0) {
+    batch.largest_id = *std::max_element(host.ids.begin(), host.ids.end());
+    batch.largest_type = *std::max_element(host.types.begin(), host.types.end());
+  }
   batch.first_example = host.first_example;
   batch.loss_count = host.targets.empty() ? std::count_if(host.labels.begin(), host.labels.end(),
                                                           [](std::int32_t l) { return l >= 0; })
@@ -58,13 +65,15 @@ PackedLayout layout_of(const BatchArrays& arrays, const Tensor& memory, const Ho
                       array_at(memory, arrays.sequence_of_row), longest, host.first_example);
 }
 
-/// Into (B, 1) f32 or f64.
-void write_targets(Backend& backend, const std::vector<double>& targets, const Tensor& to) {
-  if (to.dtype() == DType::F64) {
-    return backend.copy_to_device(targets.data(), to.bytes_begin(), to.bytes());
-  }
-  const std::vector<float> values(targets.begin(), targets.end());
-  backend.copy_to_device(values.data(), to.bytes_begin(), to.bytes());
+/// Into f32 or f64 of as many elements, or more, which become zeros.
+template <class T>
+void write_numbers(Backend& backend, const std::vector<T>& numbers, const Tensor& to) {
+  const auto write = [&](auto values) {
+    values.resize(static_cast<std::size_t>(to.element_count()), 0);
+    backend.copy_to_device(values.data(), to.bytes_begin(), to.bytes());
+  };
+  if (to.dtype() == DType::F64) return write(std::vector<double>(numbers.begin(), numbers.end()));
+  write(std::vector<float>(numbers.begin(), numbers.end()));
 }
 
 Tensor targets_of(Backend& backend, Allocator& allocator, const std::vector<double>& targets,
@@ -72,8 +81,29 @@ Tensor targets_of(Backend& backend, Allocator& allocator, const std::vector<doub
   if (targets.empty()) return {};
   const Tensor tensor = Tensor::allocate(allocator, {std::ssize(targets), 1},
                                          accumulation_dtype(compute), backend.device());
-  write_targets(backend, targets, tensor);
+  write_numbers(backend, targets, tensor);
   return tensor;
+}
+
+Tensor patches_of(Backend& backend, Allocator& allocator, const HostBatch& host, std::int64_t rows,
+                  DType compute) {
+  if (host.patch_values == 0) return {};
+  const Tensor tensor = Tensor::allocate(allocator, {rows, host.patch_values},
+                                         accumulation_dtype(compute), backend.device());
+  write_numbers(backend, host.patches, tensor);
+  return tensor;
+}
+
+void append_tokens(const EncodedDataset& dataset, std::int64_t row, HostBatch& batch) {
+  if (dataset.is_of_patches()) {
+    const auto patches = dataset.patches_of(row);
+    batch.patches.insert(batch.patches.end(), patches.begin(), patches.end());
+    return;
+  }
+  const auto ids = dataset.ids_of(row);
+  const auto types = dataset.type_ids_of(row);
+  batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
+  batch.types.insert(batch.types.end(), types.begin(), types.end());
 }
 
 }  // namespace
@@ -84,15 +114,14 @@ HostBatch gather_batch(const EncodedDataset& dataset, std::span<const std::int32
   HostBatch batch;
   batch.first_example = first_example;
   batch.example_indices.assign(examples.begin(), examples.end());
+  batch.patch_values = dataset.patch_values;
   for (std::int32_t example : examples) {
     ensure(example >= 0 && example < dataset.size(), "gather_batch: rows of the set");
-    const auto ids = dataset.ids_of(example);
-    const auto types = dataset.type_ids_of(example);
-    batch.lengths.push_back(static_cast<std::int32_t>(ids.size()));
-    batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
-    batch.types.insert(batch.types.end(), types.begin(), types.end());
-    batch.positions.resize(batch.ids.size());
-    std::iota(batch.positions.end() - std::ssize(ids), batch.positions.end(), 0);
+    const std::int64_t length = dataset.length(example);
+    batch.lengths.push_back(static_cast<std::int32_t>(length));
+    append_tokens(dataset, example, batch);
+    batch.positions.resize(batch.positions.size() + static_cast<std::size_t>(length));
+    std::iota(batch.positions.end() - length, batch.positions.end(), 0);
     batch.labels.push_back(dataset.labels[static_cast<std::size_t>(example)]);
     if (dataset.is_regression()) {
       batch.targets.push_back(dataset.targets[static_cast<std::size_t>(example)]);
@@ -108,7 +137,7 @@ std::string BatchShape::to_string() const {
 
 BatchShape shape_of(const Backend& backend, const HostBatch& batch) {
   const std::int64_t bucket = backend.row_bucket();
-  return {(std::ssize(batch.ids) + bucket - 1) / bucket * bucket,
+  return {(batch.tokens() + bucket - 1) / bucket * bucket,
           longest_class(*std::max_element(batch.lengths.begin(), batch.lengths.end())),
           std::ssize(batch.lengths)};
 }
@@ -120,11 +149,14 @@ Batch to_device(Backend& backend, Allocator& allocator, const HostBatch& host, D
   batch.memory = arrays.block.to_device(backend, allocator);
   const auto part = [&](IntegerBlock::Place place) { return array_at(batch.memory, place); };
   batch.layout = layout_of(arrays, batch.memory, host, form);
-  batch.ids = part(arrays.ids);
-  batch.segments =
-      RowSegments(arrays.sorted, part(arrays.segment_offsets), part(arrays.segment_rows));
+  if (host.patch_values == 0) {
+    batch.ids = part(arrays.ids);
+    batch.segments =
+        RowSegments(arrays.sorted, part(arrays.segment_offsets), part(arrays.segment_rows));
+    batch.types = part(arrays.types);
+  }
+  batch.patches = patches_of(backend, allocator, host, batch.layout.rows(), compute);
   batch.positions = part(arrays.positions);
-  batch.types = part(arrays.types);
   batch.labels = part(arrays.labels);
   batch.targets = targets_of(backend, allocator, host.targets, compute);
   set_host_fields(host, batch);
@@ -135,8 +167,9 @@ void overwrite(Backend& backend, const HostBatch& host, Batch& batch) {
   const BatchArrays arrays(host, backend.row_bucket(), BatchForm::Fixed);
   arrays.block.overwrite(backend, batch.memory);
   batch.layout = layout_of(arrays, batch.memory, host, BatchForm::Fixed);
-  batch.segments.set_ids(arrays.sorted.ids);
-  if (!host.targets.empty()) write_targets(backend, host.targets, batch.targets);
+  if (host.patch_values == 0) batch.segments.set_ids(arrays.sorted.ids);
+  if (host.patch_values > 0) write_numbers(backend, host.patches, batch.patches);
+  if (!host.targets.empty()) write_numbers(backend, host.targets, batch.targets);
   set_host_fields(host, batch);
 }
 

@@ -11,16 +11,21 @@
 
 namespace basis {
 
-/// A (micro-)batch on the host, packed: T tokens one behind the other.
+/// A (micro-)batch on the host, packed: T tokens one behind the other. Of images it has patches in
+/// place of ids and types.
 struct HostBatch {
   std::vector<std::int32_t> lengths;          // (B)
   std::vector<std::int32_t> ids;              // (T)
   std::vector<std::int32_t> positions;        // (T): 0 at the first token of every sequence
   std::vector<std::int32_t> types;            // (T)
+  std::vector<float> patches;                 // (T, patch_values)
+  std::int64_t patch_values = 0;              // pixels of a patch; 0: text
   std::vector<std::int32_t> labels;           // (B): -1 where unknown, which the loss ignores
   std::vector<double> targets;                // (B) for a regression, else empty
   std::vector<std::int32_t> example_indices;  // (B): rows of the set
   std::int64_t first_example = 0;             // place of sequence 0 in the step's global batch
+
+  std::int64_t tokens() const { return std::ssize(positions); }
 };
 
 /// How a batch stands in a backend's memory. Exact: as it is. Fixed: so that all batches of one
@@ -38,7 +43,8 @@ struct BatchShape {
 };
 BatchShape shape_of(const Backend& backend, const HostBatch& batch);
 
-/// The same in a backend's memory, what a model takes. Rows beyond T hold zeros.
+/// The same in a backend's memory, what a model takes. Rows beyond T hold zeros. Ids, segments and
+/// types are empty for images, patches for text.
 struct Batch {
   Tensor memory;  // all integers below are parts of it
   PackedLayout layout;
@@ -46,6 +52,7 @@ struct Batch {
   RowSegments segments;  // the T rows by their id
   Tensor positions;      // (rows) i32
   Tensor types;          // (rows) i32
+  Tensor patches;        // (rows, patch_values) of the accumulation dtype
   Tensor labels;         // (B) i32
   Tensor targets;        // (B, 1) of the accumulation dtype; empty unless a regression
   std::int32_t largest_id = 0;
@@ -60,8 +67,8 @@ struct Batch {
 HostBatch gather_batch(const EncodedDataset& dataset, std::span<const std::int32_t> examples,
                        std::int64_t first_example);
 
-/// Copies a batch to the backend. `compute`: dtype of the activations, whose accumulation dtype the
-/// targets take.
+/// Copies a batch to the backend. `compute`: dtype of the activations, whose accumulation dtype
+/// targets and patches take.
 Batch to_device(Backend& backend, Allocator& allocator, const HostBatch& batch,
                 DType compute = DType::F32, BatchForm form = BatchForm::Exact);
 /// Puts another batch of the same BatchShape where a Fixed one stands. Queued: what was queued

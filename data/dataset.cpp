@@ -24,6 +24,12 @@ std::span<const std::uint8_t> EncodedDataset::type_ids_of(std::int64_t row) cons
       static_cast<std::size_t>(length(row)));
 }
 
+std::span<const float> EncodedDataset::patches_of(std::int64_t row) const {
+  const std::int64_t begin = offsets[static_cast<std::size_t>(row)] * patch_values;
+  return std::span(patches).subspan(static_cast<std::size_t>(begin),
+                                    static_cast<std::size_t>(length(row) * patch_values));
+}
+
 void EncodedDataset::append(const Encoding& encoding, std::int32_t label) {
   if (encoding.ids.empty()) throw Error(fmt::format("row {}: no tokens", size()));
   ensure(encoding.ids.size() == encoding.type_ids.size(), "an encoding has a type for every token");
@@ -41,8 +47,14 @@ EncodedDataset first_rows(const EncodedDataset& dataset, std::int64_t rows) {
   const std::int64_t count = std::min(rows, dataset.size());
   const std::int64_t tokens = dataset.offsets[static_cast<std::size_t>(count)];
   EncodedDataset first;
-  first.ids.assign(dataset.ids.begin(), dataset.ids.begin() + tokens);
-  first.type_ids.assign(dataset.type_ids.begin(), dataset.type_ids.begin() + tokens);
+  first.patch_values = dataset.patch_values;
+  if (dataset.is_of_patches()) {
+    first.patches.assign(dataset.patches.begin(),
+                         dataset.patches.begin() + tokens * dataset.patch_values);
+  } else {
+    first.ids.assign(dataset.ids.begin(), dataset.ids.begin() + tokens);
+    first.type_ids.assign(dataset.type_ids.begin(), dataset.type_ids.begin() + tokens);
+  }
   first.offsets.assign(dataset.offsets.begin(), dataset.offsets.begin() + count + 1);
   first.labels.assign(dataset.labels.begin(), dataset.labels.begin() + count);
   if (dataset.is_regression()) {

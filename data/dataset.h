@@ -13,23 +13,27 @@
 
 namespace basis {
 
-/// A set of rows as token ids, flat: row i stands in [offsets[i], offsets[i + 1]) of `ids` and
-/// `type_ids`. On the host.
+/// A set of rows as tokens, flat: row i stands in [offsets[i], offsets[i + 1]) of `ids` and
+/// `type_ids`, or, of images, of `patches`. On the host.
 struct EncodedDataset {
   std::vector<std::int32_t> ids;
   std::vector<std::uint8_t> type_ids;       // 0 or 1
+  std::vector<float> patches;               // (tokens, patch_values)
+  std::int64_t patch_values = 0;            // pixels of a patch; 0: the rows are text
   std::vector<std::int64_t> offsets = {0};  // (rows + 1)
   std::vector<std::int32_t> labels;         // (rows), -1 where unknown
   std::vector<double> targets;              // (rows) for a regression, else empty
 
   std::int64_t size() const { return std::ssize(offsets) - 1; }
   bool is_regression() const { return !targets.empty(); }
+  bool is_of_patches() const { return patch_values > 0; }
   std::int64_t token_count() const { return offsets.back(); }
   std::int64_t length(std::int64_t row) const;
   std::span<const std::int32_t> ids_of(std::int64_t row) const;
   std::span<const std::uint8_t> type_ids_of(std::int64_t row) const;
+  std::span<const float> patches_of(std::int64_t row) const;
 
-  /// Adds a row. Throws Error for one without tokens or with a type other than 0 and 1.
+  /// Adds a row of text. Throws Error for one without tokens or with a type other than 0 and 1.
   void append(const Encoding& encoding, std::int32_t label);
 };
 
@@ -43,7 +47,8 @@ using Tokenizer = std::function<Encoding(const Example&)>;
 EncodedDataset encode(std::span<const Example> rows, bool is_regression,
                       const Tokenizer& tokenizer);
 
-/// The set as bytes, closed by an XXH3-128 of all before it: for the cache and for files.
+/// The set as bytes, closed by an XXH3-128 of all before it: for the cache and for files. Of text
+/// alone: images are cut faster than they are read.
 std::string serialize(const EncodedDataset& dataset);
 /// Throws Error, beginning with `source_name`, for bytes that are cut, damaged, or of another
 /// version.

@@ -65,6 +65,7 @@ bool is_consistent(const EncodedDataset& dataset) {
 }  // namespace
 
 std::string serialize(const EncodedDataset& dataset) {
+  ensure(!dataset.is_of_patches(), "serialize: a set of text");
   Header header;
   header.tokens = dataset.ids.size();
   header.rows = static_cast<std::uint64_t>(dataset.size());

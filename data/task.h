@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "data/image_batches.h"
+
 namespace basis {
 
 /// The metrics of METHODS.md 5; a task names its primary one first.
@@ -34,12 +36,21 @@ struct Task {
 /// classes.
 void check_task(const Task& task);
 
-/// One row: one or two texts with a class or a number.
+/// One row: one or two texts, or an image, with a class or a number.
 struct Example {
   std::string first;
   std::string second;       // empty unless the task is a pair
   std::int32_t label = -1;  // class id; -1 where unknown (test files)
   double target = 0;        // regression
+  std::int32_t image = -1;  // in place of texts: which of the task's images (TaskImages)
+};
+
+/// What the rows of a task of images stand on. Rows name their image, so that they can be cut,
+/// shuffled and given to another split while the images stay.
+struct TaskImages {
+  ImageSet set;
+  PixelStatistics statistics;  // by which they are normalised
+  std::int64_t patch = 0;      // pixels a side of a token; 0: the task is of text
 };
 
 /// A task with its rows. `dev_mismatched` is MNLI's second dev set, empty elsewhere.
@@ -50,6 +61,7 @@ struct TaskData {
   std::vector<Example> dev_mismatched;
   std::vector<Example> test;
   std::int64_t skipped_rows = 0;  // malformed ones that the source tolerates (official QQP)
+  TaskImages images;
 };
 
 }  // namespace basis

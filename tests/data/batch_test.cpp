@@ -193,6 +193,63 @@ TEST_F(BatchOnTheDevice, HasZerosBeyondItsTokens) {
   EXPECT_EQ(batch.example_indices, rows);
 }
 
+/// Rows of `tokens` patches of three pixels, all pixels apart.
+EncodedDataset sample_patches(std::int64_t rows, std::int64_t tokens) {
+  EncodedDataset dataset;
+  dataset.patch_values = 3;
+  dataset.patches.resize(static_cast<std::size_t>(rows * tokens * 3));
+  std::iota(dataset.patches.begin(), dataset.patches.end(), 1.0f);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    dataset.offsets.push_back((row + 1) * tokens);
+    dataset.labels.push_back(static_cast<std::int32_t>(row % 3));
+  }
+  return dataset;
+}
+
+TEST(HostBatch, PacksPatchesInPlaceOfIds) {
+  const EncodedDataset dataset = sample_patches(4, 2);
+  const HostBatch batch = gather_batch(dataset, std::vector<std::int32_t>{3, 1}, 0);
+  EXPECT_EQ(batch.lengths, (std::vector<std::int32_t>{2, 2}));
+  EXPECT_EQ(batch.patches, (std::vector<float>{19, 20, 21, 22, 23, 24, 7, 8, 9, 10, 11, 12}));
+  EXPECT_EQ(batch.positions, (std::vector<std::int32_t>{0, 1, 0, 1}));
+  EXPECT_EQ(batch.labels, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_TRUE(batch.ids.empty());
+  EXPECT_EQ(first_rows(dataset, 2).patches,
+            std::vector<float>(dataset.patches.begin(), dataset.patches.begin() + 12));
+  EXPECT_THROW(serialize(dataset), InternalError);
+}
+
+TEST_F(BatchOnTheDevice, HasPatchesWithZerosBeyondItsTokens) {
+  const EncodedDataset dataset = sample_patches(40, 2);
+  const std::vector<std::int32_t> rows = {7, 2};
+  const Batch batch = make_batch(*backend_, allocator_, dataset, rows, 0, DType::BF16);
+  std::vector<float> expected = gather_batch(dataset, rows, 0).patches;
+  expected.resize(static_cast<std::size_t>(batch.layout.rows() * 3), 0);
+  EXPECT_EQ(batch.patches.shape(), (Shape{batch.layout.rows(), 3}));
+  EXPECT_EQ(to_host<float>(*backend_, batch.patches), expected);
+  EXPECT_TRUE(batch.ids.is_empty());
+  EXPECT_TRUE(batch.segments.is_empty());
+  const Batch full = make_batch(*backend_, allocator_, dataset, rows, 0, DType::F64);
+  EXPECT_EQ(to_host<double>(*backend_, full.patches),
+            std::vector<double>(expected.begin(), expected.end()));
+}
+
+TEST_F(BatchOnTheDevice, OfPatchesStandsInOnePlaceForItsShape) {
+  const EncodedDataset dataset = sample_patches(40, 2);
+  FixedBatches fixed(*backend_, allocator_, DType::F32);
+  const HostBatch first = gather_batch(dataset, std::vector<std::int32_t>{0, 1, 2}, 0),
+                  other = gather_batch(dataset, std::vector<std::int32_t>{9, 8, 7}, 0);
+  const Batch* batch = fixed.place(first);
+  ASSERT_NE(batch, nullptr);
+  const void* place = batch->patches.bytes_begin();
+  ASSERT_EQ(fixed.place(other), batch);
+  EXPECT_EQ(batch->patches.bytes_begin(), place);
+  std::vector<float> expected = other.patches;
+  expected.resize(static_cast<std::size_t>(batch->layout.rows() * 3), 0);
+  EXPECT_EQ(to_host<float>(*backend_, batch->patches), expected);
+  EXPECT_EQ(to_host<std::int32_t>(*backend_, batch->labels), other.labels);
+}
+
 TEST_F(BatchOnTheDevice, CountsTheLabelsThatAreKnown) {
   EncodedDataset dataset = sample_dataset({2, 3, 4});
   dataset.labels[1] = -1;
