@@ -24,6 +24,16 @@ std::filesystem::path find_file(const std::filesystem::path& folder, const std::
   throw Error(fmt::format("{}: no {} and no {}.gz", folder.string(), name, name));
 }
 
+struct SplitFiles {
+  std::filesystem::path images, labels;
+};
+
+SplitFiles files_of(const std::filesystem::path& folder, ImageSplit split) {
+  const std::string prefix = split == ImageSplit::Train ? "train" : "t10k";
+  return {find_file(folder, prefix + "-images-idx3-ubyte"),
+          find_file(folder, prefix + "-labels-idx1-ubyte")};
+}
+
 /// The array of the file, which must have so many axes and something in it.
 IdxArray read_array(const std::filesystem::path& path, std::int64_t axes, const char* meaning) {
   IdxArray array = read_idx_file(path);
@@ -71,10 +81,17 @@ ImageSet select(const ImageSet& set, std::span<const std::int32_t> rows) {
   return chosen;
 }
 
+std::vector<std::filesystem::path> image_set_files(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const ImageSplit split : {ImageSplit::Train, ImageSplit::Test}) {
+    const SplitFiles of = files_of(folder, split);
+    files.insert(files.end(), {of.images, of.labels});
+  }
+  return files;
+}
+
 ImageSet read_image_set(const std::filesystem::path& folder, ImageSplit split) {
-  const std::string prefix = split == ImageSplit::Train ? "train" : "t10k";
-  const auto images_path = find_file(folder, prefix + "-images-idx3-ubyte");
-  const auto labels_path = find_file(folder, prefix + "-labels-idx1-ubyte");
+  const auto [images_path, labels_path] = files_of(folder, split);
   IdxArray images = read_array(images_path, 3, "images, rows and columns");
   const IdxArray labels = read_array(labels_path, 1, "labels");
   if (images.sizes[0] != labels.sizes[0]) {

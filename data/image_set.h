@@ -27,6 +27,10 @@ struct ImageSet {
 /// set does not have.
 ImageSet select(const ImageSet& set, std::span<const std::int32_t> rows);
 
+/// The four files of a folder in MNIST's layout: training images and labels, then those of the test
+/// split, each with .gz behind its name where it is gzipped. Throws Error where one is missing.
+std::vector<std::filesystem::path> image_set_files(const std::filesystem::path& folder);
+
 enum class ImageSplit : std::uint8_t { Train, Test };
 
 /// Ten classes from a folder in MNIST's layout: train-images-idx3-ubyte, train-labels-idx1-ubyte,

@@ -1,9 +1,12 @@
 #include "data/image_task.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include <fmt/format.h>
 
+#include "data/image_subsets.h"
 #include "tensor/error.h"
 #include "tensor/philox.h"
 
@@ -66,6 +69,23 @@ TaskData image_task(const std::string& name, ImageSet train, ImageSet dev,
   append(data.images.set, transformed(dev, options.transforms, seed("test images")));
   data.dev = rows_of(data.images.set, std::ssize(data.train));
   return data;
+}
+
+std::vector<Example> nested_rows(const TaskData& data, double share, std::uint64_t seed) {
+  if (!(share > 0 && share <= 1)) {
+    throw Error(fmt::format("a share {} of the images asked, expected above 0, at most 1", share));
+  }
+  if (share == 1) return data.train;
+  std::vector<std::int32_t> images;
+  for (const Example& row : data.train) images.push_back(row.image);
+  const std::vector<std::int32_t> order = stratified_order(select(data.images.set, images), seed);
+  const auto count = static_cast<double>(order.size());
+  const auto wanted = std::max<std::int64_t>(1, std::llround(share * count));
+  std::vector<Example> rows;
+  for (const std::int32_t place : std::span(order).first(static_cast<std::size_t>(wanted))) {
+    rows.push_back(data.train[static_cast<std::size_t>(place)]);
+  }
+  return rows;
 }
 
 EncodedDataset encode_images(std::span<const Example> rows, const TaskImages& images) {

@@ -24,6 +24,11 @@ struct ImageTaskOptions {
 TaskData image_task(const std::string& name, ImageSet train, ImageSet dev,
                     const ImageTaskOptions& options);
 
+/// A fair share of the training rows, all classes alike, at least one row (data/image_subsets.h): a
+/// smaller share of the same seed lies in every larger one. All of them in their order for 1.
+/// Throws Error for a share outside (0, 1].
+std::vector<Example> nested_rows(const TaskData& data, double share, std::uint64_t seed);
+
 /// Rows of a task of images as patches, in order. Throws Error for no rows.
 EncodedDataset encode_images(std::span<const Example> rows, const TaskImages& images);
 

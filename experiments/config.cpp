@@ -53,12 +53,16 @@ std::int64_t PretrainSettings::planned_steps() const {
 
 PretrainSettings PretrainSettings::resolved() const {
   PretrainSettings settings = *this;
+  // A model of images may share [pretrain] with those of text; what is theirs means nothing to it.
+  for (const Field<PretrainSettings>& field : fields<PretrainSettings>()) {
+    if (!pretrain_has(*this, field.key)) field.set(settings, field.get(PretrainSettings()));
+  }
   const BertSize numbers = bert_size();
   settings.hidden_size = numbers.hidden_size;
   settings.num_hidden_layers = numbers.num_hidden_layers;
   settings.num_attention_heads = numbers.num_attention_heads;
   settings.intermediate_size = numbers.intermediate_size;
-  settings.steps = planned_steps();
+  settings.steps = settings.planned_steps();
   settings.tokens = 0;
   if (learns_vocabulary() && vocabulary_corpora.empty()) settings.vocabulary_corpora = {corpus};
   return settings;
@@ -84,6 +88,12 @@ TrainSettings Config::train_for(std::string_view task_name, std::string_view met
   if (const TaskSettings* found = find(task, task_name)) apply(found->overrides, settings);
   if (const MethodSettings* found = find(method, method_name)) apply(found->overrides, settings);
   return settings;
+}
+
+bool Config::makes_rows(std::string_view task_name) const {
+  const TaskSettings* const found = find(task, task_name);
+  if (found != nullptr && found->is_images()) return found->images == "synthetic";
+  return task_name.starts_with("synthetic-");
 }
 
 }  // namespace basis

@@ -47,8 +47,10 @@ struct BertSize {
 /// "tiny" 2x128, "mini" 4x256, "small" 4x512, "medium" 8x512, "base" 12x768.
 BertSize bert_size_named(std::string_view name);
 
-/// [pretrain]: a BERT of our own by masked language modelling. Present or absent as a whole.
+/// [pretrain]: a BERT of our own by masked language modelling, or on a task of images. Present or
+/// absent as a whole.
 struct PretrainSettings {
+  std::string task;
   std::string corpus = "synthetic";
   std::string vocabulary;
   std::int64_t vocabulary_size = 8192;
@@ -94,7 +96,10 @@ struct PretrainSettings {
   std::int64_t planned_steps() const;
   /// Sizes and steps in numbers, and the corpora of a vocabulary that is learned.
   PretrainSettings resolved() const;
-  bool learns_vocabulary() const { return vocabulary.empty() && corpus != "synthetic"; }
+  bool is_images() const { return !task.empty(); }
+  bool learns_vocabulary() const {
+    return !is_images() && vocabulary.empty() && corpus != "synthetic";
+  }
   bool operator==(const PretrainSettings&) const = default;
 };
 
@@ -134,8 +139,8 @@ struct TrainSettings {
   bool operator==(const TrainSettings&) const = default;
 };
 
-/// [task.NAME]: a task of the user's own (`train` names its file), or keys of [train] for a known
-/// one.
+/// [task.NAME]: a task of the user's own (`train` names its file, `images` a set), or keys of
+/// [train] for a known one.
 struct TaskSettings {
   std::string name;
   std::string format = "tsv";
@@ -149,12 +154,16 @@ struct TaskSettings {
   bool regression = false;
   std::vector<std::string> metrics;
   std::string corpus;
+  std::string images;
+  std::vector<std::string> transforms;
+  std::int64_t patch = 7;
   std::vector<std::string> models;
   Overrides overrides;
 
-  bool is_own() const { return !train.empty() || is_text(); }
+  bool is_own() const { return !train.empty() || is_text() || is_images(); }
   /// Plain text: masked language modelling goes on there.
   bool is_text() const { return !corpus.empty(); }
+  bool is_images() const { return !images.empty(); }
   bool operator==(const TaskSettings&) const = default;
 };
 
@@ -309,6 +318,8 @@ struct Config {
   PretrainSettings pretrain_for(std::string_view model_name) const;
   /// [train] as it holds for one fine-tuning: the method's keys lead, then the task's.
   TrainSettings train_for(std::string_view task_name, std::string_view method_name) const;
+  /// Does the program make this task's rows itself, as many as [data] says?
+  bool makes_rows(std::string_view task_name) const;
   bool operator==(const Config&) const = default;
 };
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "experiments/config_constraints.h"
 #include "experiments/contains.h"
 #include "spectral/adapter_method.h"
 
@@ -13,98 +14,13 @@ namespace basis {
 namespace {
 
 using Texts = std::vector<std::string>;
+using namespace constraints;
 
 template <class Enum, std::size_t size>
 Texts names_of(const Enum (&values)[size]) {
   Texts names;
   for (const Enum value : values) names.emplace_back(name_of(value));
   return names;
-}
-
-Constraint anything() {
-  return {};
-}
-
-Constraint at_least(std::int64_t least) {
-  // Far above every sensible size, far below where a product of two would overflow.
-  constexpr std::int64_t most = 1'000'000'000;
-  const auto holds = [=](std::int64_t value) { return value >= least && value <= most; };
-  return {fmt::format("at least {}, at most 1e9", least), holds, {}, {}, {}};
-}
-
-Constraint between(std::int64_t least, std::int64_t most) {
-  const auto holds = [=](std::int64_t value) { return value >= least && value <= most; };
-  return {fmt::format("{} to {}", least, most), holds, {}, {}, {}};
-}
-
-Constraint number_from(double least, double below) {
-  const auto holds = [=](double value) { return value >= least && value < below; };
-  const bool has_end = std::isfinite(below);
-  return {has_end ? fmt::format("at least {}, below {}", least, below)
-                  : fmt::format("at least {}", least),
-          {},
-          holds,
-          {},
-          {}};
-}
-
-Constraint not_negative() {
-  return number_from(0, std::numeric_limits<double>::infinity());
-}
-
-Constraint positive() {
-  return {"above 0", {}, [](double value) { return value > 0 && std::isfinite(value); }, {}, {}};
-}
-
-Constraint share() {
-  return {"0 to 1", {}, [](double value) { return value >= 0 && value <= 1; }, {}, {}};
-}
-
-Constraint share_or_inherited() {
-  const auto holds = [](double value) { return value == -1 || (value >= 0 && value < 1); };
-  return {"-1, or at least 0 and below 1", {}, holds, {}, {}};
-}
-
-Constraint share_or_own() {
-  const auto holds = [](double value) { return value == -1 || (value >= 0 && value <= 1); };
-  return {"-1, or 0 to 1", {}, holds, {}, {}};
-}
-
-Constraint one_of(Texts choices) {
-  const auto holds = [choices](const std::string& text) { return contains(choices, text); };
-  return {fmt::format("{}", fmt::join(choices, " | ")), {}, {}, holds, choices};
-}
-
-Constraint positive_share() {
-  return {"above 0, at most 1", {}, [](double value) { return value > 0 && value <= 1; }, {}, {}};
-}
-
-Constraint checkpoint_name() {
-  const auto holds = [](const std::string& text) {
-    const auto is_digits = [](const std::string& part) {
-      return !part.empty() && part.size() <= 12 &&
-             part.find_first_not_of("0123456789") == std::string::npos;
-    };
-    const bool is_matching = text.starts_with("matching ") && text.size() > 9;
-    return text == "final" || text == "best" || is_digits(text) || is_matching;
-  };
-  return {"final | best | matching NAME | a number of tokens", {}, {}, holds, {"final", "best"}};
-}
-
-Constraint not_empty() {
-  return {"not empty", {}, {}, [](const std::string& text) { return !text.empty(); }, {}};
-}
-
-Constraint file_name() {
-  const auto holds = [](const std::string& text) {
-    const auto is_plain = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             c == '-' || c == '_' || c == '.';
-    };
-    return !text.empty() && text.size() <= 64 && text.front() != '.' && text.front() != '-' &&
-           std::all_of(text.begin(), text.end(), is_plain);
-  };
-  return {"letters, digits, - _ and ., at most 64", {}, {}, holds, {}};
 }
 
 const Texts targets = {"query", "key", "value", "attention_output", "ffn_in", "ffn_out"};
@@ -174,13 +90,14 @@ template <>
 const std::vector<Field<PretrainSettings>>& fields<PretrainSettings>() {
   using P = PretrainSettings;
   static const std::vector<Field<P>> table = {
+      {"task", &P::task, anything(), "of images, with a table [task.NAME]: a classifier of it is trained in place of a masked language model, and its encoder kept; empty: on a corpus", Counts::No},
       {"corpus", &P::corpus, not_empty(), "\"synthetic\", or a file under the data root such as corpora/wikipedia.txt.zst", Counts::No},
       {"vocabulary", &P::vocabulary, anything(), "vocab.txt under the data root; empty: learned from vocabulary_corpora, or the synthetic language's own", Counts::No},
       {"vocabulary_size", &P::vocabulary_size, between(64, 1'000'000), "tokens of a vocabulary that is learned"},
       {"vocabulary_corpora", &P::vocabulary_corpora, not_empty(), "files under the data root that it is learned from; empty: the corpus", Counts::No},
       {"documents", &P::documents, at_least(1), "of the synthetic corpus, made for training; a corpus file has its own"},
       {"held_out_documents", &P::held_out_documents, at_least(1), "of the synthetic corpus, kept for the held-out loss; a corpus file keeps 1 % of its own"},
-      {"data_share", &P::data_share, positive_share(), "of the training documents; a smaller share is a subset of a larger one of the same seed"},
+      {"data_share", &P::data_share, positive_share(), "of the training documents, or images with every class alike; a smaller share is a subset of a larger one of the same seed"},
       {"seeds", &P::seeds, at_least(0), "one pretraining each: of the initial weights, the subset, the order and the masks", Counts::No},
       {"size", &P::size, one_of({"tiny", "mini", "small", "medium", "base"}), "2x128, 4x256, 4x512, 8x512 or 12x768; the four below say otherwise where they are not 0", Counts::No},
       {"hidden_size", &P::hidden_size, between(0, 65536), "H; 0: as the size has it"},
@@ -220,7 +137,7 @@ const std::vector<Field<DataSettings>>& fields<DataSettings>() {
   using D = DataSettings;
   static const std::vector<Field<D>> table = {
       {"language_seed", &D::language_seed, at_least(0), "of the synthetic language: its words, its corpus and what its tasks ask"},
-      {"rows_seed", &D::rows_seed, at_least(0), "of the rows of the synthetic tasks"},
+      {"rows_seed", &D::rows_seed, at_least(0), "of the rows of the synthetic tasks, and of what transforms of images draw"},
       {"synthetic_train_rows", &D::synthetic_train_rows, between(1, 10'000'000), "of each synthetic task"},
       {"synthetic_dev_rows", &D::synthetic_dev_rows, between(2, 10'000'000), "of each synthetic task"},
   };
@@ -272,6 +189,9 @@ const std::vector<Field<TaskSettings>>& fields<TaskSettings>() {
       {"regression", &T::regression, anything(), "the label is a number"},
       {"metrics", &T::metrics, one_of({"accuracy", "f1", "matthews", "pearson", "spearman"}), "the primary one first; empty: accuracy, or pearson for regression"},
       {"corpus", &T::corpus, anything(), "instead of files with labels: \"synthetic\", or a file of plain text under the data root, on which masked language modelling goes on (kind full alone; [train] rows are sequences packed to max_length, 1 % of the text is dev)", Counts::No},
+      {"images", &T::images, anything(), "instead of texts: \"mnist\", \"fashion-mnist\", \"synthetic\" (shapes that the program draws), or a folder of four idx files in MNIST's layout, under the data root; the test split is dev", Counts::No},
+      {"transforms", &T::transforms, image_transform(), "images: changes of every one, one after the other; rows_seed of [data] draws"},
+      {"patch", &T::patch, between(1, 1024), "images: pixels a side of the squares that are its tokens; a divisor of height and width"},
       {"models", &T::models, file_name(), "only on these of the config's models; empty: all", Counts::No},
   };
   return table;
@@ -442,6 +362,30 @@ template struct Field<SurgerySettings>;
 template struct Field<LandscapeSettings>;
 template struct Field<ClaimSettings>;
 template struct Field<ReportSettings>;
+
+bool task_has(const TaskSettings& task, std::string_view key) {
+  if (key == "models") return true;
+  const bool is_of_images = key == "images" || key == "transforms" || key == "patch";
+  if (task.is_images()) return is_of_images;
+  return task.is_text() ? key == "corpus" : !is_of_images;
+}
+
+bool pretrain_has(const PretrainSettings& pretrain, std::string_view key) {
+  static const Texts of_text = {"corpus",
+                                "vocabulary",
+                                "vocabulary_size",
+                                "documents",
+                                "vocabulary_corpora",
+                                "held_out_documents",
+                                "max_length",
+                                "tokens",
+                                "minutes",
+                                "mask_share",
+                                "whole_words",
+                                "snapshots",
+                                "keeps_best"};
+  return !pretrain.is_images() || !contains(of_text, key);
+}
 
 const std::vector<std::string>& known_tasks() {
   static const Texts names = {"cola",

@@ -87,6 +87,13 @@ const Field<Settings>* find_field(std::string_view key) {
   return nullptr;
 }
 
+/// Does a key of [task.NAME] mean something to this task: of images, of plain text or of rows with
+/// labels?
+bool task_has(const TaskSettings& task, std::string_view key);
+
+/// Does a key of [pretrain] mean something to this pretraining? `corpus` does not to one on images.
+bool pretrain_has(const PretrainSettings& pretrain, std::string_view key);
+
 /// Does a key of [method.NAME] mean something to this kind (and form)? `rank` does not to "full".
 bool method_has(const MethodSettings& method, std::string_view key);
 

@@ -30,6 +30,7 @@ void ConfigReader::read() {
   read_claims();
   check_grid();
   check_text_methods();
+  check_images_meet_models();
 }
 
 void ConfigReader::read_top() {
@@ -127,7 +128,9 @@ void ConfigReader::read_task(const std::string& name, const toml::table& source)
                fmt::format("{} names \"{}\", which is not among \"models\"{}",
                            key_name("models", table), model, did_you_mean(model, config_.models)));
   }
-  if (task.is_text()) {
+  if (task.is_images()) {
+    check_image_task(task, source);
+  } else if (task.is_text()) {
     check_text_task(task, source);
   } else if (!is_built_in) {
     if (task.metrics.empty()) {
@@ -144,6 +147,10 @@ void ConfigReader::check_own_task(const TaskSettings& task, const toml::table& s
   const auto fail = [&](std::string_view key, const std::string& message) {
     tree_.fail(source_of(source, key), key_name(key, table) + message);
   };
+  for (const char* key : {"transforms", "patch"}) {
+    if (source.get(key) != nullptr)
+      fail(key, " belongs to a task of images, which names \"images\"");
+  }
   for (const auto& [key, value] :
        {std::pair{"train", &task.train}, std::pair{"dev", &task.dev},
         std::pair{"first", &task.first}, std::pair{"label", &task.label}}) {

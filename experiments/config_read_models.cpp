@@ -29,12 +29,13 @@ void ConfigReader::read_model(const std::string& name, const toml::table& source
   ModelSettings model = config_.model;
   model.name = name;
   read_with_overrides(source, table, model, config_.pretrain);
+  config_.named_model[name] = model;
+  check_image_pretrain(config_.pretrain_for(name), table, source);
   if (model.overrides.contains("seeds")) {
     tree_.fail(source_of(source, "seeds"),
                "\"seeds\" belongs to [pretrain]: all models have the same ones");
   }
   check_checkpoint(model, source);
-  config_.named_model[name] = model;
 }
 
 void ConfigReader::check_checkpoint(const ModelSettings& model, const toml::table& source) {
@@ -59,6 +60,7 @@ void ConfigReader::check_pretrain() {
     return;
   }
   const toml::table& source = *root["pretrain"].as_table();
+  check_image_pretrain(config_.pretrain, "pretrain", source);
   check_no_duplicates(source, "seeds", "pretrain", config_.pretrain.seeds);
   if (config_.pretrain.seeds.empty()) {
     tree_.fail(source_of(source, "seeds"), "\"seeds\" in [pretrain] must name at least one seed");
@@ -276,7 +278,12 @@ void ConfigReader::check_emergence() {
                 [&](const auto& name) { return !config_.model_named(name).is_pretrained_here(); });
   if (names.empty()) names = {""};  // [pretrain] for itself
   for (const std::string& name : names) {
-    if (!config_.pretrain_for(name).snapshots.empty()) continue;
+    const PretrainSettings pretrain = config_.pretrain_for(name);
+    if (pretrain.is_images()) {
+      fail(fmt::format(" needs snapshots, which a pretraining on images ([task.{}]) does not keep",
+                       pretrain.task));
+    }
+    if (!pretrain.snapshots.empty()) continue;
     fail(
         fmt::format(" needs \"snapshots\" in [{}]: token counts at which the model is kept (0: the "
                     "initial weights)",
@@ -313,7 +320,7 @@ void ConfigReader::check_grid() {
                                 seed));
     }
     for (const std::string& task : config_.tasks) {
-      if (config_.train_for(task, name).train_rows > 0 || task.starts_with("synthetic-")) continue;
+      if (config_.train_for(task, name).train_rows > 0 || config_.makes_rows(task)) continue;
       tree_.fail(root.source(),
                  fmt::format("\"learning_rates\" in [method.{}]: a rate is chosen on training rows "
                              "behind \"train_rows\", and {} trains on all of them",

@@ -39,6 +39,10 @@ class ConfigReader {
   void check_own_task(const TaskSettings& task, const toml::table& source);
   void check_text_task(const TaskSettings& task, const toml::table& source);
   void check_text_methods();
+  void check_image_task(const TaskSettings& task, const toml::table& source);
+  void check_image_pretrain(const PretrainSettings& pretrain, const std::string& table,
+                            const toml::table& source);
+  void check_images_meet_models();
   void check_method(const MethodSettings& method, const toml::table& source);
   void check_names(const char* key, const std::vector<std::string>& names,
                    const std::vector<std::string>& built_in, const char* table);

@@ -39,11 +39,18 @@ std::string toml_key(const std::string& key) {
   return is_bare && !key.empty() ? key : toml_text(key);
 }
 
-template <class Settings>
-void write_fields(std::string& out, const Settings& settings) {
+/// Keys with their values, without those that `keeps` refuses.
+template <class Settings, class Predicate>
+void write_fields(std::string& out, const Settings& settings, Predicate keeps) {
   for (const Field<Settings>& field : fields<Settings>()) {
+    if (!keeps(field.key)) continue;
     out += fmt::format("{} = {}\n", field.key, toml_value(field.get(settings)));
   }
+}
+
+template <class Settings>
+void write_fields(std::string& out, const Settings& settings) {
+  write_fields(out, settings, [](const std::string&) { return true; });
 }
 
 void write_overrides(std::string& out, const Overrides& overrides) {
@@ -54,20 +61,16 @@ void write_overrides(std::string& out, const Overrides& overrides) {
 void write_task(std::string& out, const TaskSettings& task) {
   if (!task.is_own() && task.overrides.empty() && task.models.empty()) return;
   out += fmt::format("\n[task.{}]\n", toml_key(task.name));
-  if (task.is_text()) out += fmt::format("corpus = {}\n", toml_value(task.corpus));
-  if (task.is_own() && !task.is_text()) write_fields(out, task);
-  if (!task.models.empty() && (task.is_text() || !task.is_own())) {
-    out += fmt::format("models = {}\n", toml_value(task.models));
-  }
+  write_fields(out, task, [&](const std::string& key) {
+    if (key == "models" && task.models.empty()) return false;
+    return key == "models" || (task.is_own() && task_has(task, key));
+  });
   write_overrides(out, task.overrides);
 }
 
 void write_method(std::string& out, const MethodSettings& method) {
   out += fmt::format("\n[method.{}]\n", toml_key(method.name));
-  for (const Field<MethodSettings>& field : fields<MethodSettings>()) {
-    if (!method_has(method, field.key)) continue;
-    out += fmt::format("{} = {}\n", field.key, toml_value(field.get(method)));
-  }
+  write_fields(out, method, [&](const std::string& key) { return method_has(method, key); });
   write_overrides(out, method.overrides);
 }
 
@@ -130,7 +133,11 @@ std::string to_toml(const Config& config) {
     write_table(out, ("model." + toml_key(name)).c_str(), model);
     write_overrides(out, model.overrides);
   }
-  if (config.has_pretrain) write_table(out, "pretrain", config.pretrain);
+  if (config.has_pretrain) {
+    out += "\n[pretrain]\n";
+    write_fields(out, config.pretrain,
+                 [&](const std::string& key) { return pretrain_has(config.pretrain, key); });
+  }
   write_table(out, "data", config.data);
   write_table(out, "train", config.train);
   for (const auto& [name, task] : config.task) write_task(out, task);

@@ -5,16 +5,14 @@
 
 #include <fmt/format.h>
 
-#include "autograd/losses.h"
-#include "data/batch.h"
-#include "data/epochs.h"
 #include "experiments/basis_cache.h"
 #include "experiments/basis_source.h"
 #include "experiments/choice.h"
+#include "experiments/classifier_task.h"
 #include "experiments/compute.h"
 #include "experiments/input_moments.h"
-#include "experiments/model_folder.h"
 #include "experiments/predictions.h"
+#include "experiments/row_encoder.h"
 #include "experiments/stage_model.h"
 #include "experiments/stage_training.h"
 #include "experiments/start_weights.h"
@@ -41,20 +39,18 @@ class Finetune {
         method_(config_.method.at(stage.stage.method)),
         train_(train_settings(stage)),
         folder_(start_model_folder(stage)),
-        tokenizer_(load_tokenizer(folder_)),
+        encoder_(folder_, config_.task.at(stage.stage.task), train_.max_length, stage.cache),
         data_(load_rows(stage)),
-        train_set_(tokenize(data_.train)),
-        epochs_(train_set_, batch_options(train_), static_cast<std::uint64_t>(stage.stage.seed)),
+        train_set_(encoder_.encode(data_.train, data_)),
         compute_(config_.device, config_.threads, config_.tf32),
-        dtype_(compute_dtype(compute_.backend(), config_.dtype)),
-        fixed_(compute_.backend(), compute_.memory(), dtype_.activations) {
+        dtype_(compute_dtype(compute_.backend(), config_.dtype)) {
     stage_.remark(dtype_.remark);
     make_model();
   }
 
   StageResult run() {
     StageTraining training;
-    training.task = training_task();
+    training.task = task_->training_task(total_steps());
     training.parameters = model_->parameters().trainable();
     training.group_of = learning_rate_group;
     training.optimizer = optimizer_options(train_);
@@ -95,10 +91,6 @@ class Finetune {
     return data;
   }
 
-  EncodedDataset tokenize(const std::vector<Example>& rows) {
-    return tokenize_rows(rows, data_.task, tokenizer_, train_.max_length, stage_.cache);
-  }
-
   void make_model() {
     BertConfig bert = BertConfig::read(folder_);
     bert.head = config_.model_named(stage_.stage.model).head;
@@ -120,7 +112,10 @@ class Finetune {
         compute_.backend(), compute_.memory(), bert, data_.task.outputs(),
         checkpoint ? &*checkpoint : nullptr, ModelOptions{seed, dtype_.master()});
     if (checkpoint) alter_start(compute_.backend(), compute_.memory(), *model_, method_, seed);
-    const std::int64_t tokens_per_step = train_set_.token_count() / epochs_.steps_of(1);
+    task_ = std::make_unique<ClassifierTask>(compute_, dtype_, *model_, train_set_,
+                                             batch_options(train_), stage_.stage.seed,
+                                             config_.cuda_graphs);
+    const std::int64_t tokens_per_step = train_set_.token_count() / task_->steps_of(1);
     adapter_ = adapter_method(method_, stage_.stage.seed, tokens_per_step);
     adapter_.activations = dtype_.activations;
     const std::unique_ptr<Decompositions> device = compute_.backend().make_decompositions();
@@ -158,58 +153,8 @@ class Finetune {
     return by_svd;
   }
 
-  /// Steps are numbered over all epochs; each epoch has a plan of its own.
-  TrainingTask training_task() {
-    TrainingTask task;
-    task.steps = total_steps();
-    task.begin_step = [this](std::int64_t step) { return begin_step(step); };
-    task.loss = [this](Context& context, std::int64_t i, double scale) {
-      return loss(context, i, scale);
-    };
-    task.name_of_pass = [this] { return name_of_pass_; };
-    return task;
-  }
-
   std::int64_t total_steps() {
-    return train_.steps > 0 ? train_.steps : epochs_.steps_of(train_.epochs);
-  }
-
-  TrainingTask::Step begin_step(std::int64_t step) {
-    batches_.clear();
-    name_of_pass_.clear();
-    const std::vector<MicroBatch> micro_batches = epochs_.micro_batches(step);
-    if (uses_graphs() && micro_batches.size() == 1) place_fixed(micro_batches.front());
-    TrainingTask::Step result;
-    if (name_of_pass_.empty()) {
-      for (const MicroBatch& micro : micro_batches) {
-        batches_.push_back(make_batch(compute_.backend(), compute_.memory(), train_set_,
-                                      micro.examples, micro.first_example, dtype_.activations));
-      }
-    }
-    for (const Batch& batch : batches_) {
-      result.loss_count += batch.loss_count;
-      result.tokens += batch.layout.tokens();
-    }
-    result.micro_batches = std::ssize(batches_);
-    return result;
-  }
-
-  bool uses_graphs() { return config_.cuda_graphs && compute_.backend().can_record(); }
-
-  /// A batch where a recorded pass finds it.
-  void place_fixed(const MicroBatch& micro) {
-    const HostBatch host = gather_batch(train_set_, micro.examples, micro.first_example);
-    const Batch* batch = fixed_.place(host);
-    if (batch == nullptr) return;
-    batches_.push_back(*batch);
-    name_of_pass_ = name_of_pass(shape_of(compute_.backend(), host), batch->loss_count);
-  }
-
-  Variable loss(Context& context, std::int64_t i, double scale) {
-    const Batch& batch = batches_[static_cast<std::size_t>(i)];
-    const Variable logits = model_->logits(context, inputs_of(batch));
-    return data_.task.is_regression ? squared_error(context, logits, batch.targets, scale)
-                                    : cross_entropy(context, logits, batch.labels, scale);
+    return train_.steps > 0 ? train_.steps : task_->steps_of(train_.epochs);
   }
 
   TrainerOptions trainer_options() {
@@ -226,11 +171,11 @@ class Finetune {
 
   /// Scores dev into the log and keeps logits and scores, primary first.
   void score_dev(MetricsLog& log, std::int64_t step) {
-    const EncodedDataset dev = tokenize(data_.dev);
+    const EncodedDataset dev = encoder_.encode(data_.dev, data_);
     logits_ = classifier_outputs(compute_, *model_, dev, dtype_.activations);
     scores_ = scores_of(logits_, data_.dev, data_.task);
     if (!data_.dev_mismatched.empty()) {
-      const EncodedDataset other = tokenize(data_.dev_mismatched);
+      const EncodedDataset other = encoder_.encode(data_.dev_mismatched, data_);
       const std::vector<float> outputs =
           classifier_outputs(compute_, *model_, other, dtype_.activations);
       for (const auto& [name, value] : scores_of(outputs, data_.dev_mismatched, data_.task)) {
@@ -269,7 +214,7 @@ class Finetune {
       save_adapter(folder, *model_, adapter_);
     } else {
       save_model(folder, *model_);
-      tokenizer_.save(folder);
+      encoder_.save_tokenizer(folder);
     }
   }
 
@@ -278,18 +223,15 @@ class Finetune {
   const MethodSettings& method_;
   TrainSettings train_;
   std::filesystem::path folder_;
-  WordPieceTokenizer tokenizer_;
+  RowEncoder encoder_;
   TaskData data_;
   EncodedDataset train_set_;
-  Epochs epochs_;
   Compute compute_;
   ComputeDType dtype_;
   std::unique_ptr<SequenceClassifier> model_;
   AdapterMethod adapter_;
   std::optional<double> curvature_error_;  // of the start, where it trains
-  std::vector<Batch> batches_;             // of the current step
-  FixedBatches fixed_;
-  std::string name_of_pass_;                            // of the current step; TrainingTask
+  std::unique_ptr<ClassifierTask> task_;
   std::vector<float> logits_;                           // of dev, after training
   std::vector<std::pair<std::string, double>> scores_;  // from the same
 };

@@ -12,7 +12,8 @@
 
 namespace basis {
 
-/// The tokenizer of a model folder. Throws Error where files are missing or bad, or where the
+/// The tokenizer of a model folder. Throws Error where files are missing or bad, where the model
+/// reads images, or where the
 /// vocabulary does not fit the word embeddings that config.json tells of: it may be shorter by what
 /// rounds their number up, never longer.
 WordPieceTokenizer load_tokenizer(const std::filesystem::path& model);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "data/glue.h"
+#include "experiments/image_data.h"
 #include "tensor/error.h"
 #include "tensor/hash.h"
 
@@ -40,6 +41,7 @@ std::string hash_of_task_files(const std::array<TaskFile, 3>& files, const std::
 
 std::string hash_of_task(const std::string& name, const Config& config, const DataRoot& data) {
   const TaskSettings& settings = config.task.at(name);
+  if (settings.is_images()) return hash_of_images(settings.images, data);
   if (settings.is_text()) {
     return settings.corpus == "synthetic" ? "synthetic"
                                           : hash_of_file(data.require_file(settings.corpus));

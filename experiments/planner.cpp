@@ -12,10 +12,6 @@
 namespace basis {
 namespace {
 
-bool is_synthetic(const std::string& task) {
-  return task.starts_with("synthetic-");
-}
-
 void add_value(Hasher& hasher, const ConfigValue& value) {
   struct {
     Hasher& hasher;
@@ -54,10 +50,14 @@ void add_settings(Hasher& hasher, const Settings& settings) {
   add_settings(hasher, settings, [](const std::string&) { return true; });
 }
 
-/// Settings that mean the same become the same: what another key overrules goes back to its
-/// default.
-TrainSettings normalised(TrainSettings train) {
+/// Settings that mean the same become the same: what another key, or the task, overrules goes back
+/// to its default.
+TrainSettings normalised(TrainSettings train, const TaskSettings& task) {
   const TrainSettings defaults;
+  if (task.is_images()) {
+    train.max_length = defaults.max_length;
+    train.grouped = defaults.grouped;
+  }
   if (train.steps > 0) train.epochs = defaults.epochs;
   if (train.tokens_per_batch > 0) train.batch_size = defaults.batch_size;
   if (train.head_learning_rate == train.learning_rate) train.head_learning_rate = 0;
@@ -75,6 +75,10 @@ TrainSettings normalised(TrainSettings train) {
 MethodSettings normalised(MethodSettings method) {
   if (method.alpha == static_cast<double>(method.rank)) method.alpha = 0;
   return method;
+}
+
+bool is_of_images(const std::string& key) {
+  return key == "images" || key == "transforms" || key == "patch";
 }
 
 /// Makes the stages one after the other and remembers where each stands.
@@ -131,6 +135,7 @@ class Planner {
   }
   std::size_t add(Stage stage, const Hasher& hasher, const std::string& readable);
   void add_task(Hasher& hasher, const std::string& task);
+  void add_images(Hasher& hasher, const TaskSettings& task);
   bool has_spectrum(const std::string& method) const;
   const std::string& hash_of_file(const std::string& path);
 
@@ -159,7 +164,10 @@ std::size_t Planner::add_pretrain(const std::string& model, std::int64_t seed) {
   Hasher hasher = begin(StageKind::Pretrain);
   hasher.add(seed);
   add_settings(hasher, settings);
-  if (settings.corpus == "synthetic") {
+  if (settings.is_images()) {
+    hasher.add("images");
+    add_task(hasher, settings.task);
+  } else if (settings.corpus == "synthetic") {
     hasher.add("synthetic").add(config.data.language_seed);
   } else {
     hasher.add("file").add(hash_of_file(settings.corpus));
@@ -174,7 +182,9 @@ std::size_t Planner::add_pretrain(const std::string& model, std::int64_t seed) {
   stage.seed = stage.pretrain_seed = seed;
   const std::string name = model.empty() ? "" : model + " ";
   stage.label = fmt::format("pretrain {}seed {}", name, seed);
-  const std::string corpus = std::filesystem::path(settings.corpus).stem().stem().string();
+  const std::string corpus = settings.is_images()
+                                 ? settings.task
+                                 : std::filesystem::path(settings.corpus).stem().stem().string();
   return add(std::move(stage), hasher, fmt::format("{}-{}", model.empty() ? corpus : model, seed));
 }
 
@@ -210,17 +220,32 @@ Planner::Start Planner::add_start(const std::string& model, std::int64_t pretrai
   return start;
 }
 
+/// All of a task of images but the content of its files.
+void Planner::add_images(Hasher& hasher, const TaskSettings& task) {
+  const DataSettings& data = plan_.config.data;
+  hasher.add("images");
+  add_settings(hasher, task, is_of_images);
+  const bool is_made = plan_.config.makes_rows(task.name);
+  if (is_made) hasher.add(data.synthetic_train_rows).add(data.synthetic_dev_rows);
+  if (is_made || !task.transforms.empty()) hasher.add(data.rows_seed);
+}
+
 void Planner::add_task(Hasher& hasher, const std::string& task) {
   const Config& config = plan_.config;
   hasher.add(task);
   const TaskSettings& settings = config.task.at(task);
-  if (settings.is_own()) add_settings(hasher, settings);
+  if (settings.is_images()) {
+    add_images(hasher, settings);
+    if (config.makes_rows(task)) return;
+  } else if (settings.is_own()) {
+    add_settings(hasher, settings, [&](const std::string& key) { return !is_of_images(key); });
+  }
   if (settings.is_text()) hasher.add("text");
   if (settings.corpus == "synthetic") {
     hasher.add(config.data.language_seed).add(config.pretrain.documents);
     hasher.add(config.pretrain.held_out_documents);
   }
-  if (is_synthetic(task)) {
+  if (config.makes_rows(task)) {
     add_settings(hasher, config.data);
     return;
   }
@@ -256,7 +281,7 @@ Planner::Tuning Planner::tuning_of(StageKind kind, const Start& start, const std
     add_input(tuning, add_pretrain(start.model, seed_after(start.pretrain_seed)));
   }
   add_task(hasher, task);
-  add_settings(hasher, normalised(config.train_for(task, method)));
+  add_settings(hasher, normalised(config.train_for(task, method), config.task.at(task)));
   hasher.add(method);
   add_settings(hasher, settings, [&](const std::string& key) {
     // Only where it is on: older results keep their names.

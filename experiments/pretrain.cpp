@@ -1,13 +1,12 @@
 #include "experiments/pretrain.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 
 #include <fmt/format.h>
 
+#include "experiments/image_pretrain.h"
 #include "experiments/masked_language_task.h"
-#include "experiments/model_folder.h"
+#include "experiments/pretrain_model.h"
 #include "experiments/snapshots.h"
 #include "experiments/stage_training.h"
 #include "experiments/training_settings.h"
@@ -17,13 +16,6 @@
 namespace basis {
 
 namespace {
-
-Activation activation_named(const std::string& name) {
-  for (const Activation kind : {Activation::GeluErf, Activation::GeluTanh, Activation::Relu}) {
-    if (name == name_of(kind)) return kind;
-  }
-  throw InternalError("the config let hidden_act \"" + name + "\" through");
-}
 
 /// One pretraining from its settings to its result.
 class Pretrain {
@@ -65,16 +57,9 @@ class Pretrain {
 
  private:
   BertConfig bert_config() const {
-    BertConfig config;
+    BertConfig config = pretrained_config(settings_);
     config.vocab_size = tokenizer_->vocabulary_size();
-    config.hidden_size = settings_.hidden_size;
-    config.num_hidden_layers = settings_.num_hidden_layers;
-    config.num_attention_heads = settings_.num_attention_heads;
-    config.intermediate_size = settings_.intermediate_size;
     config.max_position_embeddings = std::max<std::int64_t>(settings_.max_length, 128);
-    config.hidden_act = activation_named(settings_.hidden_act);
-    config.hidden_dropout_prob = config.attention_probs_dropout_prob = settings_.dropout;
-    config.initializer_range = settings_.initializer_range;
     config.pad_token_id = tokenizer_->pad_id();
     config.validate("[pretrain]");
     return config;
@@ -90,28 +75,10 @@ class Pretrain {
     model_ = std::make_unique<MaskedLanguageModel>(
         compute_.backend(), compute_.memory(), config, nullptr,
         ModelOptions{static_cast<std::uint64_t>(seed_), dtype_.master()});
-    if (settings_.positions == "sinusoidal") start_positions();
+    start_positions(compute_, model_->bert(), settings_);
     for (const auto& parameter : model_->parameters().all()) parameter->set_trainable(true);
     task_ = std::make_unique<MaskedLanguageTask>(compute_, dtype_, *model_, corpus_, *tokenizer_,
                                                  settings_, seed_, config_.cuda_graphs);
-  }
-
-  /// Sines and cosines of the positions (Vaswani et al., arXiv 1706.03762, section 3.5), scaled to
-  /// the mean square of the other embeddings.
-  void start_positions() {
-    constexpr double longest_wave = 10000;
-    Parameter& table = model_->bert().position_embeddings();
-    const std::int64_t width = table.shape()[1];
-    Matrix start(table.shape()[0], width);
-    const double amplitude = settings_.initializer_range * std::numbers::sqrt2;
-    for (std::int64_t position = 0; position < start.rows(); ++position) {
-      for (std::int64_t i = 0; i < width; ++i) {
-        const double exponent = static_cast<double>(i / 2 * 2) / static_cast<double>(width);
-        const double angle = static_cast<double>(position) / std::pow(longest_wave, exponent);
-        start(position, i) = amplitude * (i % 2 == 0 ? std::sin(angle) : std::cos(angle));
-      }
-    }
-    set_weight(compute_.backend(), compute_.memory(), table, start);
   }
 
   StageTraining stage_training() {
@@ -119,7 +86,7 @@ class Pretrain {
     training.task = task_->training_task(steps_);
     training.parameters = model_->parameters().trainable();
     training.group_of = [](const Parameter&) { return 0; };
-    training.optimizer = optimizer_options();
+    training.optimizer = optimizer_options(settings_);
     training.trainer = trainer_options();
     const auto is_regular = every(settings_.evaluate_every);
     training.evaluates_after = [this, is_regular](std::int64_t steps) {
@@ -129,24 +96,8 @@ class Pretrain {
     return training;
   }
 
-  OptimizerOptions optimizer_options() const {
-    OptimizerOptions options;
-    options.adamw = {settings_.beta1, settings_.beta2, settings_.epsilon};
-    options.weight_decay = settings_.weight_decay;
-    options.clip_norm = settings_.clip_norm;
-    return options;
-  }
-
   TrainerOptions trainer_options() const {
-    TrainerOptions options;
-    options.seed = static_cast<std::uint64_t>(seed_);
-    options.dtype = dtype_.activations;
-    options.recomputes_layers = config_.recompute;
-    options.schedule = schedule_of(settings_.schedule, settings_.warmup_share, steps_);
-    options.learning_rates = {settings_.learning_rate};
-    options.checkpoint_every = settings_.checkpoint_every;
-    options.has_graphs = config_.cuda_graphs;
-    return options;
+    return basis::trainer_options(config_, settings_, seed_, dtype_.activations, steps_);
   }
 
   /// How many steps the minutes hold, by the rate of some steps that are thrown away. Chosen once
@@ -162,7 +113,7 @@ class Pretrain {
     const TrainingTask task = task_->training_task(steps_);
     Optimizer optimizer(
         compute_.backend(), compute_.memory(), model_->parameters().trainable(),
-        [](const Parameter&) { return 0; }, optimizer_options());
+        [](const Parameter&) { return 0; }, optimizer_options(settings_));
     Trainer trainer(compute_.backend(), compute_.arena(), optimizer, task, trainer_options());
     double seconds = 0;
     std::int64_t timed = 0;
@@ -233,6 +184,9 @@ class Pretrain {
 }  // namespace
 
 StageResult run_pretrain(StageContext& stage) {
+  if (stage.plan.config.pretrain_for(stage.stage.model).is_images()) {
+    return run_image_pretrain(stage);
+  }
   reset_peak_memory();
   return Pretrain(stage).run();
 }

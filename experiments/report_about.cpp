@@ -37,9 +37,10 @@ std::string models_text(const Config& config) {
   for (const std::string& name : config.model_names()) {
     const ModelSettings& model = config.model_named(name);
     const PretrainSettings pretrain = config.pretrain_for(name);
+    const char* const kind = pretrain.is_images() ? "vision transformer" : "BERT";
     const std::string what =
         model.is_pretrained_here()
-            ? fmt::format("own BERT, {} × {}", pretrain.num_hidden_layers, pretrain.hidden_size)
+            ? fmt::format("own {}, {} × {}", kind, pretrain.num_hidden_layers, pretrain.hidden_size)
             : std::filesystem::path(model.path).filename().string();
     texts.push_back(name.empty() ? what : fmt::format("{} ({})", name, what));
   }
@@ -47,11 +48,13 @@ std::string models_text(const Config& config) {
 }
 
 bool needs_data(const Config& config) {
-  const auto is_synthetic = [](const std::string& task) { return task.starts_with("synthetic-"); };
+  const auto is_synthetic = [&](const std::string& task) { return config.makes_rows(task); };
   const std::vector<std::string> models = config.model_names();
   const auto is_file = [&](const std::string& model) {
-    return !config.model_named(model).is_pretrained_here() ||
-           config.pretrain_for(model).corpus != "synthetic";
+    if (!config.model_named(model).is_pretrained_here()) return true;
+    const PretrainSettings pretrain = config.pretrain_for(model);
+    return pretrain.is_images() ? !config.makes_rows(pretrain.task)
+                                : pretrain.corpus != "synthetic";
   };
   return std::any_of(models.begin(), models.end(), is_file) ||
          !std::all_of(config.tasks.begin(), config.tasks.end(), is_synthetic);
@@ -195,7 +198,18 @@ Section notes_section(const ReportData& data, const ScoreTable& table) {
         "MiniLM is itself a fine-tuned model, whose training saw sentence pairs like those of QQP, "
         "QNLI and the inference tasks; of GLUE only CoLA and SST-2 are free of that.");
   }
-  const auto is_synthetic = [](const std::string& task) { return task.starts_with("synthetic-"); };
+  const auto is_drawn = [&](const std::string& task) {
+    return config.task.at(task).is_images() && config.makes_rows(task);
+  };
+  if (std::any_of(config.tasks.begin(), config.tasks.end(), is_drawn)) {
+    items += list_item(
+        "The synthetic images are shapes that the program draws. They show that the machinery "
+        "works "
+        "and say nothing about photographs.");
+  }
+  const auto is_synthetic = [&](const std::string& task) {
+    return config.makes_rows(task) && !is_drawn(task);
+  };
   if (std::any_of(config.tasks.begin(), config.tasks.end(), is_synthetic)) {
     items += list_item(
         "The synthetic tasks are made from a small grammar. They show that the machinery works and "

@@ -201,19 +201,29 @@ Figure dev_figure(const ReportData& data, const ScoreTable& table) {
 }
 
 Figure pretraining_figure(const ReportData& data) {
+  const bool is_images = std::any_of(
+      data.pretrainings.begin(), data.pretrainings.end(),
+      [&](const ReportRun& run) { return data.config.pretrain_for(run.model).is_images(); });
   Figure figure;
-  figure.title = "Masked language modelling";
+  figure.title = is_images ? "Classification of images" : "Masked language modelling";
   figure.caption =
-      "Left: cross-entropy on training batches (thin) and on held-out text (thick) against the "
-      "step; the dashed line is what a unigram model scores on the same positions. Held-out loss "
-      "below it means that the model reads context; at it, that it only learned how frequent "
-      "words are. Right: the share of held-out positions where the most probable token is right.";
-  figure.legend = {
-      {"held-out", plot_ink, false}, {"training", plot_muted, false}, {"unigram", plot_ink, true}};
+      is_images
+          ? "Left: cross-entropy on training batches (thin) and on the test split (thick) against "
+            "the step; the dashed line is what the frequencies of the classes score there. Right: "
+            "the share of test images whose most probable class is right."
+          : "Left: cross-entropy on training batches (thin) and on held-out text (thick) against "
+            "the "
+            "step; the dashed line is what a unigram model scores on the same positions. Held-out "
+            "loss below it means that the model reads context; at it, that it only learned how "
+            "frequent words are. Right: the share of held-out positions where the most probable "
+            "token is right.";
+  figure.legend = {{"held-out", plot_ink, false},
+                   {"training", plot_muted, false},
+                   {is_images ? "frequencies" : "unigram", plot_ink, true}};
   figure.is_wide = true;
   Plot losses;
   losses.x.label = "step";
-  losses.y.label = "loss, nats per token";
+  losses.y.label = is_images ? "loss, nats per image" : "loss, nats per token";
   losses.description = "Loss of pretraining";
   Plot accuracy;
   accuracy.x.label = "step";

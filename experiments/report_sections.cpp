@@ -120,16 +120,19 @@ std::string ratio_table(const ReportData& data) {
   return table_html(head, body);
 }
 
-std::string held_out_summary(const ReportRun& run) {
+/// `is_images`: the pretraining was on images.
+std::string held_out_summary(const ReportRun& run, bool is_images) {
   const auto last = [&](const char* name) {
     const ReportCurve* curve = run.curve(name);
     return curve != nullptr && !curve->is_empty() ? curve->y.back() : std::nan("");
   };
   const double held_out = last("held_out_loss");
   const double unigram = last("unigram_loss");
-  std::string text = fmt::format(
-      "Held-out loss {} nats per token at the end; a unigram model scores {} on the same positions",
-      fixed_text(held_out, 3), fixed_text(unigram, 3));
+  std::string text =
+      fmt::format("Held-out loss {} nats per {} at the end; {} scores {} on the same {}",
+                  fixed_text(held_out, 3), is_images ? "image" : "token",
+                  is_images ? "who knows how frequent the classes are" : "a unigram model",
+                  fixed_text(unigram, 3), is_images ? "images" : "positions");
   if (std::isfinite(held_out) && std::isfinite(unigram)) {
     text += fmt::format(
         " ({} nats {})", fixed_text(std::abs(unigram - held_out), 2),
@@ -137,8 +140,8 @@ std::string held_out_summary(const ReportRun& run) {
   }
   const double accuracy = last("held_out_accuracy");
   if (std::isfinite(accuracy)) {
-    text +=
-        fmt::format("; the right token came first at {} % of them", fixed_text(100 * accuracy, 1));
+    text += fmt::format("; the right {} came first at {} % of them", is_images ? "class" : "token",
+                        fixed_text(100 * accuracy, 1));
   }
   return text + fmt::format(". {} of training.", duration_text(run.result.seconds));
 }
@@ -237,7 +240,11 @@ Section costs_section(const ReportData& data) {
 Section pretraining_section(const ReportData& data, const ScoreTable& table) {
   Section section{"pretraining", "Pretraining", {}};
   for (const ReportRun& run : data.pretrainings) {
-    section.blocks.push_back({"<p>" + html_escape(held_out_summary(run)) + "</p>\n", {}});
+    section.blocks.push_back(
+        {"<p>" +
+             html_escape(held_out_summary(run, data.config.pretrain_for(run.model).is_images())) +
+             "</p>\n",
+         {}});
   }
   section.blocks.push_back({"", pretraining_figure(data)});
   const auto comparisons = start_comparisons(data.config, table, data.runs);

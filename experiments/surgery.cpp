@@ -11,6 +11,7 @@
 
 #include "experiments/compute.h"
 #include "experiments/model_folder.h"
+#include "experiments/row_encoder.h"
 #include "experiments/stage_model.h"
 #include "experiments/start_weights.h"
 #include "experiments/task_data.h"
@@ -126,10 +127,11 @@ class Surgery {
     const TrainSettings train = config_.train_for(stage_.stage.task, stage_.stage.method);
     TaskData data = load_task(config_, stage_.stage.task, train, *stage_.data);
     task_ = data.task;
-    rows_ = std::move(data.dev);
+    rows_ = data.dev;
     rows_.resize(std::min(rows_.size(), static_cast<std::size_t>(config_.surgery.dev_rows)));
-    const WordPieceTokenizer tokenizer = load_tokenizer(start_model_folder(stage_));
-    dev_ = tokenize_rows(rows_, task_, tokenizer, train.max_length, stage_.cache);
+    const RowEncoder encoder(start_model_folder(stage_), config_.task.at(stage_.stage.task),
+                             train.max_length, stage_.cache);
+    dev_ = encoder.encode(rows_, data);
   }
 
   void for_each(const std::function<void(std::size_t)>& work) const {

@@ -7,6 +7,7 @@
 #include "data/glue.h"
 #include "data/synthetic.h"
 #include "data/table.h"
+#include "experiments/image_data.h"
 #include "tensor/error.h"
 #include "tensor/hash.h"
 #include "tensor/philox.h"
@@ -68,7 +69,11 @@ std::string key_of(const std::vector<Example>& rows, const Task& task,
 
 TaskData load_task(const Config& config, const std::string& name, const TrainSettings& train,
                    const DataRoot& data) {
-  if (name.starts_with("synthetic-")) {
+  const auto settings = config.task.find(name);
+  if (settings != config.task.end() && settings->second.is_images()) {
+    return load_image_task(config, settings->second, train, data);
+  }
+  if (config.makes_rows(name)) {
     const SyntheticLanguage language(static_cast<std::uint64_t>(config.data.language_seed));
     TaskData result =
         language.task(name, {static_cast<std::uint64_t>(config.data.rows_seed),
@@ -77,7 +82,6 @@ TaskData load_task(const Config& config, const std::string& name, const TrainSet
     if (limit > 0 && result.train.size() > limit) result.train.resize(limit);
     return result;
   }
-  const auto settings = config.task.find(name);
   const bool is_own = settings != config.task.end() && settings->second.is_own();
   TaskSource source =
       is_own ? own_source(settings->second, data) : glue_source(name, data.folder());
@@ -90,7 +94,7 @@ TaskData load_grid_task(const Config& config, const std::string& name, const Tra
   const auto rows = static_cast<std::size_t>(config.grid.rows);
   TrainSettings more = train;
   // A synthetic task without a limit trains on all rows that the config makes but these.
-  const std::int64_t all = name.starts_with("synthetic-") && train.train_rows == 0
+  const std::int64_t all = config.makes_rows(name) && train.train_rows == 0
                                ? config.data.synthetic_train_rows
                                : train.train_rows + config.grid.rows;
   more.train_rows = all;

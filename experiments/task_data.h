@@ -11,8 +11,8 @@
 
 namespace basis {
 
-/// The rows of a config's task: GLUE's, the synthetic language's or the user's own, with the limit
-/// on training rows applied. Throws Error where files are missing or bad.
+/// The rows of a config's task: GLUE's, the synthetic language's, images or the user's own, with
+/// the limit on training rows applied. Throws Error where files are missing or bad.
 TaskData load_task(const Config& config, const std::string& name, const TrainSettings& train,
                    const DataRoot& data);
 

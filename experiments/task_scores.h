@@ -16,7 +16,7 @@ namespace basis {
 /// A batch as BERT reads it.
 inline BertInputs inputs_of(const Batch& batch) {
   return {batch.layout,     batch.ids,          batch.positions, batch.types,
-          batch.largest_id, batch.largest_type, batch.segments};
+          batch.largest_id, batch.largest_type, batch.segments,  constant(batch.patches)};
 }
 
 /// The elements of an f32 or f64 tensor.

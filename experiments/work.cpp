@@ -4,6 +4,7 @@
 
 #include "data/glue.h"
 #include "data/synthetic.h"
+#include "experiments/pretrain_model.h"
 #include "nn/bert_config.h"
 #include "tensor/file.h"
 
@@ -57,11 +58,10 @@ BertConfig WorkEstimate::read_size(const std::string& model) const {
   const bool is_pretrained = settings.is_pretrained_here() || config.tasks.empty();
   if (!is_pretrained) return BertConfig::read(data_.require_folder(settings.path));
   const PretrainSettings pretrain = config.pretrain_for(model);
-  BertConfig bert;
-  bert.hidden_size = pretrain.hidden_size;
-  bert.num_hidden_layers = pretrain.num_hidden_layers;
-  bert.intermediate_size = pretrain.intermediate_size;
-  if (!pretrain.vocabulary.empty()) {
+  BertConfig bert = pretrained_config(pretrain);
+  if (pretrain.is_images()) {
+    set_patches(bert, config.task.at(pretrain.task).patch, images_.at(pretrain.task).patches);
+  } else if (!pretrain.vocabulary.empty()) {
     const std::string text = read_file(data_.require_file(pretrain.vocabulary));
     bert.vocab_size = std::count(text.begin(), text.end(), '\n');
   } else if (pretrain.learns_vocabulary()) {
@@ -73,18 +73,28 @@ BertConfig WorkEstimate::read_size(const std::string& model) const {
   return bert;
 }
 
+/// Those of the config's tasks, and of what models are pretrained on.
+void WorkEstimate::count_all_images() {
+  const Config& config = plan_.config;
+  std::vector<std::string> tasks = config.tasks;
+  for (const std::string& model : config.model_names()) {
+    const PretrainSettings pretrain = config.pretrain_for(model);
+    if (config.has_pretrain && pretrain.is_images()) tasks.push_back(pretrain.task);
+  }
+  for (const std::string& task : tasks) {
+    const TaskSettings& settings = config.task.at(task);
+    if (!settings.is_images() || images_.contains(task)) continue;
+    images_[task] = count_images(config, settings, data_);
+  }
+}
+
 WorkEstimate::WorkEstimate(const Plan& plan, const DataRoot& data) : plan_(plan), data_(data) {
+  count_all_images();
   for (const std::string& model : plan.config.model_names()) sizes_[model] = read_size(model);
 }
 
 std::int64_t WorkEstimate::parameters(const std::string& model) const {
-  const BertConfig& bert = sizes_.at(model);
-  const std::int64_t h = bert.hidden_size, f = bert.intermediate_size;
-  const std::int64_t embeddings =
-      (bert.vocab_size + bert.max_position_embeddings + bert.type_vocab_size + 2) * h;
-  const std::int64_t layer = 4 * (h * h + h) + 2 * h * f + f + h + 4 * h;
-  const std::int64_t pooler = h * h + h;
-  return embeddings + bert.num_hidden_layers * layer + pooler;
+  return sizes_.at(model).parameter_count();
 }
 
 double WorkEstimate::flop(const Stage& stage) const {
@@ -99,20 +109,29 @@ double WorkEstimate::pretrain_flop(const Stage& stage) const {
   const BertConfig& bert = sizes_.at(stage.model);
   const auto h = static_cast<double>(bert.hidden_size),
              f = static_cast<double>(bert.intermediate_size);
-  const auto length = static_cast<double>(pretrain.max_length);
-  const auto tokens = static_cast<double>(pretrain.steps * pretrain.tokens_per_step());
+  const bool is_images = pretrain.is_images();
+  const auto length =
+      static_cast<double>(is_images ? images_.at(pretrain.task).patches : pretrain.max_length);
+  const double tokens = static_cast<double>(pretrain.steps * pretrain.batch_size) * length;
   const double encoder =
       static_cast<double>(bert.num_hidden_layers) * (24 * h * h + 12 * h * f + 12 * length * h);
   const double head = 6 * pretrain.mask_share * (h * h + static_cast<double>(bert.vocab_size) * h);
-  return tokens * (encoder + head);
+  return tokens * (is_images ? encoder : encoder + head);
 }
 
 double WorkEstimate::finetune_flop(const Stage& stage) const {
   const TrainSettings train = plan_.config.train_for(stage.task, stage.method);
-  Rows rows = rows_of(stage.task, plan_.config, data_);
+  const auto images = images_.find(stage.task);
+  Rows rows;
+  if (images != images_.end()) {
+    rows = {static_cast<double>(images->second.images),
+            static_cast<double>(images->second.patches)};
+  } else {
+    rows = rows_of(stage.task, plan_.config, data_);
+    rows.tokens = std::min(rows.tokens, static_cast<double>(train.max_length));
+  }
   if (train.train_rows > 0)
     rows.count = std::min(rows.count, static_cast<double>(train.train_rows));
-  rows.tokens = std::min(rows.tokens, static_cast<double>(train.max_length));
   const double examples = train.steps > 0 ? static_cast<double>(train.steps * train.batch_size)
                                           : static_cast<double>(train.epochs) * rows.count;
   const BertConfig& bert = sizes_.at(stage.model);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "experiments/data_root.h"
+#include "experiments/image_data.h"
 #include "experiments/stage.h"
 #include "nn/bert_config.h"
 
@@ -27,10 +28,12 @@ class WorkEstimate {
   double pretrain_flop(const Stage& stage) const;
   double finetune_flop(const Stage& stage) const;
   BertConfig read_size(const std::string& model) const;
+  void count_all_images();
 
   const Plan& plan_;
   const DataRoot& data_;
-  std::map<std::string, BertConfig> sizes_;  // by model
+  std::map<std::string, BertConfig> sizes_;    // by model
+  std::map<std::string, ImageCounts> images_;  // by task of images
 };
 
 }  // namespace basis

@@ -47,4 +47,17 @@ void save_model(const std::filesystem::path& folder, const SequenceClassifier& m
   write_checkpoint(folder, config, model.backend(), tensors);
 }
 
+void save_encoder(const std::filesystem::path& folder, const SequenceClassifier& model) {
+  BertConfig config = model.config();
+  config.architectures = {"BertModel"};
+  config.labels.clear();
+  config.problem_type.clear();
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const auto& parameter : model.parameters().all()) {
+    if (parameter->role() != ParameterRole::Encoder) continue;
+    tensors.emplace_back(parameter->name(), parameter->value());
+  }
+  write_checkpoint(folder, config, model.backend(), tensors);
+}
+
 }  // namespace basis

@@ -42,4 +42,8 @@ class SequenceClassifier {
 /// transformers' BertForSequenceClassification reads. The tokenizer's files are data's to write.
 void save_model(const std::filesystem::path& folder, const SequenceClassifier& model);
 
+/// Writes config.json and model.safetensors of the encoder alone, under the names that
+/// transformers' BertModel reads: what is loaded from it gets a new head. No adapters: merge first.
+void save_encoder(const std::filesystem::path& folder, const SequenceClassifier& model);
+
 }  // namespace basis

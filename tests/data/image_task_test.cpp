@@ -1,6 +1,9 @@
 #include "data/image_task.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -95,6 +98,32 @@ TEST(ImageTask, RowsKeepTheirImageWhereverTheyGo) {
   EXPECT_FALSE(std::ranges::equal(rows.patches_of(2), one.patches));
 }
 
+TEST(ImageTask, HasSharesOfItsRowsThatLieInEachOtherWithEveryClassAlike) {
+  const TaskData data = task_of({});
+  std::set<std::int32_t> inner;
+  for (const double share : {1.0 / 3, 2.0 / 3}) {
+    const std::vector<Example> rows = nested_rows(data, share, 5);
+    EXPECT_EQ(std::ssize(rows), std::llround(30 * share));
+    std::set<std::int32_t> images;
+    std::vector<int> of_class(10, 0);
+    for (const Example& row : rows) {
+      images.insert(row.image);
+      ++of_class[static_cast<std::size_t>(row.label)];
+      EXPECT_EQ(row.label, data.images.set.labels[static_cast<std::size_t>(row.image)]);
+    }
+    EXPECT_EQ(images.size(), rows.size());
+    EXPECT_TRUE(std::ranges::includes(images, inner));
+    EXPECT_THAT(of_class, testing::Each(std::llround(3 * share)));
+    inner = images;
+  }
+  EXPECT_EQ(labels_of(nested_rows(data, 1, 5)), labels_of(data.train)) << "in their order";
+  EXPECT_EQ(nested_rows(data, 1e-6, 5).size(), 1u);
+  const auto pixels = [&](std::uint64_t seed) {
+    return encode_images(nested_rows(data, 0.5, seed), data.images).patches;
+  };
+  EXPECT_NE(pixels(6), pixels(5));
+}
+
 TEST(ImageTask, SaysWhatDoesNotFit) {
   const ImageSet set = synthetic_images(20, 1);
   ImageTaskOptions options;
@@ -105,6 +134,7 @@ TEST(ImageTask, SaysWhatDoesNotFit) {
   const ImageSet small{1, 2, 2, 10, {1, 2, 3, 4}, {0}};
   EXPECT_THAT(error_of([&] { image_task("t", set, small, options); }),
               HasSubstr("t: training images of 28 x 28 in 10 classes, test images of 2 x 2"));
+  EXPECT_THAT(error_of([&] { nested_rows(task_of({}), 0, 1); }), HasSubstr("a share 0 of"));
   EXPECT_THAT(error_of([&] { encode_images({}, task_of({}).images); }), HasSubstr("no rows"));
 }
 

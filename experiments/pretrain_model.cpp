@@ -1,0 +1,77 @@
+#include "experiments/pretrain_model.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "experiments/model_folder.h"
+#include "experiments/training_settings.h"
+
+namespace basis {
+namespace {
+
+Activation activation_named(const std::string& name) {
+  for (const Activation kind : {Activation::GeluErf, Activation::GeluTanh, Activation::Relu}) {
+    if (name == name_of(kind)) return kind;
+  }
+  throw InternalError("the config let hidden_act \"" + name + "\" through");
+}
+
+}  // namespace
+
+BertConfig pretrained_config(const PretrainSettings& settings) {
+  BertConfig config;
+  config.hidden_size = settings.hidden_size;
+  config.num_hidden_layers = settings.num_hidden_layers;
+  config.num_attention_heads = settings.num_attention_heads;
+  config.intermediate_size = settings.intermediate_size;
+  config.hidden_act = activation_named(settings.hidden_act);
+  config.hidden_dropout_prob = config.attention_probs_dropout_prob = settings.dropout;
+  config.initializer_range = settings.initializer_range;
+  return config;
+}
+
+void set_patches(BertConfig& config, std::int64_t patch_size, std::int64_t patches) {
+  config.patch_size = patch_size;
+  config.vocab_size = config.type_vocab_size = 0;
+  config.max_position_embeddings = patches;
+}
+
+void start_positions(Compute& compute, Bert& bert, const PretrainSettings& settings) {
+  if (settings.positions != "sinusoidal") return;
+  constexpr double longest_wave = 10000;
+  Parameter& table = bert.position_embeddings();
+  const std::int64_t width = table.shape()[1];
+  Matrix start(table.shape()[0], width);
+  const double amplitude = settings.initializer_range * std::numbers::sqrt2;
+  for (std::int64_t position = 0; position < start.rows(); ++position) {
+    for (std::int64_t i = 0; i < width; ++i) {
+      const double exponent = static_cast<double>(i / 2 * 2) / static_cast<double>(width);
+      const double angle = static_cast<double>(position) / std::pow(longest_wave, exponent);
+      start(position, i) = amplitude * (i % 2 == 0 ? std::sin(angle) : std::cos(angle));
+    }
+  }
+  set_weight(compute.backend(), compute.memory(), table, start);
+}
+
+OptimizerOptions optimizer_options(const PretrainSettings& settings) {
+  OptimizerOptions options;
+  options.adamw = {settings.beta1, settings.beta2, settings.epsilon};
+  options.weight_decay = settings.weight_decay;
+  options.clip_norm = settings.clip_norm;
+  return options;
+}
+
+TrainerOptions trainer_options(const Config& config, const PretrainSettings& settings,
+                               std::int64_t seed, DType dtype, std::int64_t steps) {
+  TrainerOptions options;
+  options.seed = static_cast<std::uint64_t>(seed);
+  options.dtype = dtype;
+  options.recomputes_layers = config.recompute;
+  options.schedule = schedule_of(settings.schedule, settings.warmup_share, steps);
+  options.learning_rates = {settings.learning_rate};
+  options.checkpoint_every = settings.checkpoint_every;
+  options.has_graphs = config.cuda_graphs;
+  return options;
+}
+
+}  // namespace basis
