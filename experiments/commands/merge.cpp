@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -13,15 +14,18 @@ namespace basis {
 int merge_command(const MergeOptions& options) {
   expect_other_folder(options.out, options.model);
   expect_other_folder(options.out, options.adapter);
-  const WordPieceTokenizer tokenizer = load_tokenizer(options.model);
+  std::optional<WordPieceTokenizer> tokenizer;  // of text
+  if (!BertConfig::read(options.model).reads_patches()) {
+    tokenizer.emplace(load_tokenizer(options.model));
+  }
   Compute compute;
   const auto model = load_classifier(compute, options.model, options.adapter);
   const MergedAdapters merged(compute.backend(), compute.memory(), *model);
   make_folder(options.out);
-  tokenizer.save(options.out);
+  if (tokenizer) tokenizer->save(options.out);
   save_model(options.out, *model);
   fmt::print("{}: {} with its adapter merged\n", options.out.string(), options.model.string());
-  if (model->config().head == "mean") fmt::print("{}", mean_head_remark);
+  if (tokenizer && model->config().head == "mean") fmt::print("{}", mean_head_remark);
   return 0;
 }
 

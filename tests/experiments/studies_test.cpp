@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "experiments/snapshots.h"
+#include "nn/checkpoint.h"
 #include "tests/experiments/study.h"
 
 namespace basis {
@@ -187,6 +188,37 @@ TEST_F(Study, DataScaleOnTheSyntheticLanguageHasItsEmergenceToo) {
   for (const char* part : {"id=\"emergence\"", "all tasks, slope", "x0, ρ at k = 32"}) {
     EXPECT_THAT(report, HasSubstr(part));
   }
+}
+
+TEST_F(Study, VisionQuickStartsFromAnEncoderThatReadsPatches) {
+  const std::filesystem::path run_folder = run_reduced("vision-quick");
+  const auto pretrainings = stages(run_folder, "pretrain-plain-");
+  ASSERT_EQ(pretrainings.size(), 1u);
+  const BertConfig config = BertConfig::read(pretrainings.front() / "model");
+  EXPECT_EQ(config.patch_size, 7);
+  EXPECT_TRUE(config.labels.empty()) << "the head is a fine-tuning's own";
+  const Checkpoint encoder(pretrainings.front() / "model");
+  EXPECT_TRUE(encoder.contains("embeddings.patch_embeddings.projection.weight"));
+  EXPECT_FALSE(encoder.contains("classifier.weight"));
+  EXPECT_EQ(read_snapshots(pretrainings.front()).size(), 1u);
+  EXPECT_EQ(stages(run_folder, "finetune-").size(), 2u * 3);
+  EXPECT_EQ(stages(run_folder, "spectrum-").size(), 2u);
+  const std::string report = read_file(run_folder / "report.html");
+  for (const char* part : {"own vision transformer", "nats per image", "Classification of images",
+                           "shapes that the program draws", "spectral-core"}) {
+    EXPECT_THAT(report, HasSubstr(part));
+  }
+  EXPECT_THAT(report, Not(HasSubstr("small grammar"))) << "no synthetic language here";
+  const auto adapted = stages(run_folder, "finetune-rotated-spectral-core-0");
+  ASSERT_EQ(adapted.size(), 1u);
+  const Outcome merge =
+      run("merge --model '" + (pretrainings.front() / "model").string() + "' --adapter '" +
+          (adapted.front() / "adapter").string() + "' --out merged");
+  EXPECT_EQ(merge.status, 0) << merge.error;
+  EXPECT_EQ(BertConfig::read(folder_ / "merged").patch_size, 7);
+  const Outcome predict = run("predict --model merged");
+  EXPECT_EQ(predict.status, 2);
+  EXPECT_THAT(predict.error, HasSubstr("the model reads images in patches of 7 x 7"));
 }
 
 }  // namespace
