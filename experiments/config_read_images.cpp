@@ -41,45 +41,54 @@ std::string named(const std::string& model) {
 
 }  // namespace
 
-/// What is pretrained here on images reads images of that patch; all else is known when the model's
-/// folder is read.
-void ConfigReader::check_images_meet_models() {
-  const toml::source_region top = tree_.root().source();
-  if (config_.has_pretrain) {
-    for (const std::string& model : config_.model_names()) {
-      const std::string task = config_.pretrain_for(model).task;
-      const auto found = config_.task.find(task);
-      if (task.empty() || (found != config_.task.end() && found->second.is_images())) continue;
-      std::vector<std::string> known;
-      for (const auto& [name, one] : config_.task) {
-        if (one.is_images()) known.push_back(name);
-      }
-      tree_.fail(top, fmt::format("\"task\" in [pretrain] is {}, and no table [task.{}] names "
-                                  "\"images\"{}",
-                                  toml_value(task), task, did_you_mean(task, known)));
-    }
+/// What [pretrain] makes for a model on images is made of a task that is there, and is its end.
+void ConfigReader::check_pretrained_on_images(const std::string& model) {
+  const std::string task = config_.pretrain_for(model).task;
+  if (task.empty()) return;
+  const auto fail = [&](const std::string& message) { tree_.fail(tree_.root().source(), message); };
+  const ModelSettings& settings = config_.model_named(model);
+  if (settings.is_pretrained_here() && settings.checkpoint != "final") {
+    fail(
+        fmt::format("\"checkpoint\" in {} is {}, and a pretraining on images ([task.{}]) keeps its "
+                    "end alone: leave \"final\"",
+                    named(model), toml_value(settings.checkpoint), task));
   }
-  for (const std::string& name : config_.tasks) {
-    const TaskSettings& task = config_.task.at(name);
-    for (const std::string& model : config_.model_names()) {
-      if (!names_or_all(task.models, model) || !config_.model_named(model).is_pretrained_here()) {
-        continue;
-      }
-      const PretrainSettings pretrain = config_.pretrain_for(model);
-      if (task.is_images() != pretrain.is_images()) {
-        tree_.fail(top, fmt::format("[task.{}] is {}, and what [pretrain] makes for {} reads {}: "
-                                    "name other \"models\" in [task.{}], or see \"task\" in "
-                                    "[pretrain]",
-                                    name, task.is_images() ? "images" : "text", named(model),
-                                    pretrain.is_images() ? "images" : "text", name));
-      }
-      if (!task.is_images() || config_.task.at(pretrain.task).patch == task.patch) continue;
-      tree_.fail(top,
-                 fmt::format("\"patch\" in [task.{}] is {}, and {} is pretrained on patches of "
-                             "{} ([task.{}]): both must be alike",
-                             name, task.patch, named(model), config_.task.at(pretrain.task).patch,
-                             pretrain.task));
-    }
+  const auto found = config_.task.find(task);
+  if (found != config_.task.end() && found->second.is_images()) return;
+  std::vector<std::string> known;
+  for (const auto& [name, one] : config_.task) {
+    if (one.is_images()) known.push_back(name);
+  }
+  fail(fmt::format("\"task\" in [pretrain] is {}, and no table [task.{}] names \"images\"{}",
+                   toml_value(task), task, did_you_mean(task, known)));
+}
+
+/// What is pretrained here reads what the task is; all else is known when the model's folder is
+/// read.
+void ConfigReader::check_meets(const TaskSettings& task, const std::string& model) {
+  if (!names_or_all(task.models, model) || !config_.model_named(model).is_pretrained_here()) return;
+  const auto fail = [&](const std::string& message) { tree_.fail(tree_.root().source(), message); };
+  const PretrainSettings pretrain = config_.pretrain_for(model);
+  const auto word = [](bool is_images) { return is_images ? "images" : "text"; };
+  if (task.is_images() != pretrain.is_images()) {
+    fail(fmt::format(
+        "[task.{}] is {}, and what [pretrain] makes for {} reads {}: name other "
+        "\"models\" in [task.{}], or see \"task\" in [pretrain]",
+        task.name, word(task.is_images()), named(model), word(pretrain.is_images()), task.name));
+  }
+  if (!task.is_images()) return;
+  const std::int64_t patch = config_.task.at(pretrain.task).patch;
+  if (patch == task.patch) return;
+  fail(fmt::format(
+      "\"patch\" in [task.{}] is {}, and {} is pretrained on patches of {} ([task.{}]): "
+      "both must be alike",
+      task.name, task.patch, named(model), patch, pretrain.task));
+}
+
+void ConfigReader::check_images_meet_models() {
+  for (const std::string& model : config_.model_names()) {
+    if (config_.has_pretrain) check_pretrained_on_images(model);
+    for (const std::string& task : config_.tasks) check_meets(config_.task.at(task), model);
   }
 }
 

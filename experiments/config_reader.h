@@ -42,6 +42,8 @@ class ConfigReader {
   void check_image_task(const TaskSettings& task, const toml::table& source);
   void check_image_pretrain(const PretrainSettings& pretrain, const std::string& table,
                             const toml::table& source);
+  void check_pretrained_on_images(const std::string& model);
+  void check_meets(const TaskSettings& task, const std::string& model);
   void check_images_meet_models();
   void check_method(const MethodSettings& method, const toml::table& source);
   void check_names(const char* key, const std::vector<std::string>& names,

@@ -36,17 +36,21 @@ std::unique_ptr<SequenceClassifier> classifier_of(Compute& compute,
 
 }  // namespace
 
+bool reads_images(const std::filesystem::path& model) {
+  std::error_code error;
+  return std::filesystem::exists(model / "config.json", error) &&
+         BertConfig::read(model).reads_patches();
+}
+
 WordPieceTokenizer load_tokenizer(const std::filesystem::path& model) {
   constexpr std::int64_t most_padding = 1024;  // Megatron's: a multiple of 128 on 8 devices
-  const BertConfig config = BertConfig::read(model);
-  if (config.reads_patches()) {
-    throw Error(
-        fmt::format("{}: the model reads images in patches of {} x {} (basis_patch_size), not text",
-                    model.string(), config.patch_size, config.patch_size));
+  if (reads_images(model)) {
+    throw Error(fmt::format("{}: the model reads patches of images (basis_patch_size), not text",
+                            model.string()));
   }
   WordPieceTokenizer tokenizer = WordPieceTokenizer::load(model);
   const std::int64_t tokens = tokenizer.vocabulary_size();
-  const std::int64_t embeddings = config.vocab_size;
+  const std::int64_t embeddings = BertConfig::read(model).vocab_size;
   if (tokens <= embeddings && embeddings - tokens < most_padding) return tokenizer;
   throw Error(
       fmt::format("{}: the vocabulary has {} tokens, config.json says {} word embeddings "

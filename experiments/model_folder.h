@@ -12,10 +12,13 @@
 
 namespace basis {
 
+/// Does config.json of a model folder tell of patches? No where there is none: who reads on says
+/// what is missing. Throws Error where it is bad.
+bool reads_images(const std::filesystem::path& model);
+
 /// The tokenizer of a model folder. Throws Error where files are missing or bad, where the model
-/// reads images, or where the
-/// vocabulary does not fit the word embeddings that config.json tells of: it may be shorter by what
-/// rounds their number up, never longer.
+/// reads images, or where the vocabulary does not fit the word embeddings that config.json tells
+/// of: it may be shorter by what rounds their number up, never longer.
 WordPieceTokenizer load_tokenizer(const std::filesystem::path& model);
 
 /// A classifier from a model folder, and from an adapter folder on it where one is given. The

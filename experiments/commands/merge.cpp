@@ -15,9 +15,7 @@ int merge_command(const MergeOptions& options) {
   expect_other_folder(options.out, options.model);
   expect_other_folder(options.out, options.adapter);
   std::optional<WordPieceTokenizer> tokenizer;  // of text
-  if (!BertConfig::read(options.model).reads_patches()) {
-    tokenizer.emplace(load_tokenizer(options.model));
-  }
+  if (!reads_images(options.model)) tokenizer.emplace(load_tokenizer(options.model));
   Compute compute;
   const auto model = load_classifier(compute, options.model, options.adapter);
   const MergedAdapters merged(compute.backend(), compute.memory(), *model);

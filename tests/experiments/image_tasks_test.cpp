@@ -110,6 +110,9 @@ TEST_F(ImageTasks, RefuseKeysThatMeanNothingToThem) {
        "text"},
       {"tasks=[\"mrpc\"]",
        "[task.mrpc] is text, and what [pretrain] makes for [model] reads images"},
+      {"model.checkpoint=\"best\"",
+       "\"checkpoint\" in [model] is \"best\", and a pretraining on "
+       "images ([task.plain]) keeps its end alone"},
       {"emergence.enabled=true", "needs snapshots, which a pretraining on images ([task.plain])"},
   };
   for (const auto& [change, message] : cases) {
@@ -240,7 +243,7 @@ TEST_F(ImageTasks, MeetModelsThatReadThem) {
   EXPECT_THAT(refused("vision", config.task.at("plain")),
               HasSubstr("\"patch\" in [task.plain] is 7: both must be alike"));
   EXPECT_THAT(error_of([&] { load_tokenizer(folder_ / "vision"); }),
-              HasSubstr("the model reads images in patches of 4 x 4 (basis_patch_size), not text"));
+              HasSubstr("the model reads patches of images (basis_patch_size), not text"));
 }
 
 // A recorded pass is launched for the class of the longest sequence, 64 here: far above the model's

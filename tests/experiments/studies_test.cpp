@@ -218,7 +218,7 @@ TEST_F(Study, VisionQuickStartsFromAnEncoderThatReadsPatches) {
   EXPECT_EQ(BertConfig::read(folder_ / "merged").patch_size, 7);
   const Outcome predict = run("predict --model merged");
   EXPECT_EQ(predict.status, 2);
-  EXPECT_THAT(predict.error, HasSubstr("the model reads images in patches of 7 x 7"));
+  EXPECT_THAT(predict.error, HasSubstr("the model reads patches of images"));
 }
 
 }  // namespace
