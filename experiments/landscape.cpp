@@ -15,6 +15,7 @@
 #include "experiments/compute.h"
 #include "experiments/contains.h"
 #include "experiments/model_folder.h"
+#include "experiments/row_encoder.h"
 #include "experiments/stage_model.h"
 #include "experiments/start_weights.h"
 #include "experiments/task_data.h"
@@ -119,9 +120,10 @@ class Landscape {
     };
     cut(data_.dev, settings_.dev_rows);
     cut(data_.train, settings_.worst_rows);
-    const WordPieceTokenizer tokenizer = load_tokenizer(start_model_folder(stage_));
-    dev_ = tokenize_rows(data_.dev, data_.task, tokenizer, train.max_length, stage_.cache);
-    train_ = tokenize_rows(data_.train, data_.task, tokenizer, train.max_length, stage_.cache);
+    const RowEncoder encoder(start_model_folder(stage_), config_.task.at(stage_.stage.task),
+                             train.max_length, stage_.cache);
+    dev_ = encoder.encode(data_.dev, data_);
+    train_ = encoder.encode(data_.train, data_);
   }
 
   void load_model() {

@@ -113,6 +113,16 @@ TEST_F(Study, CurvatureSteersTrainsAndStandsBesideAnAdapter) {
   }
 }
 
+TEST_F(Study, VisionDataScaleHasNestedImagesAndItsClaim) {
+  const std::filesystem::path run_folder = run_reduced("vision-data-scale");
+  EXPECT_EQ(stages(run_folder, "pretrain-").size(), 2u * 3) << "three shares, two seeds";
+  EXPECT_EQ(stages(run_folder, "spectrum-").size(), 2u * 3 * 2 * 3);
+  const std::string report = read_file(run_folder / "report.html");
+  for (const char* part : {"<b>c-vision.</b>", "full on x16", "all tasks, slope"}) {
+    EXPECT_THAT(report, HasSubstr(part));
+  }
+}
+
 TEST_F(Study, LandscapeLooksEveryWayAndGoesOnWhereItStopped) {
   const std::filesystem::path run_folder = run_reduced("landscape");
   const auto found = stages(run_folder, "landscape-");
