@@ -1,4 +1,6 @@
 // The `basis` program from outside: what it prints, and its exit status.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -202,8 +204,12 @@ TEST_F(Program, PlansEveryConfigOfTheRepository) {
     ++count;
     const Config config = load_config(entry.path());
     EXPECT_FALSE(config.question.empty()) << entry.path();
+    const bool reads_images =
+        std::any_of(config.task.begin(), config.task.end(), [](const auto& task) {
+          return task.second.is_images() && task.second.images != "synthetic";
+        });
     const bool needs_data =
-        !config.model.is_pretrained_here() || config.pretrain.corpus != "synthetic";
+        !config.model.is_pretrained_here() || config.pretrain.corpus != "synthetic" || reads_images;
     if (needs_data && config.reduced.empty()) continue;
     const std::string form = needs_data ? " --reduced" : "";
     const Outcome outcome = run("run '" + entry.path().string() + "' --dry-run" + form);
