@@ -130,8 +130,7 @@ class Landscape {
     const std::filesystem::path base = start_model_folder(stage_);
     const std::filesystem::path after = finetuned_folder(stage_.inputs.back());
     const bool is_adapter = after.filename() == "adapter";
-    model_ = is_adapter ? load_classifier(compute_, base, after)
-                        : load_classifier(compute_, after, std::nullopt);
+    model_ = load_finetuned(compute_, stage_);
     const bool is_head_alone = config_.method.at(stage_.stage.method).kind == "head";
     for (const auto& parameter : model_->parameters().all()) {
       const bool is_head = parameter->role() == ParameterRole::Head;

@@ -57,12 +57,15 @@ void add_stage(ReportData& data, const StageInput& input) {
     row.base_method = input.stage->method;
     row.pretrain_seed = stage.pretrain_seed;
   };
+  const auto name_run = [&](auto& row) {
+    row.task = stage.task;
+    row.method = stage.method;
+    row.seed = stage.seed;
+  };
   if (stage.kind == StageKind::Spectrum) {
     try_to(data, [&] {
       ReportSpectrum spectrum = read_report_spectrum(input.folder);
-      spectrum.task = stage.task;
-      spectrum.method = stage.method;
-      spectrum.seed = stage.seed;
+      name_run(spectrum);
       tell_origin(spectrum);
       data.spectra.push_back(std::move(spectrum));
     });
@@ -91,9 +94,7 @@ void add_stage(ReportData& data, const StageInput& input) {
   if (stage.kind == StageKind::Surgery) {
     try_to(data, [&] {
       for (ReportCut& cut : read_report_cuts(input.folder)) {
-        cut.task = stage.task;
-        cut.method = stage.method;
-        cut.seed = stage.seed;
+        name_run(cut);
         data.cuts.push_back(std::move(cut));
       }
     });
@@ -102,9 +103,7 @@ void add_stage(ReportData& data, const StageInput& input) {
   if (stage.kind == StageKind::Landscape) {
     try_to(data, [&] {
       ReportLandscape landscape = read_report_landscape(input.folder);
-      landscape.task = stage.task;
-      landscape.method = stage.method;
-      landscape.seed = stage.seed;
+      name_run(landscape);
       data.landscapes.push_back(std::move(landscape));
     });
     return;
@@ -113,9 +112,7 @@ void add_stage(ReportData& data, const StageInput& input) {
   const bool is_run = stage.kind == StageKind::Pretrain || stage.kind == StageKind::Finetune;
   if (!is_run) return;
   ReportRun run;
-  run.task = stage.task;
-  run.method = stage.method;
-  run.seed = stage.seed;
+  name_run(run);
   run.result = input.result;
   tell_origin(run);
   const bool has_rows =

@@ -102,10 +102,7 @@ class Surgery {
  private:
   void load_model() {
     const std::filesystem::path base = start_model_folder(stage_);
-    const std::filesystem::path after = finetuned_folder(stage_.inputs.back());
-    const bool is_adapter = after.filename() == "adapter";
-    model_ = is_adapter ? load_classifier(compute_, base, after)
-                        : load_classifier(compute_, after, std::nullopt);
+    model_ = load_finetuned(compute_, stage_);
     merged_.emplace(compute_.backend(), compute_.memory(), *model_);
     weights_ = encoder_weights(*model_);
     const MethodSettings& method = config_.method.at(stage_.stage.method);
