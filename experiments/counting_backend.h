@@ -189,6 +189,19 @@ class CountingBackend final : public Backend {
                                     MatrixView dgamma, double beta_beta, MatrixView dbeta,
                                     Workspace) override;
   void embedding_sum(const EmbeddingRows& rows, MatrixView out) override;
+  void add_normalised(double alpha, ConstMatrixView x, ConstMatrixView squared_norm,
+                      ConstMatrixView rows, MatrixView out) override {
+    read_all({x, squared_norm, rows});
+    out.rows = x.rows;
+    write(out, 1);
+    inner_.add_normalised(alpha, x, squared_norm, rows, out);
+  }
+  void add_noise(double deviation, ConstMatrixView squared_norm, std::uint64_t stream,
+                 const StepState* state, MatrixView out) override {
+    read(squared_norm);
+    write(out, 1);
+    inner_.add_noise(deviation, squared_norm, stream, state, out);
+  }
   void embedding_layer_norm(const EmbeddingRows& rows, ConstMatrixView gamma, ConstMatrixView beta,
                             double epsilon, MatrixView out, MatrixView normalised,
                             MatrixView rstd) override;

@@ -330,6 +330,18 @@ class Backend {
   /// The same for sgd without momentum.
   virtual void sgd_rows(const OptimizerRows& rows, const StepState* state) = 0;
 
+  // ---- Values moved aside for a gradient (optim/perturbation.h) ---------------------------------
+  /// out[rows_t] += alpha x_t / sqrt(squared_norm); nothing where that is 0 or not finite. x: (T,
+  /// n), out: (V, n) of the accumulation dtype; squared_norm: (1, 1) f64; rows: (1, T) i32, no row
+  /// twice; absent: row t itself.
+  virtual void add_normalised(double alpha, ConstMatrixView x, ConstMatrixView squared_norm,
+                              ConstMatrixView rows, MatrixView out) = 0;
+  /// out_i += deviation e_i, e_i ~ N(0, 1) a function of (state.seed, state.step, stream, i) alone
+  /// (tensor/gaussian.h). Where squared_norm is present, (1, 1) f64, the deviation is multiplied by
+  /// its root. out: (1, n) of the accumulation dtype.
+  virtual void add_noise(double deviation, ConstMatrixView squared_norm, std::uint64_t stream,
+                         const StepState* state, MatrixView out) = 0;
+
   // ======== Fused kernels: the default body composes primitives ==================================
 
   /// dW = beta dW + gᵀ x, dbias = beta_bias dbias + column sums of g; either may be absent.

@@ -306,6 +306,16 @@ class CpuBackend final : public Backend {
                   const StepState* state) override {
     table(rows.table.dtype, "adamw_rows").optimizer->adamw_rows(threads_, rows, constants, state);
   }
+  void add_normalised(double alpha, ConstMatrixView x, ConstMatrixView squared_norm,
+                      ConstMatrixView rows, MatrixView out) override {
+    table(out.dtype, "add_normalised")
+        .perturbation->add_normalised(threads_, alpha, x, squared_norm, rows, out);
+  }
+  void add_noise(double deviation, ConstMatrixView squared_norm, std::uint64_t stream,
+                 const StepState* state, MatrixView out) override {
+    table(out.dtype, "add_noise")
+        .perturbation->add_noise(threads_, deviation, squared_norm, stream, state, out);
+  }
   void sgd_rows(const OptimizerRows& rows, const StepState* state) override {
     table(rows.table.dtype, "sgd_rows").optimizer->sgd_rows(threads_, rows, state);
   }

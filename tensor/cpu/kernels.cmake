@@ -1,9 +1,12 @@
 # The kernel files, compiled once for each instruction set into its own namespace. Always optimised:
 # a debug build would be too slow to train, and inline functions must not become symbols.
 set(kernel_sources
-  activation.cpp attention.cpp convert.cpp curvature.cpp elementwise.cpp layer_norm.cpp loss.cpp optimizer.cpp reduction.cpp
-  rows.cpp)
+  activation.cpp attention.cpp convert.cpp curvature.cpp elementwise.cpp layer_norm.cpp loss.cpp optimizer.cpp perturbation.cpp
+  reduction.cpp rows.cpp)
 list(TRANSFORM kernel_sources PREPEND cpu/kernels/)
+
+# The same bits in every instruction set and on a GPU (tensor/gaussian.h).
+set_source_files_properties(cpu/kernels/perturbation.cpp PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
 
 set(BASIS_KERNEL_OBJECTS "")
 function(basis_kernels isa)

@@ -9,6 +9,7 @@
 #include "tensor/cuda/kernels/layer_norm.h"
 #include "tensor/cuda/kernels/loss.h"
 #include "tensor/cuda/kernels/optimizer.h"
+#include "tensor/cuda/kernels/perturbation.h"
 #include "tensor/cuda/kernels/reduction.h"
 #include "tensor/cuda/kernels/rows.h"
 #include "tensor/cuda/plain.h"
@@ -301,6 +302,14 @@ class CudaBackend final : public Backend {
   void adamw_rows(const OptimizerRows& rows, const AdamWConstants& constants,
                   const StepState* state) override {
     BASIS_CUDA_SIDE::adamw_rows(stream_, rows, constants, state);
+  }
+  void add_normalised(double alpha, ConstMatrixView x, ConstMatrixView squared_norm,
+                      ConstMatrixView rows, MatrixView out) override {
+    BASIS_CUDA_SIDE::add_normalised(stream_, alpha, x, squared_norm, rows, out);
+  }
+  void add_noise(double deviation, ConstMatrixView squared_norm, std::uint64_t stream,
+                 const StepState* state, MatrixView out) override {
+    BASIS_CUDA_SIDE::add_noise(stream_, deviation, squared_norm, stream, state, out);
   }
   void sgd_rows(const OptimizerRows& rows, const StepState* state) override {
     BASIS_CUDA_SIDE::sgd_rows(stream_, rows, state);

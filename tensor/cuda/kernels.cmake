@@ -15,6 +15,7 @@ set(BASIS_CUDA_KERNELS
   loss.cu
   matmul.cu
   optimizer.cu
+  perturbation.cu
   reduction.cu
   rows.cu)
 list(TRANSFORM BASIS_CUDA_KERNELS PREPEND ${CMAKE_CURRENT_LIST_DIR}/kernels/)

@@ -364,6 +364,16 @@ void FarBackend::update_clip(ConstMatrixView squared_sum, double clip_norm, Step
   call(&Backend::update_clip, squared_sum, clip_norm, state);
 }
 
+void FarBackend::add_normalised(double alpha, ConstMatrixView x, ConstMatrixView squared_norm,
+                                ConstMatrixView rows, MatrixView out) {
+  call(&Backend::add_normalised, alpha, x, squared_norm, rows, out);
+}
+
+void FarBackend::add_noise(double deviation, ConstMatrixView squared_norm, std::uint64_t stream,
+                           const StepState* state, MatrixView out) {
+  call(&Backend::add_noise, deviation, squared_norm, stream, state, out);
+}
+
 void FarBackend::adamw(const OptimizerRange& range, const AdamWConstants& constants,
                        const StepState* state) {
   call(&Backend::adamw, range, constants, state);

@@ -103,6 +103,10 @@ class FarBackend final : public Backend {
   void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) override;
   void segment_sum_rows(ConstMatrixView x, ConstMatrixView offsets, ConstMatrixView rows,
                         ConstMatrixView places, std::int64_t written, MatrixView out) override;
+  void add_normalised(double alpha, ConstMatrixView x, ConstMatrixView squared_norm,
+                      ConstMatrixView rows, MatrixView out) override;
+  void add_noise(double deviation, ConstMatrixView squared_norm, std::uint64_t stream,
+                 const StepState* state, MatrixView out) override;
   void pay_rows(MatrixView table, ConstMatrixView rows, const RowDebt& debt) override;
   void mean_pool(ConstMatrixView x, const SequenceView& sequences, MatrixView out) override;
   void mean_pool_gradient(ConstMatrixView dout, const SequenceView& sequences,

@@ -187,6 +187,14 @@ class MirrorBackend final : public Backend {
                   const StepState* state) override {
     on_device(&Backend::adamw_rows, rows, constants, state);
   }
+  void add_normalised(double alpha, ConstMatrixView x, ConstMatrixView squared_norm,
+                      ConstMatrixView rows, MatrixView out) override {
+    on_device(&Backend::add_normalised, alpha, x, squared_norm, rows, out);
+  }
+  void add_noise(double deviation, ConstMatrixView squared_norm, std::uint64_t stream,
+                 const StepState* state, MatrixView out) override {
+    on_device(&Backend::add_noise, deviation, squared_norm, stream, state, out);
+  }
   void sgd_rows(const OptimizerRows& rows, const StepState* state) override {
     on_device(&Backend::sgd_rows, rows, state);
   }

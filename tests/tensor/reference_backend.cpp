@@ -242,6 +242,24 @@ class ReferenceBackend final : public Backend {
       }
     }
   }
+  void add_normalised(double alpha, ConstMatrixView x, ConstMatrixView squared_norm,
+                      ConstMatrixView rows, MatrixView out) override {
+    const double norm = std::sqrt(element(squared_norm, 0, 0));
+    if (norm == 0 || !std::isfinite(norm)) return;
+    for (std::int64_t t = 0; t < x.rows; ++t) {
+      const std::int64_t row = rows.is_absent() ? t : id_at(rows, t);
+      for (std::int64_t j = 0; j < x.columns; ++j) {
+        set_element(out, row, j, element(out, row, j) + alpha * element(x, t, j) / norm);
+      }
+    }
+  }
+  void add_noise(double deviation, ConstMatrixView squared_norm, std::uint64_t stream,
+                 const StepState* state, MatrixView out) override {
+    if (!squared_norm.is_absent()) deviation *= std::sqrt(element(squared_norm, 0, 0));
+    for (std::int64_t i = 0; i < out.columns; ++i) {
+      set_element(out, 0, i, element(out, 0, i) + deviation * reference_noise(*state, stream, i));
+    }
+  }
   void scatter_add_rows(ConstMatrixView x, ConstMatrixView ids, MatrixView out) override {
     for_each(out, [&](std::int64_t row, std::int64_t j) {
       double sum = element(out, row, j);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -81,6 +82,23 @@ inline double mask(Dropout dropout, const StepState* state, std::int64_t example
   const std::uint64_t lane = element % 8;
   const std::uint32_t bits = (words.word[lane / 2] >> (16 * (lane % 2))) & 0xFFFFu;
   return bits < dropout.threshold ? 0 : dropout.scale();
+}
+
+/// Element i of a stream of N(0, 1) (Backend::add_noise): Box and Muller on words 0 and 1 of the
+/// call that serves elements 4 k to 4 k + 3, then on words 2 and 3. The angle of word w is
+/// 2 pi w / 2^32 but for where in its quadrant it begins, pi / 4 earlier.
+inline double reference_noise(const StepState& state, std::uint64_t stream, std::int64_t i) {
+  const PhiloxCounter counter = {{static_cast<std::uint32_t>(i / 4), 0,
+                                  static_cast<std::uint32_t>(state.step >> 32),
+                                  static_cast<std::uint32_t>(state.step)}};
+  const PhiloxCounter drawn = philox4x32(counter, philox_key(state.seed ^ stream));
+  const std::int64_t pair = i % 4 / 2;
+  const double share = std::ldexp(std::max(0.5, static_cast<double>(drawn.word[2 * pair])), -32);
+  const std::uint32_t angle_word = drawn.word[2 * pair + 1];
+  const double quadrant = angle_word >> 30;
+  const auto place = static_cast<double>(static_cast<std::int32_t>(angle_word << 2));
+  const double angle = (quadrant + std::ldexp(place, -32)) * (std::numbers::pi / 2);
+  return std::sqrt(-2 * std::log(share)) * (i % 2 == 0 ? std::cos(angle) : std::sin(angle));
 }
 
 inline double row_mask(Dropout dropout, const StepState* state, const SequenceView& sequences,

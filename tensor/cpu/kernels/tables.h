@@ -118,6 +118,13 @@ struct OptimizerKernels {
   void (*pay_rows)(int threads, MatrixView table, ConstMatrixView rows, const RowDebt& debt);
 };
 
+struct PerturbationKernels {
+  void (*add_normalised)(int threads, double alpha, ConstMatrixView x, ConstMatrixView squared_norm,
+                         ConstMatrixView rows, MatrixView out);
+  void (*add_noise)(int threads, double deviation, ConstMatrixView squared_norm,
+                    std::uint64_t stream, const StepState* state, MatrixView out);
+};
+
 /// All kernels of one dtype and instruction set.
 struct KernelTable {
   const ElementwiseKernels* elementwise;
@@ -130,6 +137,7 @@ struct KernelTable {
   const AttentionKernels* attention;
   const RowKernels* rows;
   const OptimizerKernels* optimizer;
+  const PerturbationKernels* perturbation;
 };
 
 /// Numbers that a partial row of n columns takes: rows of different threads share no cache line.

@@ -17,6 +17,7 @@ extern const LayerNormKernels layer_norm_f32, layer_norm_bf16, layer_norm_f64;
 extern const AttentionKernels attention_f32, attention_bf16, attention_f64;
 extern const RowKernels rows_f32, rows_bf16, rows_f64;
 extern const OptimizerKernels optimizer_f32, optimizer_f64;
+extern const PerturbationKernels perturbation_f32, perturbation_f64;
 }  // namespace baseline
 
 namespace avx2 {
@@ -30,6 +31,7 @@ extern const LayerNormKernels layer_norm_f32, layer_norm_bf16;
 extern const AttentionKernels attention_f32, attention_bf16;
 extern const RowKernels rows_f32, rows_bf16;
 extern const OptimizerKernels optimizer_f32;
+extern const PerturbationKernels perturbation_f32;
 }  // namespace avx2
 
 namespace avx512 {
@@ -43,6 +45,7 @@ extern const LayerNormKernels layer_norm_f32, layer_norm_bf16;
 extern const AttentionKernels attention_f32, attention_bf16;
 extern const RowKernels rows_f32, rows_bf16;
 extern const OptimizerKernels optimizer_f32;
+extern const PerturbationKernels perturbation_f32;
 }  // namespace avx512
 
 }  // namespace basis::cpu
