@@ -83,6 +83,9 @@ struct PretrainSettings {
   double epsilon = 1e-8;
   double weight_decay = 0.01;
   double clip_norm = 1.0;
+  std::string perturbation = "none";
+  double perturbation_size = 0;
+  bool perturbation_relative = false;
   double dropout = 0;
   std::int64_t evaluate_every = 0;
   std::vector<std::int64_t> snapshots;
@@ -133,6 +136,9 @@ struct TrainSettings {
   double epsilon = 1e-8;
   double weight_decay = 0.01;
   double clip_norm = 1.0;
+  std::string perturbation = "none";
+  double perturbation_size = 0;
+  bool perturbation_relative = false;
   double dropout = -1;
   std::int64_t evaluate_every = 0;
   std::int64_t checkpoint_every = 200;

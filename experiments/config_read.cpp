@@ -21,6 +21,7 @@ void ConfigReader::read() {
   read_tasks();
   read_methods();
   check_pretrain();
+  check_perturbations();
   check_other_seeds();
   check_analysis("spectrum", config_.spectrum);
   check_analysis("sharing", config_.sharing);

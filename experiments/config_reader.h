@@ -53,6 +53,7 @@ class ConfigReader {
   void check_table_name(const char* what, const std::string& name, const toml::table& source) const;
   void check_checkpoint(const ModelSettings& model, const toml::table& source);
   void check_pretrain();
+  void check_perturbations();
   void check_other_seeds();
   void check_grid();
   void check_emergence();

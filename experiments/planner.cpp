@@ -81,6 +81,14 @@ bool is_of_images(const std::string& key) {
   return key == "images" || key == "transforms" || key == "patch";
 }
 
+/// Only where it is on do a training's keys count: older results keep their names.
+template <class Settings>
+void add_training(Hasher& hasher, const Settings& settings) {
+  add_settings(hasher, settings, [&](const std::string& key) {
+    return settings.perturbation != "none" || !key.starts_with("perturbation");
+  });
+}
+
 /// Makes the stages one after the other and remembers where each stands.
 class Planner {
  public:
@@ -163,7 +171,7 @@ std::size_t Planner::add_pretrain(const std::string& model, std::int64_t seed) {
   if (!settings.learns_vocabulary()) settings.vocabulary_size = 0;
   Hasher hasher = begin(StageKind::Pretrain);
   hasher.add(seed);
-  add_settings(hasher, settings);
+  add_training(hasher, settings);
   if (settings.is_images()) {
     hasher.add("images");
     add_task(hasher, settings.task);
@@ -281,7 +289,7 @@ Planner::Tuning Planner::tuning_of(StageKind kind, const Start& start, const std
     add_input(tuning, add_pretrain(start.model, seed_after(start.pretrain_seed)));
   }
   add_task(hasher, task);
-  add_settings(hasher, normalised(config.train_for(task, method), config.task.at(task)));
+  add_training(hasher, normalised(config.train_for(task, method), config.task.at(task)));
   hasher.add(method);
   add_settings(hasher, settings, [&](const std::string& key) {
     // Only where it is on: older results keep their names.

@@ -58,6 +58,8 @@ OptimizerOptions optimizer_options(const PretrainSettings& settings) {
   options.adamw = {settings.beta1, settings.beta2, settings.epsilon};
   options.weight_decay = settings.weight_decay;
   options.clip_norm = settings.clip_norm;
+  options.perturbation = perturbation_options(settings.perturbation, settings.perturbation_size,
+                                              settings.perturbation_relative);
   return options;
 }
 

@@ -16,11 +16,14 @@ namespace basis {
 
 namespace {
 
-/// The gradients of a step live as long as it, whichever way it ends.
+/// The gradients of a step live as long as it, whichever way it ends; values are then in place.
 class StepGradients {
  public:
   explicit StepGradients(Optimizer& optimizer) : optimizer_(optimizer) {}
-  ~StepGradients() { optimizer_.forget_gradients(); }
+  ~StepGradients() {
+    optimizer_.put_back();
+    optimizer_.forget_gradients();
+  }
   StepGradients(const StepGradients&) = delete;
   StepGradients& operator=(const StepGradients&) = delete;
 
@@ -75,9 +78,23 @@ Tensor Trainer::pass(std::int64_t micro_batch, double scale, const SeeLoss& see_
   return loss.value;
 }
 
+/// All that a step's gradient takes. Every micro-batch of a pass sees the same values.
+void Trainer::run_passes(const TrainingTask::Step& plan, MayRecord may_record,
+                         const SeeLoss& see_loss) {
+  for (int i = 0; i < optimizer_.passes(); ++i) {
+    optimizer_.begin_pass(i, device_state());
+    if (may_record == MayRecord::Yes) {
+      run_recorded(plan, see_loss);
+    } else {
+      run_micro_batches(plan, see_loss);
+    }
+  }
+  optimizer_.put_back();
+  if (options_.before_update) options_.before_update();
+}
+
 void Trainer::run_micro_batches(const TrainingTask::Step& plan, const SeeLoss& see_loss) {
   for (std::int64_t i = 0; i < plan.micro_batches; ++i) pass(i, scale_of(plan), see_loss);
-  if (options_.before_update) options_.before_update();
 }
 
 /// The same, recorded where the pass has a name. see_loss comes behind it.
@@ -87,7 +104,6 @@ void Trainer::run_recorded(const TrainingTask::Step& plan, const SeeLoss& see_lo
   const std::string name = may_record ? task_.name_of_pass() : "";
   if (name.empty()) return run_micro_batches(plan, see_loss);
   see_loss(graphs_->run(name, [&] { return pass(0, scale_of(plan), nullptr); }));
-  if (options_.before_update) options_.before_update();
 }
 
 std::string Trainer::graphs_remark() const {
@@ -106,12 +122,16 @@ StepReport Trainer::watched_step(std::int64_t step) {
   running.learning_rate = state_.learning_rate[0];
   backend_.copy_to_device(&state_, device_state(), sizeof(StepState));
   double loss_sum = 0;
+  std::int64_t seen = 0;
   {
     const StepGradients gradients(optimizer_);
-    run_micro_batches(running.plan, [&](const Tensor& loss) {
+    run_passes(running.plan, MayRecord::No, [&](const Tensor& loss) {
       const double value = to_host<double>(backend_, loss).front();
-      if (!std::isfinite(value)) stop_loss_not_finite(step, "the loss");
-      loss_sum += value;
+      if (!std::isfinite(value)) {
+        optimizer_.put_back();
+        stop_loss_not_finite(step, "the loss");
+      }
+      if (seen++ < running.plan.micro_batches) loss_sum += value;
     });
     optimizer_.step(device_state());
     backend_.copy_to_host(device_state(), &state_, sizeof(StepState));
@@ -134,12 +154,10 @@ Trainer::QueuedStep Trainer::queue(std::int64_t step, bool follows_queued) {
                           follows_queued ? offsetof(StepState, gradient_norm) : sizeof(StepState));
   {
     const StepGradients gradients(optimizer_);
-    std::vector<Tensor> losses;
-    run_recorded(queued.plan, [&](const Tensor& loss) { losses.push_back(loss); });
-    optimizer_.step(device_state());
-    for (const Tensor& loss : losses) {
+    run_passes(queued.plan, MayRecord::Yes, [&](const Tensor& loss) {
       queued.losses.push_back(backend_.begin_copy_to_host(loss.data<double>(), sizeof(double)));
-    }
+    });
+    optimizer_.step(device_state());
     queued.state = backend_.begin_copy_to_host(device_state(), sizeof(StepState));
   }
   arena_.expect_empty();
@@ -148,15 +166,16 @@ Trainer::QueuedStep Trainer::queue(std::int64_t step, bool follows_queued) {
 
 /// Waits for a queued step.
 StepReport Trainer::collect(const QueuedStep& queued) {
-  double loss_sum = 0;
-  for (const auto& copy : queued.losses) {
+  double loss_sum = 0, all_losses = 0;
+  for (std::int64_t i = 0; i < std::ssize(queued.losses); ++i) {
     double loss = 0;
-    std::memcpy(&loss, copy->wait(), sizeof(loss));
-    loss_sum += loss;
+    std::memcpy(&loss, queued.losses[static_cast<std::size_t>(i)]->wait(), sizeof(loss));
+    all_losses += loss;
+    if (i < queued.plan.micro_batches) loss_sum += loss;
   }
   StepState seen;
   std::memcpy(&seen, queued.state->wait(), sizeof(seen));
-  if (!std::isfinite(loss_sum) || seen.skip_update != 0) {
+  if (!std::isfinite(all_losses) || seen.skip_update != 0) {
     watched_step(queued.step);  // on the values that it saw: nothing has been updated since
     stop(queued.step, "a loss or a gradient is not finite");
   }

@@ -51,7 +51,7 @@ struct TrainerOptions {
 struct StepReport {
   std::int64_t step = 0;  // counted from 1 when logged
   std::int64_t steps = 0;
-  double loss = 0;  // mean over the step
+  double loss = 0;  // mean over the step; under SAM at the values themselves, under GO beside them
   double learning_rate = 0;
   double gradient_norm = 0;
   std::int64_t tokens = 0;
@@ -110,13 +110,15 @@ class Trainer {
     TrainingTask::Step plan;
     double learning_rate = 0;
     std::chrono::steady_clock::time_point start;
-    std::vector<std::unique_ptr<HostCopy>> losses;  // of micro-batches
+    std::vector<std::unique_ptr<HostCopy>> losses;  // of micro-batches; the first pass' are logged
     std::unique_ptr<HostCopy> state;
   };
   StepState* device_state() const { return reinterpret_cast<StepState*>(device_state_.get()); }
   TrainingTask::Step begin(std::int64_t step);
   using SeeLoss = std::function<void(const Tensor& loss)>;
   Tensor pass(std::int64_t micro_batch, double scale, const SeeLoss& see_loss);
+  enum class MayRecord : bool { No, Yes };
+  void run_passes(const TrainingTask::Step& plan, MayRecord may_record, const SeeLoss& see_loss);
   void run_micro_batches(const TrainingTask::Step& plan, const SeeLoss& see_loss);
   void run_recorded(const TrainingTask::Step& plan, const SeeLoss& see_loss);
   StepReport report_of(const QueuedStep& step, double loss_sum) const;

@@ -35,6 +35,11 @@ Schedule schedule_of(const std::string& kind, double warmup_share, std::int64_t 
   return schedule;
 }
 
+PerturbationOptions perturbation_options(const std::string& name, double size, bool is_relative) {
+  using Kind = PerturbationOptions::Kind;
+  return {name == "sam" ? Kind::Sam : name == "go" ? Kind::Go : Kind::None, size, is_relative};
+}
+
 OptimizerOptions optimizer_options(const TrainSettings& train) {
   OptimizerOptions options;
   options.kind =
@@ -43,6 +48,8 @@ OptimizerOptions optimizer_options(const TrainSettings& train) {
   options.sgd.momentum = train.momentum;
   options.weight_decay = train.weight_decay;
   options.clip_norm = train.clip_norm;
+  options.perturbation = perturbation_options(train.perturbation, train.perturbation_size,
+                                              train.perturbation_relative);
   return options;
 }
 

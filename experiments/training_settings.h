@@ -13,6 +13,8 @@ namespace basis {
 
 /// `kind`: "linear", "cosine" or "constant".
 Schedule schedule_of(const std::string& kind, double warmup_share, std::int64_t total_steps);
+/// `name`: "none", "sam" or "go".
+PerturbationOptions perturbation_options(const std::string& name, double size, bool is_relative);
 OptimizerOptions optimizer_options(const TrainSettings& train);
 /// Of a fine-tuning of so many steps, but for its learning rates.
 TrainerOptions trainer_options(const Config& config, const TrainSettings& train, std::int64_t seed,

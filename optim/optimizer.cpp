@@ -52,6 +52,8 @@ Optimizer::Optimizer(Backend& backend, Allocator& allocator, std::vector<Paramet
     backend.convert(parameter.value().view(), value.view());
     parameter.set_value(value);
   }
+  perturbation_ = std::make_unique<Perturbation>(backend, allocator, options.perturbation, values_);
+  if (perturbation_->is_on()) make_moved_parts();
 }
 
 void Optimizer::make_slices(Allocator& allocator,
@@ -63,7 +65,8 @@ void Optimizer::make_slices(Allocator& allocator,
                                                                        : RowTable::Rule::Sgd;
       slice.table = std::make_unique<RowTable>(
           backend_, allocator, *parameter,
-          RowTable::Options{rule, options_.adamw, slice.group, slice.weight_decay});
+          RowTable::Options{rule, options_.adamw, slice.group, slice.weight_decay,
+                            options_.perturbation.kind != PerturbationOptions::Kind::None});
     } else {
       slice.end += (parameter->count() + slice_alignment - 1) / slice_alignment * slice_alignment;
     }
@@ -129,13 +132,20 @@ std::vector<OptimizerRange> Optimizer::written_ranges() const {
   return ranges;
 }
 
-void Optimizer::step(StepState* state) {
-  const std::vector<OptimizerRange> ranges = written_ranges();
+std::vector<ConstMatrixView> Optimizer::written_gradients(
+    const std::vector<OptimizerRange>& ranges) const {
   std::vector<ConstMatrixView> gradients;
   for (const OptimizerRange& range : ranges) gradients.push_back(range.gradient);
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     if (slices_[i].table != nullptr && is_written(i)) gradients.push_back(gradient_of(i).view());
   }
+  return gradients;
+}
+
+void Optimizer::step(StepState* state) {
+  ensure(!is_moved_, "an update is of values that are in their own place");
+  const std::vector<OptimizerRange> ranges = written_ranges();
+  const std::vector<ConstMatrixView> gradients = written_gradients(ranges);
   if (gradients.empty()) return;
   backend_.squared_norm_of_all(gradients, squared_sum_.view());
   backend_.update_clip(squared_sum_.view(), options_.clip_norm, state);

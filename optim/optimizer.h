@@ -8,6 +8,7 @@
 
 #include "autograd/gradient_run.h"
 #include "nn/parameter.h"
+#include "optim/perturbation.h"
 #include "optim/row_table.h"
 
 namespace basis {
@@ -20,6 +21,7 @@ struct OptimizerOptions {
   double weight_decay = 0.01;       // decoupled in AdamW, added to the gradient in SGD
   double adapter_weight_decay = 0;  // the same for factors of adapters
   double clip_norm = 1;             // of the global gradient norm; 0: no clipping
+  PerturbationOptions perturbation;
 };
 
 /// A parameter and the root mean square of its values.
@@ -40,6 +42,15 @@ class Optimizer {
   /// must outlive the optimiser.
   Optimizer(Backend&, Allocator&, std::vector<Parameter*> parameters,
             const std::function<int(const Parameter&)>& group_of, const OptimizerOptions&);
+
+  /// How often a step takes its gradients: twice under SAM.
+  int passes() const;
+  /// Before the passes of a step, each over all of its micro-batches: moves values to where this
+  /// one's gradients are taken. Before the second, those of the first say whither and are
+  /// forgotten.
+  void begin_pass(int pass, const StepState* state);
+  /// After the last of them, also where it breaks off: every value has its own bits again.
+  void put_back();
 
   /// A step's end, also where it breaks off: no gradient is written any more, and their memory goes
   /// back to the arena.
@@ -79,6 +90,11 @@ class Optimizer {
   std::vector<std::pair<std::string, Tensor>> flat_state() const;
   bool is_written(std::size_t i) const { return parameters_[i]->gradient().is_written; }
   std::vector<OptimizerRange> written_ranges() const;
+  std::vector<ConstMatrixView> written_gradients(const std::vector<OptimizerRange>& ranges) const;
+  void make_moved_parts();
+  void move_aside();
+  void move_along_gradients();
+  void touch_all();
   Tensor gradient_of(std::size_t i) const;
   double squared_norm_of(const Tensor& tensor) const;
 
@@ -90,6 +106,9 @@ class Optimizer {
   std::deque<GradientRun> runs_;
   Tensor values_, moment1_, moment2_;
   Tensor squared_sum_;  // (1, 1) f64
+  std::unique_ptr<Perturbation> perturbation_;
+  std::vector<MovedPart> moved_parts_;  // of all parameters, where noise moves them
+  bool is_moved_ = false;
 };
 
 }  // namespace basis

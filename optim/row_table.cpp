@@ -35,6 +35,10 @@ RowTable::RowTable(Backend& backend, Allocator& allocator, Parameter& parameter,
     moment1_ = table();
     moment2_ = table();
   }
+  if (options.is_moved) {
+    kept_value_ = table();
+    kept_owed_ = to_device<double>(backend, allocator, std::vector<double>{1}, {1, 1});
+  }
   copy_slots();
   parameter.set_value(value_);
   parameter.gradient().rows = &gradient_;
@@ -56,6 +60,28 @@ void RowTable::pay() {
   if (to_host<double>(backend_, owed_).front() == 1) return;
   backend_.pay_rows(value_.view(), {}, debt());
   copy_to_device<double>(backend_, std::vector<double>{1}, owed_);
+}
+
+/// In the device's order alone: nothing waits for what is owed.
+void RowTable::move_aside() {
+  backend_.convert(value_.view(), kept_value_.view());
+  backend_.convert(owed_.view(), kept_owed_.view());
+  if (options_.weight_decay == 0) return;
+  backend_.pay_rows(value_.view(), {}, debt());
+  backend_.fill(1, owed_.view());
+}
+
+void RowTable::put_back() {
+  backend_.convert(kept_value_.view(), value_.view());
+  backend_.convert(kept_owed_.view(), owed_.view());
+}
+
+Tensor RowTable::rows_with_gradient() {
+  const std::vector<std::int32_t>& ids = gradient_.ids();
+  copy_to_device<std::int32_t>(backend_, ids, sources_);
+  return sources_.reshape({sources_.element_count()})
+      .rows(0, std::ssize(ids))
+      .reshape({1, std::ssize(ids)});
 }
 
 void RowTable::add_slots() {

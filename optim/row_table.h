@@ -27,6 +27,7 @@ class RowTable {
     AdamWConstants adamw;
     int group = 0;
     double weight_decay = 0;
+    bool is_moved = false;  // by move_aside
   };
 
   /// Moves the value into memory of its own and gives the parameter its rows of gradients.
@@ -40,6 +41,14 @@ class RowTable {
   Tensor gradient() const { return gradient_.rows(); }
   /// The update of a step in which there is a gradient, unless `state` says that it is skipped.
   void step(const StepState* state);
+
+  /// Until put_back the table stands for another, where values are moved for a gradient: all rows
+  /// are what they say and nobody owes. A copy is kept.
+  void move_aside();
+  void put_back();
+  Tensor value() const { return value_; }
+  /// (1, U) i32: the rows that have a gradient in this step. Good until `step`.
+  Tensor rows_with_gradient();
 
   /// For checkpoints, by name behind the parameter's: "values" (V, H), not paid; "rows" (S) i32,
   /// the row of each slot; "owed" (1, 1) f64; AdamW's "moment1", "moment2" (S, H).
@@ -65,6 +74,7 @@ class RowTable {
   Tensor slot_of_row_;        // (1, V) i32: below 0 where a row has none
   Tensor rows_, sources_;     // (1, V) i32, of which the first S; see OptimizerRows
   Tensor owed_;               // (1, 1) f64
+  Tensor kept_value_, kept_owed_;  // where values are moved aside
   std::vector<std::int32_t> host_slot_of_row_, row_of_slot_;
 };
 

@@ -7,12 +7,14 @@ namespace {
 
 class Allocation : public testing::TestWithParam<NamedMethod> {};
 
-void expect_no_requests_after_an_epoch(const AdapterMethod& method, DType dtype) {
+void expect_no_requests_after_an_epoch(const AdapterMethod& method, DType dtype,
+                                       const PerturbationOptions& perturbation = {}) {
   Machine machine;
   const auto model = tiny_model(machine);
   attach(*machine.backend, machine.memory, *model, method);
   TinyTrainingOptions options;
   options.dtype = dtype;
+  options.perturbation = perturbation;
   options.micro_batch = 3;  // cuts a batch of 8 into 3, 3 and 2
   TinyTraining training(machine, *model, options);
   const std::int64_t epoch = training.steps_per_epoch();
@@ -39,6 +41,12 @@ TEST_P(Allocation, StopsAfterTheFirstEpoch) {
 // Weights that train are prepared anew in every step, merged ones in every micro-batch.
 TEST_P(Allocation, StopsAfterTheFirstEpochInBf16) {
   expect_no_requests_after_an_epoch(GetParam().method, DType::BF16);
+}
+
+TEST_P(Allocation, StopsAfterTheFirstEpochBesideTheValues) {
+  using Kind = PerturbationOptions::Kind;
+  expect_no_requests_after_an_epoch(GetParam().method, DType::F32, {Kind::Sam, 0.05});
+  expect_no_requests_after_an_epoch(GetParam().method, DType::BF16, {Kind::Go, 0.1, true});
 }
 
 // A step never holds all activations and all gradients: gradients have no memory before backward

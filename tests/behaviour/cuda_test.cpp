@@ -1,4 +1,6 @@
 // A training on the CUDA backend: its own bits again, and the CPU's training in all but bits.
+#include <cmath>
+
 #include "tensor/cpu/cpu_backend.h"
 #include "tests/behaviour/tiny.h"
 #include "tests/cuda/under_test.h"
@@ -27,7 +29,7 @@ Bytes bytes_of(Machine& machine, const SequenceClassifier& model) {
 class Piece {
  public:
   Piece(std::unique_ptr<Backend> on, const AdapterMethod& method, DType dtype,
-        const std::filesystem::path& folder)
+        const std::filesystem::path& folder, const PerturbationOptions& perturbation)
       : machine_(std::move(on)), model_(tiny_model(machine_)) {
     attach(*machine_.backend, machine_.memory, *model_, method);
     TinyTrainingOptions options;
@@ -35,6 +37,7 @@ class Piece {
     options.steps = steps;
     options.learning_rate = 1e-3;
     options.folder = folder;
+    options.perturbation = perturbation;
     training_ = std::make_unique<TinyTraining>(machine_, *model_, options);
   }
 
@@ -70,11 +73,13 @@ std::vector<NamedMethod> some_methods() {
 class TrainingOnCuda : public FolderTest, public testing::WithParamInterface<NamedMethod> {
  protected:
   Piece on_cpu(const std::string& folder) {
-    return {make_cpu_backend(1), GetParam().method, DType::F32, folder_ / folder};
+    return {make_cpu_backend(1), GetParam().method, DType::F32, folder_ / folder, perturbation_};
   }
   Piece on_cuda(const std::string& folder, DType dtype = DType::F32) {
-    return {make_cuda_under_test(), GetParam().method, dtype, folder_ / folder};
+    return {make_cuda_under_test(), GetParam().method, dtype, folder_ / folder, perturbation_};
   }
+
+  PerturbationOptions perturbation_;
 };
 
 TEST_P(TrainingOnCuda, GivesTheSameBitsTwice) {
@@ -127,6 +132,30 @@ TEST_P(TrainingOnCuda, CrossesBetweenDevicesInACheckpoint) {
     losses.merge(second.train_until(steps));
     ASSERT_EQ(losses.size(), wanted.size());
     for (const auto& [step, loss] : wanted) EXPECT_NEAR(losses.at(step), loss, 1e-4) << step;
+  }
+}
+
+// SAM and GO: noise has the CPU's bits, and values come back.
+TEST_P(TrainingOnCuda, LearnsAsTheCpuDoesBesideItsValues) {
+  using Kind = PerturbationOptions::Kind;
+  for (const PerturbationOptions& options :
+       {PerturbationOptions{Kind::Sam, 0.05}, PerturbationOptions{Kind::Go, 0.05, true}}) {
+    perturbation_ = {};
+    const auto plain = on_cpu("plain").train_until(steps);
+    perturbation_ = options;
+    const auto wanted = on_cpu("cpu").train_until(steps);
+    Piece whole = on_cuda("whole"), first = on_cuda("parts"), second = on_cuda("parts");
+    const auto found = whole.train_until(steps);
+    ASSERT_EQ(wanted.size(), steps);
+    for (const auto& [step, loss] : wanted) EXPECT_NEAR(found.at(step), loss, 1e-4) << step;
+    EXPECT_GT(std::abs(wanted.at(steps) - plain.at(steps)), 1e-3) << "nothing was moved";
+    first.train_until(3);
+    second.trainer().resume();
+    second.train_until(steps);
+    EXPECT_TRUE(second.values() == whole.values());
+    for (const char* folder : {"plain", "cpu", "whole", "parts"}) {
+      std::filesystem::remove_all(folder_ / folder);
+    }
   }
 }
 

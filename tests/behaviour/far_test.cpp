@@ -123,6 +123,24 @@ TEST_P(Far, TrainsToTheSameBitsInBf16WithLayersRecomputed) {
               train(Place::Near, method(), options));
 }
 
+/// SAM and GO.
+std::vector<PerturbationOptions> both_perturbations() {
+  using Kind = PerturbationOptions::Kind;
+  return {{Kind::Sam, 0.05}, {Kind::Go, 0.05, true}};
+}
+
+TEST_P(Far, TrainsToTheSameBitsBesideItsValues) {
+  for (const PerturbationOptions& perturbation : both_perturbations()) {
+    TinyTrainingOptions options;
+    options.perturbation = perturbation;
+    options.micro_batch = 3;
+    const Trained near = train(Place::Near, method(), options);
+    expect_same(train(Place::FarAsynchronous, method(), options), near);
+    options.perturbation = {};
+    EXPECT_NE(near.lines, train(Place::Near, method(), options).lines);
+  }
+}
+
 TEST_P(Far, GoesOnFromTheOthersCheckpoint) {
   TinyTrainingOptions options;
   const Trained whole = train(Place::Near, method(), options);
@@ -227,6 +245,23 @@ TEST_F(FarNotFinite, AGradientStopsWithTheMessageAndValuesThatItHasOnTheCpu) {
     EXPECT_NE(near.message.find("the gradient of "), std::string::npos) << near.message;
     EXPECT_EQ(near.files.size(), 1u);
     expect_same(broken(Place::FarAsynchronous, {}, updates), near);
+  }
+}
+
+TEST_F(FarNotFinite, BesideItsValuesItIsTheSame) {
+  for (const PerturbationOptions& perturbation : both_perturbations()) {
+    TinyTrainingOptions options;
+    options.perturbation = perturbation;
+    for (const std::int64_t updates : {4, 5}) {
+      const Trained near = broken(Place::Near, options, updates);
+      EXPECT_NE(near.message.find("the gradient of "), std::string::npos) << near.message;
+      EXPECT_EQ(near.files.size(), 1u);
+      expect_same(broken(Place::FarAsynchronous, options, updates), near);
+    }
+    options.learning_rate = 1e30;
+    const Trained near = broken(Place::Near, options, -1);
+    EXPECT_NE(near.message.find("is not finite"), std::string::npos) << near.message;
+    expect_same(broken(Place::FarAsynchronous, options, -1), near);
   }
 }
 

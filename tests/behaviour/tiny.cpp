@@ -150,6 +150,7 @@ TinyTraining::TinyTraining(Machine& machine, SequenceClassifier& model,
   };
   OptimizerOptions optimizer;
   optimizer.clip_norm = options.clip_norm;
+  optimizer.perturbation = options.perturbation;
   optimizer.weight_decay = 0;  // what moves, moves by its gradient
   optimizer_ =
       std::make_unique<Optimizer>(*machine.backend, machine.memory, model.parameters().trainable(),

@@ -60,6 +60,7 @@ struct TinyTrainingOptions {
   bool recomputes_layers = false;
   double learning_rate = 1e-2;
   double clip_norm = 1;
+  PerturbationOptions perturbation;
   std::int64_t checkpoint_every = 0;
   std::filesystem::path folder;
   std::function<void()> after_forward = nullptr;
@@ -75,6 +76,7 @@ class TinyTraining {
   TinyTraining& operator=(const TinyTraining&) = delete;
 
   Trainer& trainer() { return *trainer_; }
+  Optimizer& optimizer() { return *optimizer_; }
   std::int64_t steps_per_epoch() const { return plan_.size(); }
 
   /// Multiplies every gradient and leaves the loss as it is: a way to break one but not the other.

@@ -14,7 +14,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched
 
 import torch
 
-from generate import adapters, common, curvature, folders, forward, patches, training  # noqa: E402
+from generate import (adapters, common, curvature, folders, forward, patches, perturbation,  # noqa: E402
+                      training)
 
 
 def main():
@@ -24,6 +25,7 @@ def main():
     forward.write_all(folder)
     curvature.write_all(folder)
     training.write_all(folder)
+    perturbation.write_all(folder)
     adapters.write_all(folder)
     folders.write_all(folder)
     patches.write_all(folder)

@@ -18,6 +18,9 @@ OptimizerOptions options_of(const nlohmann::json& settings, bool is_sgd) {
   options.adapter_weight_decay = options.weight_decay;
   options.clip_norm = settings.at("clip_norm").get<double>();
   if (is_sgd) options.sgd.momentum = settings.at("momentum").get<double>();
+  if (settings.contains("rho")) {
+    options.perturbation = {PerturbationOptions::Kind::Sam, settings.at("rho").get<double>()};
+  }
   return options;
 }
 
@@ -47,12 +50,18 @@ Steps ten_steps(Machine& machine, const Case& oracle, SequenceClassifier& model,
         settings.at("head_learning_rate").get<double>() * schedule.factor(step);
     optimizer.set_bias_corrections(state);
     backend.copy_to_device(&state, state_there, sizeof state);
-    Tape tape;
-    Context context{backend, *machine.arena, &tape, true, state_there, oracle.dtype()};
-    const Variable loss = loss_of(context, model, batch);
-    result.losses.push_back(to_host<double>(backend, loss.value).front() /
-                            static_cast<double>(batch.layout.sequences()));
-    tape.backward(context, loss);
+    for (int pass = 0; pass < optimizer.passes(); ++pass) {
+      optimizer.begin_pass(pass, state_there);
+      Tape tape;
+      Context context{backend, *machine.arena, &tape, true, state_there, oracle.dtype()};
+      const Variable loss = loss_of(context, model, batch);
+      if (pass == 0) {
+        result.losses.push_back(to_host<double>(backend, loss.value).front() /
+                                static_cast<double>(batch.layout.sequences()));
+      }
+      tape.backward(context, loss);
+    }
+    optimizer.put_back();
     optimizer.step(state_there);
     optimizer.forget_gradients();
     backend.copy_to_host(state_there, &state, sizeof state);
