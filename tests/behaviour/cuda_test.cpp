@@ -139,7 +139,7 @@ TEST_P(TrainingOnCuda, CrossesBetweenDevicesInACheckpoint) {
 TEST_P(TrainingOnCuda, LearnsAsTheCpuDoesBesideItsValues) {
   using Kind = PerturbationOptions::Kind;
   for (const PerturbationOptions& options :
-       {PerturbationOptions{Kind::Sam, 0.05}, PerturbationOptions{Kind::Go, 0.05, true}}) {
+       {PerturbationOptions{Kind::Sam, 0.5}, PerturbationOptions{Kind::Go, 0.05, true}}) {
     perturbation_ = {};
     const auto plain = on_cpu("plain").train_until(steps);
     perturbation_ = options;

@@ -51,12 +51,13 @@ class EmulatedProgram : public FolderTest {
  protected:
   /// What the stages say of themselves, by stage.
   std::map<std::string, StageResult> results(const std::string& device, const std::string& folder,
-                                             const std::string& more = "") {
+                                             const std::string& more = "",
+                                             const std::vector<std::string>& overrides = {}) {
     const std::string text = "device = \"" + device + "\"\n" + more + tiny_run;
-    const Plan plan = make_plan(
-        parse_config(text, "tiny.toml",
-                     {"pretrain.steps=12", "train.epochs=2", "data.synthetic_dev_rows=10"}),
-        named_inputs());
+    std::vector<std::string> all = {"pretrain.steps=12", "train.epochs=2",
+                                    "data.synthetic_dev_rows=10"};
+    all.insert(all.end(), overrides.begin(), overrides.end());
+    const Plan plan = make_plan(parse_config(text, "tiny.toml", all), named_inputs());
     const StageStore store(folder_ / folder);
     const DataRoot data(folder_ / "data");
     RunServices services;
@@ -132,6 +133,20 @@ TEST_F(EmulatedProgram, HasTheSameBitsWithAndWithoutGraphs) {
     EXPECT_THAT(remark, testing::ContainsRegex("^[1-9][0-9]* of ")) << stage;
   }
   results("cuda", "without", "cuda_graphs = false\n");
+  EXPECT_THAT(remarks_.of_stage, testing::IsEmpty());
+  const auto with = stage_files(folder_ / "with"), without = stage_files(folder_ / "without");
+  EXPECT_GE(with.size(), 20u);
+  expect_same_files(with, without);
+}
+
+// Values move in place: one recording serves both passes of SAM, and GO's beside any noise.
+TEST_F(EmulatedProgram, HasTheSameBitsWithAndWithoutGraphsBesideItsValues) {
+  const std::vector<std::string> overrides = {
+      "train.perturbation=sam", "train.perturbation_size=0.05", "pretrain.perturbation=go",
+      "pretrain.perturbation_size=0.1", "pretrain.perturbation_relative=true"};
+  results("cuda", "with", "", overrides);
+  EXPECT_GE(remarks_.of_stage.size(), 7u);
+  results("cuda", "without", "cuda_graphs = false\n", overrides);
   EXPECT_THAT(remarks_.of_stage, testing::IsEmpty());
   const auto with = stage_files(folder_ / "with"), without = stage_files(folder_ / "without");
   EXPECT_GE(with.size(), 20u);
