@@ -122,6 +122,15 @@ TEST_F(Counting, AnUpdateByRowsMovesWhatItsSlotsHave) {
             (2 + 3 * 2 * 3) * row + integers);
 }
 
+TEST_F(Counting, WhatIsMovedAsideIsReadAndWritten) {
+  const MatrixView table = matrix(9, 8), gradient = matrix(2, 8), rows = matrix(1, 2, DType::I32),
+                   norm = matrix(1, 1, DType::F64);
+  StepState state;
+  EXPECT_EQ(of([&] { counter_.add_normalised(1, gradient, norm, rows, table); }).bytes,
+            3 * 2 * 4 * 8 + 2 * 4 + 8);
+  EXPECT_EQ(of([&] { counter_.add_noise(1, {}, 5, &state, matrix(1, 8)); }).bytes, 2 * 4 * 8);
+}
+
 /// Names of a class's virtual functions, but for its destructor.
 std::vector<std::string> virtual_functions(const std::string& text) {
   std::vector<std::string> names;
