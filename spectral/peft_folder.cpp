@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <regex>
 
 #include <fmt/format.h>
 
@@ -31,7 +30,10 @@ std::string peft_name(const std::string& name) {
       return fmt::format("base_model.{}", shared);
     }
   }
-  std::string own = std::regex_replace(name, std::regex("pissa_([AB])$"), "lora_$1");
+  std::string own = name;
+  if (const std::size_t at = own.rfind(".pissa_"); at != std::string::npos) {
+    own.replace(at, std::string_view(".pissa_").size(), ".lora_");
+  }
   if (own.ends_with(".lora_A") || own.ends_with(".lora_B")) own += ".weight";
   if (name.ends_with(".vera_b") || name.ends_with(".vera_d")) {
     own.insert(own.size() - 1, "lambda_");
