@@ -96,6 +96,7 @@ class Landscape {
     write_file_atomically(
         stage_.folder / "landscape.csv",
         header + pieces_.rows() + fmt::format("chance,0,,,{}\n", chance()) +
+            fmt::format("norm,0,{:.9g},,{}\n", norm(), centre) +
             fmt::format("centre,0,{},{:.9g},{}\n", element_count(moved_), distance_, centre));
     StageResult result;
     result.metrics = {{"score", centre},
@@ -191,6 +192,13 @@ class Landscape {
       right += predicted.classes[i] == data_.dev[i].label ? 1 : 0;
     }
     return static_cast<double>(right) / static_cast<double>(data_.dev.size());
+  }
+
+  /// ‖θ‖ of what is moved.
+  double norm() {
+    Direction values;
+    for (const Parameter* parameter : moved_) values.push_back(parameter->value());
+    return norm_of(compute_.backend(), compute_.memory(), values);
   }
 
   /// Of the most frequent class.

@@ -13,8 +13,8 @@ namespace basis {
 ///   along it; plane: alpha and beta along two directions;
 /// noise, noise-relative and noise in directions: place the draw, alpha its σ;
 /// path: place the draw, alpha the share of the way back to the start, beta σ;
-/// of the whole: "chance" with the most frequent class's score, and "centre" with the score at θ,
-/// and as alpha the number of moved parameters, as beta
+/// of the whole: "chance" with the most frequent class's score, "norm" with ‖θ‖ as alpha, and
+/// "centre" with the score at θ, and as alpha the number of moved parameters, as beta
 ///   the distance to the start.
 /// What is finished of it stands in the checkpoint folder, and a stage that was stopped goes on.
 StageResult run_landscape(StageContext& stage);

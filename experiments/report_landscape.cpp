@@ -276,15 +276,15 @@ std::string basins_table(const ReportData& data) {
     const double certified = certified_radius_of(one);
     rows += fmt::format(
         "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
-        "<td>{}</td><td>{}</td><td>{}</td></tr>\n",
+        "<td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
         html_escape(one.task), html_escape(one.method), one.seed, grouped_text(one.moved),
-        fixed_text(percent * one.centre, 1),
+        fixed_text(percent * one.centre, 1), significant_text(one.norm, 4),
         one.distance > 0 ? significant_text(one.distance, 3) : "—", radius_text(one, "noise"),
         radius_text(one, "noise-relative"),
         one.kinds.contains("noise") ? significant_text(certified, 3) : "—", bound_text(one));
   }
   return "<div class=\"scroll\"><table>\n<tr><th>Task</th><th>Method</th><th>Seed</th>"
-         "<th>Moved parameters</th><th>Accuracy</th><th>Distance to the start</th>"
+         "<th>Moved parameters</th><th>Accuracy</th><th>Norm</th><th>Distance to the start</th>"
          "<th>Basin, σ</th><th>Basin, relative σ</th><th>Certified radius</th><th>The bound on "
          "the way</th></tr>\n" +
          rows + "</table></div>\n";

@@ -22,6 +22,7 @@ struct ReportLandscape {
   double centre = 0;       // S(θ)
   double chance = 0;       // of the most frequent class
   std::int64_t moved = 0;  // parameters, n
+  double norm = 0;         // ‖θ‖
   double distance = 0;     // ‖θ - start‖; 0 where no kind went there
   std::map<std::string, LandscapePoints> kinds;
 

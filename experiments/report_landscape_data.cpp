@@ -24,6 +24,8 @@ ReportLandscape read_report_landscape(const std::filesystem::path& folder) {
       landscape.centre = score;
       landscape.moved = static_cast<std::int64_t>(alpha);
       landscape.distance = beta;
+    } else if (kind == "norm") {
+      landscape.norm = alpha;
     } else if (kind == "chance") {
       landscape.chance = score;
     } else {

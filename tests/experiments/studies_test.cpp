@@ -123,6 +123,13 @@ TEST_F(Study, VisionDataScaleHasNestedImagesAndItsClaim) {
   }
 }
 
+TEST_F(Study, FlatSetsBasinsBesideNormsAndScores) {
+  const std::string report = read_file(run_reduced("flat") / "report.html");
+  for (const char* part : {"<b>sam.</b>", "<b>go.</b>", "<th>Norm</th>", "go-20"}) {
+    EXPECT_THAT(report, HasSubstr(part));
+  }
+}
+
 TEST_F(Study, LandscapeLooksEveryWayAndGoesOnWhereItStopped) {
   const std::filesystem::path run_folder = run_reduced("landscape");
   const auto found = stages(run_folder, "landscape-");
