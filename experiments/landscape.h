@@ -8,15 +8,13 @@ namespace basis {
 /// Moved are all parameters where it trained all (`full`), else what it trained but for the head:
 /// an adapter's coefficients alone. Leaves landscape.csv:
 ///   kind, place, alpha, beta, score
-/// of slices (most-case, most-case-scaled, worst-case, sft-case): place the direction, alpha how
-/// far
-///   along it; plane: alpha and beta along two directions;
-/// noise, noise-relative and noise in directions: place the draw, alpha its σ;
-/// path: place the draw, alpha the share of the way back to the start, beta σ;
-/// of the whole: "chance" with the most frequent class's score, "norm" with ‖θ‖ as alpha, and
-/// "centre" with the score at θ, and as alpha the number of moved parameters, as beta
-///   the distance to the start.
-/// What is finished of it stands in the checkpoint folder, and a stage that was stopped goes on.
+/// Of slices (most-case, most-case-scaled, worst-case, sft-case) place is the direction and alpha
+/// how far along it; of plane, alpha and beta are along its two directions. Of noise,
+/// noise-relative and noise in directions place is the draw, alpha its σ; of path, alpha is the
+/// share of the way back to the start and beta σ. Three rows are of the whole: "chance" with the
+/// most frequent class's score, "norm" with ‖θ‖ as alpha, "centre" with the score at θ, the number
+/// of moved parameters as alpha and the distance to the start as beta. What is finished of it
+/// stands in the checkpoint folder, and a stage that was stopped goes on.
 StageResult run_landscape(StageContext& stage);
 
 }  // namespace basis
