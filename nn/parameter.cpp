@@ -79,6 +79,11 @@ void ParameterStore::add(std::vector<std::unique_ptr<Parameter>> parameters) {
   for (std::unique_ptr<Parameter>& parameter : parameters) insert(std::move(parameter));
 }
 
+bool ParameterStore::has(ParameterRole role) const {
+  return std::any_of(parameters_.begin(), parameters_.end(),
+                     [&](const auto& parameter) { return parameter->role() == role; });
+}
+
 std::vector<Parameter*> ParameterStore::trainable() const {
   std::vector<Parameter*> result;
   for (const auto& parameter : parameters_) {

@@ -105,6 +105,8 @@ class ParameterStore {
 
   const std::vector<std::unique_ptr<Parameter>>& all() const { return parameters_; }
   std::vector<Parameter*> trainable() const;
+  /// Whether there is one of that role.
+  bool has(ParameterRole role) const;
 
  private:
   Parameter& insert(std::unique_ptr<Parameter> parameter);

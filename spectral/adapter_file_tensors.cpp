@@ -161,10 +161,8 @@ void attach_stored(Backend& backend, Allocator& allocator, SequenceClassifier& m
                    const AdapterMethod& method, const std::vector<NamedShape>& wanted,
                    const SafeTensors& file, const NameInFile& name_in_file,
                    const std::optional<SafeTensors>& basis, const BasisSource& basis_source) {
-  for (const auto& parameter : model.parameters().all()) {
-    if (parameter->role() == ParameterRole::Adapter) {
-      throw Error("the model has an adapter already: load another copy of the model");
-    }
+  if (model.parameters().has(ParameterRole::Adapter)) {
+    throw Error("the model has an adapter already: load another copy of the model");
   }
   const auto is_beside = [&](const std::string& name) {
     return basis && stands_in_basis_file(method, name);

@@ -1,7 +1,5 @@
 #include "spectral/adapter_set.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 namespace basis {
@@ -32,9 +30,9 @@ void for_each_matrix(SequenceClassifier& model, const Visit& visit) {
 }  // namespace
 
 AdapterSet::AdapterSet(SequenceClassifier& model) : model_(model) {
-  for_each_matrix(model, [](const Linear& linear) {
-    if (linear.adapter() != nullptr) throw Error("the model has an adapter: begin without one");
-  });
+  if (model.parameters().has(ParameterRole::Adapter)) {
+    throw Error("the model has an adapter: begin without one");
+  }
   bare_ = take();
 }
 
@@ -100,10 +98,8 @@ void AdapterSet::use(const std::string& name) {
 
 void AdapterSet::use_none() {
   if (in_use_.empty()) {
-    for_each_matrix(model_, [](const Linear& linear) {
-      if (linear.adapter() != nullptr) throw Error("the model has an adapter that was not kept");
-    });
-    return;
+    if (!model_.parameters().has(ParameterRole::Adapter)) return;
+    throw Error("the model has an adapter that was not kept");
   }
   kept_[in_use_] = take();
   in_use_.clear();

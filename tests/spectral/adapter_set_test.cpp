@@ -44,6 +44,19 @@ TEST_F(Switching, LosesNoAdapterThatWasNotKept) {
   EXPECT_THAT(adapters.names(), testing::ElementsAre("calm", "wild"));
 }
 
+// It fills no matrix's slot.
+TEST_F(Switching, LosesNoCurvatureThatWasNotKept) {
+  AdapterMethod method;
+  method.kind = AdapterMethod::Kind::Head;
+  method.curvature = AdapterMethod::Curvature::Trained;
+  AdapterSet adapters(*model_);
+  attach_lora();
+  adapters.keep("calm");
+  attach(backend(), memory(), *model_, method);
+  EXPECT_THAT(error_of([&] { adapters.use("calm"); }), HasSubstr("an adapter that was not kept"));
+  EXPECT_THAT(error_of([&] { AdapterSet another(*model_); }), HasSubstr("begin without one"));
+}
+
 TEST_F(Switching, BeginsOnABareModel) {
   attach_lora();
   EXPECT_THAT(error_of([&] { AdapterSet adapters(*model_); }), HasSubstr("begin without one"));
