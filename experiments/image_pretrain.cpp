@@ -70,16 +70,8 @@ class ImagePretrain {
     training.evaluate = [this](MetricsLog& log, std::int64_t step) { score_dev(log, step); };
     const double tokens_per_s = train_in_stage(stage_, compute_, training);
     save();
-    StageResult result;
-    result.metrics = scores_;
-    result.metrics.emplace_back("pretrain_tokens", static_cast<double>(tokens()));
-    result.metrics.emplace_back("corpus_tokens", static_cast<double>(train_set_.token_count()));
-    result.tokens_per_s = tokens_per_s;
-    result.peak_mib = compute_.peak_memory_mib();
-    for (const Parameter* parameter : model_->parameters().trainable()) {
-      result.trainable += parameter->count();
-    }
-    return result;
+    return pretrain_result(scores_, tokens(), train_set_.token_count(), tokens_per_s, compute_,
+                           model_->parameters().trainable());
   }
 
  private:

@@ -95,7 +95,8 @@ class Landscape {
     }
     write_file_atomically(
         stage_.folder / "landscape.csv",
-        header + pieces_.rows() + fmt::format("chance,0,,,{}\n", chance()) +
+        header + pieces_.rows() +
+            fmt::format("chance,0,,,{}\n", accuracy(majority_answers(data_.dev, data_.task))) +
             fmt::format("norm,0,{:.9g},,{}\n", norm(), centre) +
             fmt::format("centre,0,{},{:.9g},{}\n", element_count(moved_), distance_, centre));
     StageResult result;
@@ -107,8 +108,6 @@ class Landscape {
   }
 
  private:
-  using Points = std::vector<std::pair<double, double>>;  // alpha, beta
-
   void load_rows() {
     const TrainSettings train = config_.train_for(stage_.stage.task, stage_.stage.method);
     data_ = load_task(config_, stage_.stage.task, train, *stage_.data);
@@ -186,12 +185,10 @@ class Landscape {
   double score() {
     const std::vector<float> logits =
         classifier_outputs(compute_, *model_, dev_, dtype_.activations);
-    const Answers predicted = answers_of(logits, data_.task);
-    std::int64_t right = 0;
-    for (std::size_t i = 0; i < data_.dev.size(); ++i) {
-      right += predicted.classes[i] == data_.dev[i].label ? 1 : 0;
-    }
-    return static_cast<double>(right) / static_cast<double>(data_.dev.size());
+    return accuracy(answers_of(logits, data_.task));
+  }
+  double accuracy(const Answers& predicted) const {
+    return basis::score(Metric::Accuracy, predicted, answers_of(data_.dev, data_.task));
   }
 
   /// ‖θ‖ of what is moved.
@@ -199,14 +196,6 @@ class Landscape {
     Direction values;
     for (const Parameter* parameter : moved_) values.push_back(parameter->value());
     return norm_of(compute_.backend(), compute_.memory(), values);
-  }
-
-  /// Of the most frequent class.
-  double chance() const {
-    std::vector<std::int64_t> counts(data_.task.labels.size(), 0);
-    for (const Example& row : data_.dev) ++counts[static_cast<std::size_t>(row.label)];
-    return static_cast<double>(*std::max_element(counts.begin(), counts.end())) /
-           static_cast<double>(data_.dev.size());
   }
 
   // ---- Pieces -----------------------------------------------------------------------------------
@@ -325,7 +314,7 @@ class Landscape {
                                        moved_[i]->value().dtype(), compute_.backend().device());
       compute_.backend().fill(0, tensor.view());
       if (!bases[i].u.is_empty()) {
-        const double norm = frobenius_norm(host_matrix(compute_.backend(), moved_[i]->value()));
+        const double norm = norm_of(compute_.backend(), compute_.memory(), {moved_[i]->value()});
         tensor = device_matrix(compute_.backend(), compute_.memory(),
                                noise_in_basis(bases[i], norm, seed(),
                                               static_cast<std::uint64_t>(place), moved_[i]->name()),

@@ -43,16 +43,8 @@ class Pretrain {
     StageTraining training = stage_training();
     const double tokens_per_s = train_in_stage(stage_, compute_, training);
     keep(Snapshot{"final", tokens_after(steps_), held_out_loss()});
-    StageResult result;
-    result.metrics = scores_;
-    result.metrics.emplace_back("pretrain_tokens", static_cast<double>(tokens_after(steps_)));
-    result.metrics.emplace_back("corpus_tokens", static_cast<double>(corpus_.train.token_count()));
-    result.tokens_per_s = tokens_per_s;
-    result.peak_mib = compute_.peak_memory_mib();
-    for (const Parameter* parameter : model_->parameters().trainable()) {
-      result.trainable += parameter->count();
-    }
-    return result;
+    return pretrain_result(scores_, tokens_after(steps_), corpus_.train.token_count(), tokens_per_s,
+                           compute_, model_->parameters().trainable());
   }
 
  private:

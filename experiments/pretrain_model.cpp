@@ -76,4 +76,17 @@ TrainerOptions trainer_options(const Config& config, const PretrainSettings& set
   return options;
 }
 
+StageResult pretrain_result(const std::vector<std::pair<std::string, double>>& scores,
+                            std::int64_t tokens, std::int64_t corpus_tokens, double tokens_per_s,
+                            const Compute& compute, const std::vector<Parameter*>& trained) {
+  StageResult result;
+  result.metrics = scores;
+  result.metrics.emplace_back("pretrain_tokens", static_cast<double>(tokens));
+  result.metrics.emplace_back("corpus_tokens", static_cast<double>(corpus_tokens));
+  result.tokens_per_s = tokens_per_s;
+  result.peak_mib = compute.peak_memory_mib();
+  for (const Parameter* parameter : trained) result.trainable += parameter->count();
+  return result;
+}
+
 }  // namespace basis

@@ -2,6 +2,7 @@
 
 #include "experiments/compute.h"
 #include "experiments/config.h"
+#include "experiments/stage_result.h"
 #include "experiments/trainer.h"
 #include "nn/bert.h"
 #include "optim/optimizer.h"
@@ -24,5 +25,11 @@ void start_positions(Compute& compute, Bert& bert, const PretrainSettings& setti
 OptimizerOptions optimizer_options(const PretrainSettings& settings);
 TrainerOptions trainer_options(const Config& config, const PretrainSettings& settings,
                                std::int64_t seed, DType dtype, std::int64_t steps);
+
+/// What a pretraining leaves behind its last scores: `tokens` that it read, of a corpus of so many,
+/// at what rate, and what it trained.
+StageResult pretrain_result(const std::vector<std::pair<std::string, double>>& scores,
+                            std::int64_t tokens, std::int64_t corpus_tokens, double tokens_per_s,
+                            const Compute& compute, const std::vector<Parameter*>& trained);
 
 }  // namespace basis

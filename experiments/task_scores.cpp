@@ -4,7 +4,6 @@
 #include <bit>
 
 #include "data/batch_plan.h"
-#include "data/metrics.h"
 
 namespace basis {
 
@@ -73,15 +72,19 @@ std::vector<std::pair<std::string, double>> scores_of(const std::vector<float>& 
   return scores_of_answers(answers_of(outputs, task), rows, task);
 }
 
-std::vector<std::pair<std::string, double>> majority_scores(const std::vector<Example>& rows,
-                                                            const Task& task) {
-  if (task.is_regression) return {};
+Answers majority_answers(const std::vector<Example>& rows, const Task& task) {
   std::vector<std::int64_t> counts(task.labels.size(), 0);
   for (const Example& row : rows) ++counts[static_cast<std::size_t>(row.label)];
   const auto largest = std::max_element(counts.begin(), counts.end()) - counts.begin();
   Answers majority;
   majority.classes.assign(rows.size(), static_cast<std::int32_t>(largest));
-  return scores_of_answers(majority, rows, task);
+  return majority;
+}
+
+std::vector<std::pair<std::string, double>> majority_scores(const std::vector<Example>& rows,
+                                                            const Task& task) {
+  if (task.is_regression) return {};
+  return scores_of_answers(majority_answers(rows, task), rows, task);
 }
 
 }  // namespace basis

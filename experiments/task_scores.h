@@ -7,6 +7,7 @@
 
 #include "data/batch.h"
 #include "data/dataset.h"
+#include "data/metrics.h"
 #include "data/task.h"
 #include "experiments/compute.h"
 #include "nn/sequence_classifier.h"
@@ -35,6 +36,9 @@ std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier
 std::vector<std::pair<std::string, double>> scores_of(const std::vector<float>& outputs,
                                                       const std::vector<Example>& rows,
                                                       const Task& task);
+
+/// The most frequent class for every row. Of classes alone.
+Answers majority_answers(const std::vector<Example>& rows, const Task& task);
 
 /// The same of an answer that is the most frequent class for every row: what a task's scores must
 /// beat. Nothing for a regression, whose correlations have the floor 0.

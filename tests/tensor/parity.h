@@ -141,4 +141,18 @@ class Parity : public testing::TestWithParam<KernelVariant> {
 extern const std::vector<std::int64_t> parity_rows;
 extern const std::vector<std::int64_t> parity_columns;
 
+/// body(rows, columns, gap, text) for every size, contiguous and as a column slice.
+template <class Body>
+void for_sizes(Body body) {
+  for (const std::int64_t rows : parity_rows) {
+    for (const std::int64_t columns : parity_columns) {
+      for (const std::int64_t gap : {0, 5}) {
+        body(
+            rows, columns, gap,
+            std::to_string(rows) + " x " + std::to_string(columns) + " gap " + std::to_string(gap));
+      }
+    }
+  }
+}
+
 }  // namespace basis

@@ -33,20 +33,6 @@ INSTANTIATE_TEST_SUITE_P(Cpu, ParityOfCurvature, testing::ValuesIn(kernel_varian
                          variant_name);
 INSTANTIATE_TEST_SUITE_P(Cuda, ParityOfCurvature, testing::ValuesIn(cuda_variants()), variant_name);
 
-/// body(rows, columns, gap, text), contiguous and as a column slice.
-template <class Body>
-void for_sizes(Body body) {
-  for (std::int64_t rows : parity_rows) {
-    for (std::int64_t columns : parity_columns) {
-      for (std::int64_t gap : {0, 5}) {
-        body(
-            rows, columns, gap,
-            std::to_string(rows) + " x " + std::to_string(columns) + " gap " + std::to_string(gap));
-      }
-    }
-  }
-}
-
 TEST_P(ParityOfCurvature, Value) {
   for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
     const Matrix x = random(rows, columns, gap, 2);

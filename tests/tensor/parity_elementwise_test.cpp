@@ -8,20 +8,6 @@ namespace {
 INSTANTIATE_TEST_SUITE_P(Cpu, Parity, testing::ValuesIn(kernel_variants()), variant_name);
 INSTANTIATE_TEST_SUITE_P(Cuda, Parity, testing::ValuesIn(cuda_variants()), variant_name);
 
-// Calls body(rows, columns, gap, text) for every size, contiguous and as a column slice.
-template <class Body>
-void for_sizes(Body body) {
-  for (std::int64_t rows : parity_rows) {
-    for (std::int64_t columns : parity_columns) {
-      for (std::int64_t gap : {0, 5}) {
-        body(
-            rows, columns, gap,
-            std::to_string(rows) + " x " + std::to_string(columns) + " gap " + std::to_string(gap));
-      }
-    }
-  }
-}
-
 TEST_P(Parity, Fill) {
   for_sizes([&](auto rows, auto columns, auto gap, const std::string& size) {
     compare(size, {{poisoned(rows, columns, gap), 1}},

@@ -11,19 +11,6 @@ using ParityOfRows = Parity;
 INSTANTIATE_TEST_SUITE_P(Cpu, ParityOfRows, testing::ValuesIn(kernel_variants()), variant_name);
 INSTANTIATE_TEST_SUITE_P(Cuda, ParityOfRows, testing::ValuesIn(cuda_variants()), variant_name);
 
-template <class Body>
-void for_sizes(Body body) {
-  for (std::int64_t rows : parity_rows) {
-    for (std::int64_t columns : parity_columns) {
-      for (std::int64_t gap : {0, 5}) {
-        body(
-            rows, columns, gap,
-            std::to_string(rows) + " x " + std::to_string(columns) + " gap " + std::to_string(gap));
-      }
-    }
-  }
-}
-
 // n products of numbers below 5 and 5, summed: a random walk of n steps of half an epsilon of the
 // partial sums, which are below 5 sqrt(n) themselves; 3 standard deviations.
 double sum_units(std::int64_t n) {
