@@ -42,4 +42,20 @@ Variable mean_pool(Context& context, const Variable& x, const SequenceView& sequ
   return y;
 }
 
+Variable joined_rows(Context& context, const Variable& x, std::int64_t count, std::int64_t n) {
+  const std::int64_t width = x.shape().column_count();
+  Variable y = constant(x.value.rows(0, count * n).reshape({count, n * width}));
+  if (!context.records(x)) return y;
+
+  const Shape shape = x.shape();
+  y.gradient = context.tape->record([=, dx = x.gradient](Context& c, const Tensor& dy) {
+    contribute(c, dx, shape, dy.dtype(), [&](MatrixView out) {
+      c.backend.fill(0, out);
+      out.rows = count * n;
+      c.backend.convert(dy.reshape({count * n, width}).view(), out);
+    });
+  });
+  return y;
+}
+
 }  // namespace basis

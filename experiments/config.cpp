@@ -60,8 +60,8 @@ PretrainSettings PretrainSettings::resolved() const {
   const BertSize numbers = bert_size();
   settings.hidden_size = numbers.hidden_size;
   settings.num_hidden_layers = numbers.num_hidden_layers;
-  settings.num_attention_heads = numbers.num_attention_heads;
-  settings.intermediate_size = numbers.intermediate_size;
+  settings.num_attention_heads = is_perceptron() ? 0 : numbers.num_attention_heads;
+  settings.intermediate_size = is_perceptron() ? 0 : numbers.intermediate_size;
   settings.steps = settings.planned_steps();
   settings.tokens = 0;
   if (learns_vocabulary() && vocabulary_corpora.empty()) settings.vocabulary_corpora = {corpus};

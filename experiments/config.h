@@ -59,6 +59,7 @@ struct PretrainSettings {
   std::int64_t held_out_documents = 500;
   double data_share = 1;
   std::vector<std::int64_t> seeds = {0};
+  std::string architecture = "transformer";
   std::string size = "tiny";
   std::int64_t hidden_size = 0;
   std::int64_t num_hidden_layers = 0;
@@ -100,6 +101,7 @@ struct PretrainSettings {
   /// Sizes and steps in numbers, and the corpora of a vocabulary that is learned.
   PretrainSettings resolved() const;
   bool is_images() const { return !task.empty(); }
+  bool is_perceptron() const { return architecture == "perceptron"; }
   bool learns_vocabulary() const {
     return !is_images() && vocabulary.empty() && corpus != "synthetic";
   }
@@ -198,6 +200,13 @@ struct MethodSettings {
   std::vector<std::string> models;
   std::string family;
   Overrides overrides;
+
+  /// A classifier of pixels in the model's place: a floor.
+  bool reads_pixels() const { return start.starts_with("pixels"); }
+  /// Whether the head alone trains, at the head's rate.
+  bool trains_head_alone() const {
+    return (kind == "head" && curvature != "trained") || start == "pixels-linear";
+  }
   bool operator==(const MethodSettings&) const = default;
 };
 

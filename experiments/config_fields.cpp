@@ -99,6 +99,7 @@ const std::vector<Field<PretrainSettings>>& fields<PretrainSettings>() {
       {"held_out_documents", &P::held_out_documents, at_least(1), "of the synthetic corpus, kept for the held-out loss; a corpus file keeps 1 % of its own"},
       {"data_share", &P::data_share, positive_share(), "of the training documents, or images with every class alike; a smaller share is a subset of a larger one of the same seed"},
       {"seeds", &P::seeds, at_least(0), "one pretraining each: of the initial weights, the subset, the order and the masks", Counts::No},
+      {"architecture", &P::architecture, one_of({"transformer", "perceptron"}), "on images: the encoder over patches, or layers of hidden_size on all pixels at once, which have no matrices to analyse"},
       {"size", &P::size, one_of({"tiny", "mini", "small", "medium", "base"}), "2x128, 4x256, 4x512, 8x512 or 12x768; the four below say otherwise where they are not 0", Counts::No},
       {"hidden_size", &P::hidden_size, between(0, 65536), "H; 0: as the size has it"},
       {"num_hidden_layers", &P::num_hidden_layers, between(0, 1024), "N; 0: as the size has it"},
@@ -208,7 +209,7 @@ const std::vector<Field<MethodSettings>>& fields<MethodSettings>() {
   using M = MethodSettings;
   static const std::vector<Field<M>> table = {
       {"kind", &M::kind, one_of(names_of(all_method_kinds)), "what is trained; the table's own name where that is built in"},
-      {"start", &M::start, one_of({"pretrained", "random", "scrambled", "lesion-leading", "lesion-trailing", "lesion-random"}), "weights that the encoder starts from; random: drawn anew by the seed; scrambled: singular values kept, directions drawn anew; lesion: without some of the components"},
+      {"start", &M::start, one_of({"pretrained", "random", "scrambled", "lesion-leading", "lesion-trailing", "lesion-random", "pixels-linear", "pixels-perceptron"}), "weights that the encoder starts from; random: drawn anew by the seed; scrambled: singular values kept, directions drawn anew; lesion: without some of the components; pixels: floors for images, in the model's place a linear classifier of the pixels, or one behind a layer of 256 (kind full)"},
       {"lesion_energy", &M::lesion_energy, share(), "of each matrix's squared norm, that a lesion takes out"},
       {"labels", &M::labels, one_of({"true", "shuffled"}), "of the training rows; shuffled among them by the seed: the inputs without the task"},
       {"rank", &M::rank, between(0, 65536), "k of the basis, r of the others; 0: every vector of the matrix (spectral only)"},
@@ -369,11 +370,14 @@ template struct Field<LandscapeSettings>;
 template struct Field<ClaimSettings>;
 template struct Field<ReportSettings>;
 
+bool is_of_images(std::string_view key) {
+  return key == "images" || key == "transforms" || key == "patch";
+}
+
 bool task_has(const TaskSettings& task, std::string_view key) {
   if (key == "models") return true;
-  const bool is_of_images = key == "images" || key == "transforms" || key == "patch";
-  if (task.is_images()) return is_of_images;
-  return task.is_text() ? key == "corpus" : !is_of_images;
+  if (task.is_images()) return is_of_images(key);
+  return task.is_text() ? key == "corpus" : !is_of_images(key);
 }
 
 bool pretrain_has(const PretrainSettings& pretrain, std::string_view key) {
@@ -390,6 +394,9 @@ bool pretrain_has(const PretrainSettings& pretrain, std::string_view key) {
                                 "whole_words",
                                 "snapshots",
                                 "keeps_best"};
+  if (key == "architecture") return pretrain.is_images();
+  static const Texts of_transformers = {"num_attention_heads", "intermediate_size", "positions"};
+  if (pretrain.is_perceptron() && contains(of_transformers, key)) return false;
   return !pretrain.is_images() || !contains(of_text, key);
 }
 

@@ -87,6 +87,9 @@ const Field<Settings>* find_field(std::string_view key) {
   return nullptr;
 }
 
+/// Whether a key of [task.NAME] is one of images alone.
+bool is_of_images(std::string_view key);
+
 /// Does a key of [task.NAME] mean something to this task: of images, of plain text or of rows with
 /// labels?
 bool task_has(const TaskSettings& task, std::string_view key);

@@ -27,9 +27,14 @@ void ConfigReader::check_image_pretrain(const PretrainSettings& pretrain, const 
   if (!pretrain.is_images()) return;
   for (const Field<PretrainSettings>& field : fields<PretrainSettings>()) {
     if (pretrain_has(pretrain, field.key) || source.get(field.key) == nullptr) continue;
-    tree_.fail(source_of(source, field.key),
-               fmt::format("{} means nothing to a pretraining on images: \"task\" is {}",
-                           key_name(field.key, table), toml_value(pretrain.task)));
+    PretrainSettings transformer = pretrain;
+    transformer.architecture = "transformer";
+    const bool is_its = pretrain_has(transformer, field.key);
+    tree_.fail(
+        source_of(source, field.key),
+        fmt::format("{} means nothing to {}", key_name(field.key, table),
+                    is_its ? "a perceptron: \"architecture\" says so"
+                           : "a pretraining on images: \"task\" is " + toml_value(pretrain.task)));
   }
 }
 
@@ -85,7 +90,48 @@ void ConfigReader::check_meets(const TaskSettings& task, const std::string& mode
       task.name, task.patch, named(model), patch, pretrain.task));
 }
 
+/// Floors have no encoder: they train whole, on images, and nobody compares their matrices.
+void ConfigReader::check_pixel_methods() {
+  for (const std::string& name : config_.methods) {
+    const MethodSettings& method = config_.method.at(name);
+    if (!method.reads_pixels()) continue;
+    const auto fail = [&](const std::string& message) {
+      tree_.fail(tree_.root().source(), fmt::format("\"start\" in [method.{}] is {}: {}", name,
+                                                    toml_value(method.start), message));
+    };
+    if (method.kind != "full") fail("it stands in the model's place and takes \"kind\" full");
+    for (const std::string& task : config_.tasks) {
+      if (!config_.task.at(task).is_images()) fail("[task." + task + "] is no task of images");
+    }
+    for (const auto& [table, methods] : {std::pair{"spectrum", &config_.spectrum.methods},
+                                         std::pair{"sharing", &config_.sharing.methods},
+                                         std::pair{"surgery", &config_.surgery.methods},
+                                         std::pair{"landscape", &config_.landscape.methods}}) {
+      if (contains(*methods, name)) {
+        fail(fmt::format("[{}] needs the model itself; name other \"methods\" there", table));
+      }
+    }
+  }
+}
+
+/// A perceptron has no matrices of an encoder.
+void ConfigReader::check_perceptrons() {
+  for (const std::string& model : config_.model_names()) {
+    if (!config_.has_pretrain || !config_.pretrain_for(model).is_perceptron()) continue;
+    for (const auto& [table, is_asked] : {std::pair{"sharing", !config_.sharing.methods.empty()},
+                                          std::pair{"surgery", !config_.surgery.methods.empty()}}) {
+      if (!is_asked) continue;
+      tree_.fail(tree_.root().source(),
+                 fmt::format("[{}] compares matrices of an encoder, and {} is a perceptron, which "
+                             "has none: leave the table out",
+                             table, named(model)));
+    }
+  }
+}
+
 void ConfigReader::check_images_meet_models() {
+  check_pixel_methods();
+  check_perceptrons();
   for (const std::string& model : config_.model_names()) {
     if (config_.has_pretrain) check_pretrained_on_images(model);
     for (const std::string& task : config_.tasks) check_meets(config_.task.at(task), model);

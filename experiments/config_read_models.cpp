@@ -179,7 +179,10 @@ void ConfigReader::check_pretrain_of(const std::string& model) {
     tree_.fail(source_of(table, key),
                key_name(key, is_own ? "model." + model : "pretrain") + message);
   };
-  if (pretrain.hidden_size % pretrain.num_attention_heads != 0) {
+  if (asked.is_perceptron() && !asked.is_images()) {
+    fail("architecture", " is \"perceptron\", which reads images: name a \"task\" of images");
+  }
+  if (!pretrain.is_perceptron() && pretrain.hidden_size % pretrain.num_attention_heads != 0) {
     fail("num_attention_heads", fmt::format(" must divide hidden_size: {} does not divide {}",
                                             pretrain.num_attention_heads, pretrain.hidden_size));
   }

@@ -45,6 +45,8 @@ class ConfigReader {
   void check_pretrained_on_images(const std::string& model);
   void check_meets(const TaskSettings& task, const std::string& model);
   void check_images_meet_models();
+  void check_pixel_methods();
+  void check_perceptrons();
   void check_method(const MethodSettings& method, const toml::table& source);
   void check_names(const char* key, const std::vector<std::string>& names,
                    const std::vector<std::string>& built_in, const char* table);

@@ -69,8 +69,7 @@ class Finetune {
     TrainSettings train = config_.train_for(stage.stage.task, stage.stage.method);
     const auto set = [&](const std::string& method, double rate) {
       const MethodSettings& settings = config_.method.at(method);
-      const bool is_head = settings.kind == "head" && settings.curvature != "trained";
-      (is_head ? train.head_learning_rate : train.learning_rate) = rate;
+      (settings.trains_head_alone() ? train.head_learning_rate : train.learning_rate) = rate;
     };
     for (const StageInput& input : stage.inputs) {
       if (input.stage->kind == StageKind::Choice) {
@@ -92,7 +91,7 @@ class Finetune {
   }
 
   void make_model() {
-    BertConfig bert = BertConfig::read(folder_);
+    BertConfig bert = start_config(BertConfig::read(folder_), method_);
     bert.head = config_.model_named(stage_.stage.model).head;
     if (train_.dropout >= 0) {
       bert.hidden_dropout_prob = bert.attention_probs_dropout_prob = train_.dropout;
@@ -102,7 +101,7 @@ class Finetune {
     bert.problem_type = data_.task.is_regression ? "regression" : "single_label_classification";
     const auto seed = static_cast<std::uint64_t>(stage_.stage.seed);
     std::optional<Checkpoint> checkpoint;
-    if (method_.start != "random") {
+    if (method_.start != "random" && !method_.reads_pixels()) {
       checkpoint.emplace(folder_);
     } else if (compute_.backend().device() == DeviceKind::Cpu) {
       expect_memory_to_train(bert.parameter_count(), dtype_.master(),

@@ -87,7 +87,7 @@ class ImagePretrain {
     model_ = std::make_unique<SequenceClassifier>(
         compute_.backend(), compute_.memory(), config, data_.task.outputs(), nullptr,
         ModelOptions{static_cast<std::uint64_t>(seed_), dtype_.master()});
-    start_positions(compute_, model_->bert(), settings_);
+    if (!config.is_perceptron) start_positions(compute_, model_->bert(), settings_);
     for (const auto& parameter : model_->parameters().all()) parameter->set_trainable(true);
     const BatchOptions batches{settings_.batch_size, 0, settings_.micro_batch, true, false};
     task_ = std::make_unique<ClassifierTask>(compute_, dtype_, *model_, train_set_, batches, seed_,

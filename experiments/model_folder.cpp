@@ -101,7 +101,7 @@ void expect_other_folder(const std::filesystem::path& out, const std::filesystem
 
 std::vector<Parameter*> encoder_weights(SequenceClassifier& model) {
   std::vector<Parameter*> weights;
-  for (EncoderLayer& layer : model.bert().encoder().layers) {
+  for (EncoderLayer& layer : model.layers()) {
     for (const MatrixKind kind : all_matrix_kinds) weights.push_back(&layer.matrix(kind).weight());
   }
   return weights;

@@ -4,90 +4,12 @@
 #include <fmt/format.h>
 
 #include "experiments/choice.h"
-#include "experiments/config_fields.h"
 #include "experiments/contains.h"
+#include "experiments/settings_hash.h"
 #include "experiments/stage.h"
-#include "tensor/hash.h"
 
 namespace basis {
 namespace {
-
-void add_value(Hasher& hasher, const ConfigValue& value) {
-  struct {
-    Hasher& hasher;
-    void operator()(bool v) const { hasher.add(v); }
-    void operator()(std::int64_t v) const { hasher.add(v); }
-    void operator()(double v) const { hasher.add(v); }
-    void operator()(const std::string& v) const { hasher.add(v); }
-    void operator()(const std::vector<std::int64_t>& v) const {
-      hasher.add(v.size());
-      for (const std::int64_t one : v) hasher.add(one);
-    }
-    void operator()(const std::vector<double>& v) const {
-      hasher.add(v.size());
-      for (const double one : v) hasher.add(one);
-    }
-    void operator()(const std::vector<std::string>& v) const {
-      hasher.add(v.size());
-      for (const std::string& one : v) hasher.add(one);
-    }
-  } visitor{hasher};
-  std::visit(visitor, value);
-}
-
-/// Keys with their values, without those that leave results alone and those that `keeps` refuses.
-template <class Settings, class Predicate>
-void add_settings(Hasher& hasher, const Settings& settings, Predicate keeps) {
-  for (const Field<Settings>& field : fields<Settings>()) {
-    if (field.counts == Counts::No || !keeps(field.key)) continue;
-    hasher.add(field.key);
-    add_value(hasher, field.get(settings));
-  }
-}
-
-template <class Settings>
-void add_settings(Hasher& hasher, const Settings& settings) {
-  add_settings(hasher, settings, [](const std::string&) { return true; });
-}
-
-/// Settings that mean the same become the same: what another key, or the task, overrules goes back
-/// to its default.
-TrainSettings normalised(TrainSettings train, const TaskSettings& task) {
-  const TrainSettings defaults;
-  if (task.is_images()) {
-    train.max_length = defaults.max_length;
-    train.grouped = defaults.grouped;
-  }
-  if (train.steps > 0) train.epochs = defaults.epochs;
-  if (train.tokens_per_batch > 0) train.batch_size = defaults.batch_size;
-  if (train.head_learning_rate == train.learning_rate) train.head_learning_rate = 0;
-  if (train.optimizer == "adamw") {
-    train.momentum = defaults.momentum;
-  } else {
-    train.beta1 = defaults.beta1;
-    train.beta2 = defaults.beta2;
-    train.epsilon = defaults.epsilon;
-  }
-  if (train.schedule == "constant" && train.warmup_share == 0) train.schedule = defaults.schedule;
-  return train;
-}
-
-MethodSettings normalised(MethodSettings method) {
-  if (method.alpha == static_cast<double>(method.rank)) method.alpha = 0;
-  return method;
-}
-
-bool is_of_images(const std::string& key) {
-  return key == "images" || key == "transforms" || key == "patch";
-}
-
-/// Only where it is on do a training's keys count: older results keep their names.
-template <class Settings>
-void add_training(Hasher& hasher, const Settings& settings) {
-  add_settings(hasher, settings, [&](const std::string& key) {
-    return settings.perturbation != "none" || !key.starts_with("perturbation");
-  });
-}
 
 /// Makes the stages one after the other and remembers where each stands.
 class Planner {
@@ -144,7 +66,7 @@ class Planner {
   std::size_t add(Stage stage, const Hasher& hasher, const std::string& readable);
   void add_task(Hasher& hasher, const std::string& task);
   void add_images(Hasher& hasher, const TaskSettings& task);
-  bool has_spectrum(const std::string& method) const;
+  bool has_spectrum(const std::string& model, const std::string& method) const;
   const std::string& hash_of_file(const std::string& path);
 
   const StageInputs& inputs_;
@@ -349,7 +271,8 @@ void Planner::add_finetune(const Start& start, const std::string& task, const st
   tuning.stage.label = fmt::format("finetune {} {} seed {}{}", task, method, seed, start.on());
   const std::size_t place =
       add(std::move(tuning.stage), tuning.hasher, fmt::format("{}-{}-{}", task, method, seed));
-  if (has_spectrum(method)) add_analysis(StageKind::Spectrum, config.spectrum, start, place);
+  if (has_spectrum(start.model, method))
+    add_analysis(StageKind::Spectrum, config.spectrum, start, place);
   const std::vector<std::string>& cut = config.surgery.methods;
   if (contains(cut, method)) {
     add_analysis(StageKind::Surgery, config.surgery, start, place);
@@ -359,10 +282,13 @@ void Planner::add_finetune(const Start& start, const std::string& task, const st
   }
 }
 
-bool Planner::has_spectrum(const std::string& method) const {
+bool Planner::has_spectrum(const std::string& model, const std::string& method) const {
   const SpectrumSettings& spectrum = plan_.config.spectrum;
-  if (!spectrum.enabled) return false;
-  if (spectrum.methods.empty()) return plan_.config.method.at(method).kind == "full";
+  const MethodSettings& settings = plan_.config.method.at(method);
+  const bool is_perceptron =
+      plan_.config.has_pretrain && plan_.config.pretrain_for(model).is_perceptron();
+  if (!spectrum.enabled || is_perceptron || settings.reads_pixels()) return false;
+  if (spectrum.methods.empty()) return settings.kind == "full";
   return contains(spectrum.methods, method);
 }
 

@@ -24,6 +24,7 @@ BertConfig pretrained_config(const PretrainSettings& settings) {
   config.num_hidden_layers = settings.num_hidden_layers;
   config.num_attention_heads = settings.num_attention_heads;
   config.intermediate_size = settings.intermediate_size;
+  config.is_perceptron = settings.is_perceptron();
   config.hidden_act = activation_named(settings.hidden_act);
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = settings.dropout;
   config.initializer_range = settings.initializer_range;

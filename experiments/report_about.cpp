@@ -37,7 +37,9 @@ std::string models_text(const Config& config) {
   for (const std::string& name : config.model_names()) {
     const ModelSettings& model = config.model_named(name);
     const PretrainSettings pretrain = config.pretrain_for(name);
-    const char* const kind = pretrain.is_images() ? "vision transformer" : "BERT";
+    const char* const kind = pretrain.is_perceptron() ? "perceptron"
+                             : pretrain.is_images()   ? "vision transformer"
+                                                      : "BERT";
     const std::string what =
         model.is_pretrained_here()
             ? fmt::format("own {}, {} × {}", kind, pretrain.num_hidden_layers, pretrain.hidden_size)

@@ -40,6 +40,17 @@ Alteration alteration_of(const MethodSettings& method, std::uint64_t seed) {
 
 }  // namespace
 
+BertConfig start_config(const BertConfig& model, const MethodSettings& method) {
+  if (!method.reads_pixels()) return model;
+  constexpr std::int64_t hidden_units = 256;
+  BertConfig config = model;
+  config.is_perceptron = true;
+  config.num_hidden_layers = method.start == "pixels-perceptron" ? 1 : 0;
+  config.hidden_size = config.num_hidden_layers == 0 ? config.pixels() : hidden_units;
+  config.num_attention_heads = config.intermediate_size = 0;
+  return config;
+}
+
 void alter_start(Backend& backend, Allocator& allocator, SequenceClassifier& model,
                  const MethodSettings& method, std::uint64_t seed) {
   const Alteration alteration = alteration_of(method, seed);

@@ -5,6 +5,7 @@
 #include "data/glue.h"
 #include "data/synthetic.h"
 #include "experiments/pretrain_model.h"
+#include "experiments/start_weights.h"
 #include "nn/bert_config.h"
 #include "tensor/file.h"
 
@@ -41,6 +42,11 @@ Rows rows_of(const std::string& task, const Config& config, const DataRoot& data
   const auto lines = static_cast<double>(std::count(content.begin(), content.end(), '\n'));
   const double count = std::max(1.0, lines);
   return {count, static_cast<double>(content.size()) / count / bytes_a_token};
+}
+
+/// Of a step on one image, forward and backward.
+double perceptron_flop(const BertConfig& config) {
+  return 6 * static_cast<double>(config.parameter_count());
 }
 
 /// Of a training step against its forward pass: full 3; 2 where weights have no gradient of their
@@ -109,6 +115,9 @@ double WorkEstimate::pretrain_flop(const Stage& stage) const {
   const BertConfig& bert = sizes_.at(stage.model);
   const auto h = static_cast<double>(bert.hidden_size),
              f = static_cast<double>(bert.intermediate_size);
+  if (bert.is_perceptron) {
+    return perceptron_flop(bert) * static_cast<double>(pretrain.steps * pretrain.batch_size);
+  }
   const bool is_images = pretrain.is_images();
   const auto length =
       static_cast<double>(is_images ? images_.at(pretrain.task).patches : pretrain.max_length);
@@ -134,12 +143,14 @@ double WorkEstimate::finetune_flop(const Stage& stage) const {
     rows.count = std::min(rows.count, static_cast<double>(train.train_rows));
   const double examples = train.steps > 0 ? static_cast<double>(train.steps * train.batch_size)
                                           : static_cast<double>(train.epochs) * rows.count;
-  const BertConfig& bert = sizes_.at(stage.model);
+  const MethodSettings& method = plan_.config.method.at(stage.method);
+  const BertConfig bert = start_config(sizes_.at(stage.model), method);
+  if (bert.is_perceptron) return perceptron_flop(bert) * examples;
   const auto h = static_cast<double>(bert.hidden_size),
              f = static_cast<double>(bert.intermediate_size);
   const double forward =
       static_cast<double>(bert.num_hidden_layers) * (8 * h * h + 4 * h * f + 4 * rows.tokens * h);
-  return examples * rows.tokens * forward * passes_of(plan_.config.method.at(stage.method).kind);
+  return examples * rows.tokens * forward * passes_of(method.kind);
 }
 
 }  // namespace basis

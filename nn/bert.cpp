@@ -61,21 +61,6 @@ void check_ids(const BertConfig& config, const BertInputs& inputs) {
   }
 }
 
-void check_patches(const BertConfig& config, const BertInputs& inputs) {
-  if (inputs.patches.is_absent()) {
-    throw Error(
-        fmt::format("the model reads images in patches of {} x {} pixels (basis_patch_size), and "
-                    "this batch is text",
-                    config.patch_size, config.patch_size));
-  }
-  const std::int64_t pixels = inputs.patches.shape().column_count();
-  if (pixels == config.patch_size * config.patch_size) return;
-  throw Error(
-      fmt::format("patches of {} pixels do not fit the model's of {} x {}: cut the images "
-                  "as it was trained",
-                  pixels, config.patch_size, config.patch_size));
-}
-
 /// By the sequences themselves: the layout's `longest` may be a class of lengths.
 void check_length(const BertConfig& config, std::span<const std::int32_t> offsets) {
   std::int64_t longest = 0;
@@ -95,6 +80,21 @@ void check_length(const BertConfig& config, std::span<const std::int32_t> offset
 }
 
 }  // namespace
+
+void check_patches(const BertConfig& config, const BertInputs& inputs) {
+  if (inputs.patches.is_absent()) {
+    throw Error(
+        fmt::format("the model reads images in patches of {} x {} pixels (basis_patch_size), and "
+                    "this batch is text",
+                    config.patch_size, config.patch_size));
+  }
+  const std::int64_t pixels = inputs.patches.shape().column_count();
+  if (pixels == config.patch_size * config.patch_size) return;
+  throw Error(
+      fmt::format("patches of {} pixels do not fit the model's of {} x {}: cut the images "
+                  "as it was trained",
+                  pixels, config.patch_size, config.patch_size));
+}
 
 std::string bert_matrix_name(std::int64_t layer, MatrixKind kind) {
   return fmt::format("encoder.layer.{}.{}", layer, hugging_face_suffix(kind));

@@ -75,6 +75,9 @@ class Bert {
   Linear pooler_;
 };
 
+/// Throws Error where a batch is not of the patches that a model of images reads.
+void check_patches(const BertConfig& config, const BertInputs& inputs);
+
 /// The Hugging Face name of a layer's matrix, without ".weight".
 std::string bert_matrix_name(std::int64_t layer, MatrixKind kind);
 

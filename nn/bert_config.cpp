@@ -87,6 +87,7 @@ BertConfig BertConfig::parse(std::string_view text, const std::string& source_na
   config.max_position_embeddings = keys.integer("max_position_embeddings");
   config.type_vocab_size = keys.integer("type_vocab_size");
   if (keys.find("basis_patch_size")) config.patch_size = keys.integer("basis_patch_size");
+  config.is_perceptron = keys.is_true("basis_perceptron");
   config.hidden_act = parse_activation(keys);
   config.hidden_dropout_prob = keys.number("hidden_dropout_prob");
   config.attention_probs_dropout_prob = keys.number("attention_probs_dropout_prob");
@@ -130,6 +131,7 @@ std::string BertConfig::to_json() const {
   // model.
   if (is_classifier(architectures) || head != "mean") object.set("basis_head", head);
   if (reads_patches()) object.set("basis_patch_size", patch_size);
+  if (is_perceptron) object.set("basis_perceptron", true);
   if (classifier_dropout) object.set("classifier_dropout", *classifier_dropout);
   if (!problem_type.empty()) object.set("problem_type", problem_type);
   if (!labels.empty()) {

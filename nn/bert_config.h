@@ -33,6 +33,11 @@ struct BertConfig {
   /// word and type embeddings (vocab_size and type_vocab_size are 0). The key "basis_patch_size";
   /// 0: the model reads text.
   std::int64_t patch_size = 0;
+  /// A model of images that is a multilayer perceptron on all pixels of an image, which has
+  /// max_position_embeddings patches: num_hidden_layers layers of hidden_size, 0 for a linear
+  /// classifier (hidden_size is then the number of pixels), num_attention_heads and
+  /// intermediate_size 0. The key "basis_perceptron".
+  bool is_perceptron = false;
 
   /// transformers' classes that the weights are for: "BertForSequenceClassification".
   std::vector<std::string> architectures;
@@ -61,8 +66,10 @@ struct BertConfig {
   void validate(const std::string& source_name) const;
 
   bool reads_patches() const { return patch_size > 0; }
+  /// Of an image that a perceptron reads.
+  std::int64_t pixels() const { return max_position_embeddings * patch_size * patch_size; }
 
-  /// All weights of embeddings, layers and, but for patches, pooler. Sizes within validate's limits
+  /// All weights of embeddings, layers and, but for images, pooler. Sizes within validate's limits
   /// do not overflow it.
   std::int64_t parameter_count() const;
 

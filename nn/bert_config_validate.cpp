@@ -57,9 +57,38 @@ void check_patches(const Checks& check, const BertConfig& config) {
                                        config.head));
 }
 
+void check_transformer(const Checks& check, const BertConfig& config) {
+  check.size("num_hidden_layers", config.num_hidden_layers, 1'000);
+  check.size("num_attention_heads", config.num_attention_heads, 65'536);
+  check.size("intermediate_size", config.intermediate_size, 1'048'576);
+  if (config.hidden_size % config.num_attention_heads == 0) return;
+  check.fail("num_attention_heads", fmt::format("is {}, which does not divide hidden_size {}",
+                                                config.num_attention_heads, config.hidden_size));
+}
+
+void check_perceptron(const Checks& check, const BertConfig& config) {
+  if (!config.reads_patches()) {
+    check.fail("basis_perceptron", "stands without basis_patch_size: a perceptron reads images");
+  }
+  if (config.num_hidden_layers != 0)
+    check.size("num_hidden_layers", config.num_hidden_layers, 1'000);
+  for (const auto& [key, value] : {std::pair{"num_attention_heads", config.num_attention_heads},
+                                   std::pair{"intermediate_size", config.intermediate_size}}) {
+    if (value == 0) continue;
+    check.fail(key, fmt::format("is {}, not 0: a perceptron (basis_perceptron) has none", value));
+  }
+  if (config.num_hidden_layers > 0 || config.hidden_size == config.pixels()) return;
+  check.fail("hidden_size", fmt::format("is {}, and a linear classifier reads the {} pixels",
+                                        config.hidden_size, config.pixels()));
+}
+
 }  // namespace
 
 std::int64_t BertConfig::parameter_count() const {
+  if (is_perceptron) {
+    if (num_hidden_layers == 0) return 0;
+    return (pixels() + 1) * hidden_size + (num_hidden_layers - 1) * (hidden_size + 1) * hidden_size;
+  }
   const std::int64_t width = hidden_size, inner = intermediate_size;
   const std::int64_t norm = 2 * width;
   const std::int64_t attention = 4 * (width + 1) * width;
@@ -74,9 +103,6 @@ std::int64_t BertConfig::parameter_count() const {
 void BertConfig::validate(const std::string& source_name) const {
   const Checks check(source_name);
   check.size("hidden_size", hidden_size, 65'536);
-  check.size("num_hidden_layers", num_hidden_layers, 1'000);
-  check.size("num_attention_heads", num_attention_heads, 65'536);
-  check.size("intermediate_size", intermediate_size, 1'048'576);
   check.size("max_position_embeddings", max_position_embeddings, 1'048'576);
   if (patch_size != 0) {
     check_patches(check, *this);
@@ -84,9 +110,10 @@ void BertConfig::validate(const std::string& source_name) const {
     check.size("vocab_size", vocab_size, 10'000'000);
     check.size("type_vocab_size", type_vocab_size, 65'536);
   }
-  if (hidden_size % num_attention_heads != 0) {
-    check.fail("num_attention_heads", fmt::format("is {}, which does not divide hidden_size {}",
-                                                  num_attention_heads, hidden_size));
+  if (is_perceptron) {
+    check_perceptron(check, *this);
+  } else {
+    check_transformer(check, *this);
   }
   if (parameter_count() >= most_parameters) {
     throw Error(fmt::format("{}: these sizes make {} parameters; fewer than {} are allowed",

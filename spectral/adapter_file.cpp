@@ -168,10 +168,10 @@ AdapterInfo read_own_info(const JsonKeys& keys) {
   info.problem_type = keys.text("problem_type");
   const JsonKeys base = keys.object("base");
   info.base_fingerprint = base.text("fingerprint");
-  info.base_sizes = sizes_text(base.integer("num_hidden_layers", 1, no_limit),
+  info.base_sizes = sizes_text(base.integer("num_hidden_layers", 0, no_limit),
                                base.integer("hidden_size", 1, no_limit),
-                               base.integer("num_attention_heads", 1, no_limit),
-                               base.integer("intermediate_size", 1, no_limit));
+                               base.integer("num_attention_heads", 0, no_limit),
+                               base.integer("intermediate_size", 0, no_limit));
   return info;
 }
 

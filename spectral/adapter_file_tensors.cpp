@@ -107,7 +107,7 @@ void check_attached(const SequenceClassifier& model, const AdapterMethod& method
     }
   }
   for (const AdaptedWeight& weight : adapted_weights(model, method)) {
-    EncoderLayer layer = model.bert().encoder().layers[static_cast<std::size_t>(weight.layer)];
+    EncoderLayer layer = model.layers()[static_cast<std::size_t>(weight.layer)];
     if (layer.matrix(weight.kind).adapter() != nullptr) continue;
     throw Error(fmt::format("{} has no adapter in its slot: unmerge before saving", weight.name));
   }

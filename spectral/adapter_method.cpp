@@ -151,7 +151,7 @@ TrainableCount count_trainable(SequenceClassifier& model) {
     if (!parameter->is_trainable()) continue;
     (parameter->role() == ParameterRole::Head ? count.head : count.trained) += elements;
   }
-  for (const EncoderLayer& layer : model.bert().encoder().layers) {
+  for (const EncoderLayer& layer : model.layers()) {
     for (const MatrixKind kind : all_matrix_kinds) {
       const Linear& linear = layer.matrix(kind);
       if (linear.adapter() != nullptr) count.adapted += linear.weight().count();

@@ -123,7 +123,10 @@ struct TrainableCount {
   std::int64_t head = 0;     // trained parameters of the head
   std::int64_t encoder = 0;  // all parameters of the encoder with embeddings
   std::int64_t adapted = 0;  // elements of the matrices that have an adapter
-  double share() const { return static_cast<double>(trained) / static_cast<double>(encoder); }
+  /// Of the encoder; 0 where there is none.
+  double share() const {
+    return encoder == 0 ? 0 : static_cast<double>(trained) / static_cast<double>(encoder);
+  }
   /// Of the adapted matrices alone; 0 where none is adapted.
   double adapted_share() const {
     return adapted == 0 ? 0 : static_cast<double>(trained) / static_cast<double>(adapted);

@@ -168,6 +168,12 @@ std::vector<AdaptedWeight> adapted_weights(const SequenceClassifier& model,
                                            const AdapterMethod& method) {
   std::vector<AdaptedWeight> weights;
   if (!has_adapter(method.kind)) return weights;
+  if (model.config().is_perceptron) {
+    throw Error(
+        fmt::format("a {} adapter needs the matrices of a transformer, and the model is a "
+                    "perceptron: choose full, head or bitfit",
+                    name_of(method.kind)));
+  }
   Shape largest = {0, 0};
   for (std::int64_t layer = 0; layer < model.config().num_hidden_layers; ++layer) {
     for (const MatrixKind kind : targets_of(method)) {

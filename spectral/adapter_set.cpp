@@ -22,7 +22,7 @@ namespace {
 
 template <class Visit>
 void for_each_matrix(SequenceClassifier& model, const Visit& visit) {
-  for (EncoderLayer& layer : model.bert().encoder().layers) {
+  for (EncoderLayer& layer : model.layers()) {
     for (const MatrixKind kind : all_matrix_kinds) visit(layer.matrix(kind));
   }
 }
@@ -44,8 +44,8 @@ std::unique_ptr<AdapterSet::State> AdapterSet::take() {
     state->slots.push_back(linear.shared_adapter());
     linear.set_adapter(nullptr);
   });
-  for (EncoderLayer& layer : model_.bert().encoder().layers) {
-    state->activations.push_back(std::move(layer.hidden_activation.curvature));
+  for (const auto& activation : model_.activations()) {
+    state->activations.push_back(std::move(activation.slot->curvature));
   }
   state->factors = model_.parameters().take(ParameterRole::Adapter);
   for (const auto& parameter : model_.parameters().all()) {
@@ -58,8 +58,8 @@ void AdapterSet::put(State& state) {
   std::size_t slot = 0;
   for_each_matrix(model_, [&](Linear& linear) { linear.set_adapter(state.slots[slot++]); });
   std::size_t layer = 0;
-  for (EncoderLayer& each : model_.bert().encoder().layers) {
-    each.hidden_activation.curvature = state.activations[layer++];
+  for (const auto& activation : model_.activations()) {
+    activation.slot->curvature = state.activations[layer++];
   }
   model_.parameters().add(std::move(state.factors));
   for (const State::Value& value : state.values) {

@@ -212,7 +212,7 @@ bool trains(const SequenceClassifier& model, AdapterMethod::Kind kind, const Par
 
 void attach(Backend& backend, Allocator& allocator, SequenceClassifier& model,
             const AdapterMethod& method, const BasisSource& basis_source) {
-  for (const EncoderLayer& layer : model.bert().encoder().layers) {
+  for (const EncoderLayer& layer : model.layers()) {
     for (const MatrixKind kind : all_matrix_kinds) {
       if (layer.matrix(kind).adapter() == nullptr) continue;
       throw Error("the model has adapters already: merge them first");
@@ -227,14 +227,15 @@ void attach(Backend& backend, Allocator& allocator, SequenceClassifier& model,
     }
     curvature_values(model, method);  // before anything changes
   }
+  const std::vector<AdaptedWeight> weights = adapted_weights(model, method);
   for (const auto& parameter : model.parameters().all()) {
     parameter->set_trainable(trains(model, method.kind, *parameter));
   }
   attach_curvature(backend, allocator, model, method);
   if (!has_adapter(method.kind)) return;
-  std::vector<EncoderLayer>& layers = model.bert().encoder().layers;
+  const std::span<EncoderLayer> layers = model.layers();
   std::vector<Attacher::Place> places;
-  for (const AdaptedWeight& weight : adapted_weights(model, method)) {
+  for (const AdaptedWeight& weight : weights) {
     EncoderLayer& layer = layers[static_cast<std::size_t>(weight.layer)];
     places.push_back({&layer.matrix(weight.kind), weight});
   }

@@ -14,9 +14,8 @@ namespace {
 
 using Form = AdapterMethod::Curvature;
 
-std::string prefix(std::int64_t layer) {
-  return fmt::format("encoder.layer.{}.intermediate.curvature_", layer);
-}
+constexpr const char* beta_suffix = ".curvature_beta";
+constexpr const char* c_suffix = ".curvature_c";
 
 void check(const char* name, double value, bool is_trained) {
   const bool is_inside = is_trained ? value > 0 && value < 1 : value >= 0 && value <= 1;
@@ -55,10 +54,9 @@ std::vector<std::pair<std::string, Shape>> curvature_tensors(const SequenceClass
                                                              const AdapterMethod& method) {
   std::vector<std::pair<std::string, Shape>> tensors;
   if (method.curvature == Form::None) return tensors;
-  for (std::int64_t layer = 0; layer < model.config().num_hidden_layers; ++layer) {
-    const Shape shape = {model.config().intermediate_size};
-    tensors.emplace_back(prefix(layer) + "beta", shape);
-    tensors.emplace_back(prefix(layer) + "c", shape);
+  for (const auto& activation : model.activations()) {
+    tensors.emplace_back(activation.layer + beta_suffix, Shape{activation.width});
+    tensors.emplace_back(activation.layer + c_suffix, Shape{activation.width});
   }
   return tensors;
 }
@@ -69,34 +67,29 @@ void attach_curvature(Backend& backend, Allocator& allocator, SequenceClassifier
   const CurvatureValues values = curvature_values(model, method);
   const bool is_trained = method.curvature == Form::Trained;
   const DType dtype = model.parameters().at("classifier.weight").value().dtype();
-  const auto create = [&](const std::string& name, double value) {
-    Parameter& parameter =
-        model.parameters().create(name,
-                                  filled(backend, allocator, {model.config().intermediate_size},
-                                         dtype, is_trained ? logit(value) : value),
-                                  ParameterRole::Adapter, false);
+  const auto create = [&](const std::string& name, std::int64_t width, double value) {
+    Parameter& parameter = model.parameters().create(
+        name, filled(backend, allocator, {width}, dtype, is_trained ? logit(value) : value),
+        ParameterRole::Adapter, false);
     parameter.set_trainable(is_trained);
     return &parameter;
   };
-  std::vector<EncoderLayer>& layers = model.bert().encoder().layers;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const std::string name = prefix(static_cast<std::int64_t>(i));
-    layers[i].hidden_activation.curvature =
-        std::make_shared<const CurvatureFunction>(CurvatureFunction{
-            create(name + "beta", values.beta), create(name + "c", values.c), is_trained});
+  for (const auto& [layer, width, slot] : model.activations()) {
+    slot->curvature = std::make_shared<const CurvatureFunction>(
+        CurvatureFunction{create(layer + beta_suffix, width, values.beta),
+                          create(layer + c_suffix, width, values.c), is_trained});
   }
 }
 
 bool is_curvature(const Parameter& parameter) {
   return parameter.role() == ParameterRole::Adapter &&
-         parameter.name().find(".intermediate.curvature_") != std::string::npos;
+         (parameter.name().ends_with(beta_suffix) || parameter.name().ends_with(c_suffix));
 }
 
 bool has_curvature(const SequenceClassifier& model) {
-  const std::vector<EncoderLayer>& layers = model.bert().encoder().layers;
-  return std::any_of(layers.begin(), layers.end(), [](const EncoderLayer& layer) {
-    return layer.hidden_activation.curvature != nullptr;
-  });
+  const auto activations = model.activations();
+  return std::any_of(activations.begin(), activations.end(),
+                     [](const auto& activation) { return activation.slot->curvature != nullptr; });
 }
 
 void refuse_curvature(const SequenceClassifier& model, const char* what) {

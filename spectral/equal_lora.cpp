@@ -89,7 +89,7 @@ EqualLora equal_lora(const SequenceClassifier& model, const AdapterMethod& metho
   equal.method.dropout = method.dropout;
   Backend& backend = model.backend();
   for (const AdaptedWeight& weight : adapted_weights(model, method)) {
-    EncoderLayer layer = model.bert().encoder().layers[static_cast<std::size_t>(weight.layer)];
+    EncoderLayer layer = model.layers()[static_cast<std::size_t>(weight.layer)];
     const Pair pair = as_pair(backend, *layer.matrix(weight.kind).adapter());
     const std::string base = weight.module();
     equal.tensors.emplace_back(base + ".lora_A", to_f32(pair.a));

@@ -68,7 +68,7 @@ class MergedLayer {
 MergedAdapters::MergedAdapters(Backend& backend, Allocator& allocator, SequenceClassifier& model,
                                Activations activations) {
   if (activations == Activations::Refuse) refuse_curvature(model, "merged");
-  for (EncoderLayer& layer : model.bert().encoder().layers) {
+  for (EncoderLayer& layer : model.layers()) {
     for (const MatrixKind kind : all_matrix_kinds) {
       Linear& linear = layer.matrix(kind);
       if (linear.adapter() == nullptr) continue;

@@ -574,6 +574,11 @@ TEST_P(Gradients, OfMeanPool) {
                    {packed_rows(packed, 5)});
 }
 
+TEST_P(Gradients, OfJoinedRowsWithRowsToSpare) {
+  expect_gradients([&](Context& c, Inputs v) { return joined_rows(c, v[0], 2, 3); },
+                   {normal({8, 2})});
+}
+
 TEST_P(Gradients, OfCrossEntropyWithIgnoredRows) {
   const auto labels = ids({2, -100, 0, 1});
   expect_gradients([&](Context& c, Inputs v) { return cross_entropy(c, v[0], labels(c), 1); },

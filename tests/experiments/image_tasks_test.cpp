@@ -11,6 +11,7 @@
 #include "experiments/plan_inputs.h"
 #include "experiments/row_encoder.h"
 #include "experiments/stage_store.h"
+#include "experiments/start_weights.h"
 #include "experiments/task_scores.h"
 #include "experiments/work.h"
 #include "tensor/file.h"
@@ -102,6 +103,10 @@ TEST_F(ImageTasks, RefuseKeysThatMeanNothingToThem) {
        "\"max_length\" in [pretrain] means nothing to a pretraining on "
        "images: \"task\" is \"plain\""},
       {"pretrain.snapshots=[0]", "\"snapshots\" in [pretrain] means nothing to a pretraining on"},
+      {"pretrain.architecture=\"perceptron\"",
+       "\"intermediate_size\" in [pretrain] means nothing to a perceptron: \"architecture\" says "
+       "so"},
+      {"method.full.start=\"pixels\"", "\"start\" in [method.full] must be pretrained | random"},
       {"pretrain.task=\"plane\"",
        "\"task\" in [pretrain] is \"plane\", and no table [task.plane] "
        "names \"images\"; did you mean \"plain\"?"},
@@ -214,6 +219,61 @@ TEST_F(ImageTasks, HaveWhatChangesThemInTheirIdentityAndNothingElse) {
   const std::vector<std::string> finer = {"task.plain.patch=4", "task.turned.patch=4",
                                           "task.noisy.patch=4"};
   EXPECT_NE(identity(pretrain, finer), before_pretrain);
+}
+
+TEST_F(ImageTasks, HaveFloorsThatNobodyAnalyses) {
+  const auto refused = [](const std::vector<std::string>& changes) {
+    return error_of([&] { config_of(changes); });
+  };
+  const std::string floor = "method.full.start=\"pixels-linear\"";
+  for (const char* table : {"spectrum", "sharing", "surgery", "landscape"}) {
+    EXPECT_THAT(refused({floor, std::string(table) + ".methods=[\"full\"]"}),
+                HasSubstr("\"start\" in [method.full] is \"pixels-linear\": [" +
+                          std::string(table) + "] needs the model itself"));
+  }
+  EXPECT_THAT(refused({"method.floor={kind=\"head\", start=\"pixels-linear\"}",
+                       "methods=[\"full\", \"floor\"]"}),
+              HasSubstr("\"start\" in [method.floor] is \"pixels-linear\": it stands in the "
+                        "model's place and takes \"kind\" full"));
+  EXPECT_THAT(refused({floor, "tasks=[\"turned\", \"mrpc\"]"}),
+              HasSubstr("[task.mrpc] is no task of images"));
+  const Plan plan = make_plan(config_of({floor}), named_inputs());
+  for (const Stage& stage : plan.stages) EXPECT_NE(stage.kind, StageKind::Spectrum);
+}
+
+TEST_F(ImageTasks, FloorsReadThePixelsOfTheModelsPatches) {
+  BertConfig model;
+  model.patch_size = 7;
+  model.max_position_embeddings = 16;
+  model.vocab_size = model.type_vocab_size = 0;
+  MethodSettings method;
+  EXPECT_EQ(start_config(model, method), model);
+  for (const auto& [start, layers, width] :
+       {std::tuple{"pixels-linear", 0, 28 * 28}, std::tuple{"pixels-perceptron", 1, 256}}) {
+    method.start = start;
+    const BertConfig floor = start_config(model, method);
+    floor.validate(start);
+    EXPECT_TRUE(floor.is_perceptron);
+    EXPECT_EQ(floor.num_hidden_layers, layers);
+    EXPECT_EQ(floor.hidden_size, width);
+  }
+}
+
+TEST_F(ImageTasks, PretrainPerceptronsWithoutMatricesToAnalyse) {
+  constexpr const char* text =
+      "tasks = [\"plain\"]\nmethods = [\"full\", \"head\"]\n[model]\npath = \"pretrain\"\n"
+      "[pretrain]\ntask = \"plain\"\nhidden_size = 16\narchitecture = \"perceptron\"\n"
+      "[task.plain]\nimages = \"synthetic\"\n";
+  const Plan plan = make_plan(parse_config(text, "images.toml"), named_inputs());
+  for (const Stage& stage : plan.stages) EXPECT_NE(stage.kind, StageKind::Spectrum);
+  const PretrainSettings pretrain = plan.config.pretrain_for("");
+  EXPECT_EQ(pretrain.num_attention_heads, 0);
+  EXPECT_EQ(pretrain.intermediate_size, 0);
+  EXPECT_THAT(error_of([&] { parse_config(text, "images.toml", {"sharing.methods=[\"full\"]"}); }),
+              HasSubstr("[sharing] compares matrices of an encoder, and [model] is a perceptron"));
+  // Of what is no perceptron the key is no part of the identity.
+  EXPECT_EQ(identity("pretrain seed 0", {"pretrain.architecture=\"transformer\""}),
+            identity("pretrain seed 0"));
 }
 
 TEST_F(ImageTasks, MeetModelsThatReadThem) {

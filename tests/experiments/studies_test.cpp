@@ -123,6 +123,22 @@ TEST_F(Study, VisionDataScaleHasNestedImagesAndItsClaim) {
   }
 }
 
+TEST_F(Study, VisionHasTheLanguagesStudiesWithFloors) {
+  const std::pair<const char*, const char*> studies[] = {
+      {"vision-stability", "<b>a-vision.</b>"},
+      {"vision-sharing", "<b>b-vision.</b>"},
+      {"vision-which-basis", "<b>e-vision.</b>"},
+      {"vision-adapters", "<b>d-vision-lora.</b>"},
+      {"vision-curvature", "<b>steered-mlp.</b>"}};
+  for (const auto& [config, claim] : studies) {
+    const std::filesystem::path run_folder = run_reduced(config);
+    EXPECT_THAT(read_file(run_folder / "report.html"), HasSubstr(claim)) << config;
+    const bool has_floors = std::string_view(config) != "vision-sharing" &&
+                            std::string_view(config) != "vision-curvature";
+    EXPECT_EQ(stages(run_folder, "finetune-digits-pixels-perceptron").empty(), !has_floors);
+  }
+}
+
 TEST_F(Study, FlatSetsBasinsBesideNormsAndScores) {
   const std::string report = read_file(run_reduced("flat") / "report.html");
   for (const char* part : {"<b>sam.</b>", "<b>go.</b>", "<th>Norm</th>", "go-20"}) {

@@ -95,6 +95,47 @@ TEST_F(CurvatureTuning, IsRefusedWhereItCannotBe) {
               HasSubstr("cannot be exported for PEFT"));
 }
 
+/// Two hidden layers of 5 on images of 2 patches of 2 x 2 pixels.
+BertConfig perceptron_config() {
+  BertConfig config;
+  config.is_perceptron = true;
+  config.patch_size = config.max_position_embeddings = config.num_hidden_layers = 2;
+  config.vocab_size = config.type_vocab_size = 0;
+  config.hidden_size = 5;
+  config.num_attention_heads = config.intermediate_size = 0;
+  config.hidden_act = Activation::Relu;
+  config.initializer_range = 0.5;
+  return config;
+}
+
+TEST_F(CurvatureTuning, TrainsThePerceptronsChannelsToo) {
+  SequenceClassifier model(backend(), memory(), perceptron_config(), 3, nullptr, ModelOptions{});
+  const AdapterMethod method = method_of(Form::Trained);
+  attach(backend(), memory(), model, method);
+  EXPECT_EQ(count_trainable(model).trained, 2 * 2 * 5);
+  EXPECT_TRUE(is_curvature(model.parameters().at("layers.1.curvature_beta")));
+  for (const auto& parameter : model.parameters().all()) {
+    if (!is_curvature(*parameter)) continue;
+    parameter->set_value(random_tensor(backend(), memory(), parameter->shape(), DType::F32, 7,
+                                       parameter->name(), 0.3));
+  }
+  save_adapter(path("p"), model, method);
+  SequenceClassifier loaded(backend(), memory(), perceptron_config(), 3, nullptr, ModelOptions{});
+  load_adapter(backend(), memory(), path("p"), loaded);
+  EXPECT_EQ(snapshot(loaded), snapshot(model));
+}
+
+TEST_F(CurvatureTuning, IsAllThatAPerceptronTakesOfAdapters) {
+  SequenceClassifier model(backend(), memory(), perceptron_config(), 3, nullptr, ModelOptions{});
+  AdapterMethod method = method_of(Form::Trained);
+  method.kind = AdapterMethod::Kind::Lora;
+  const std::vector<Snapshot> before = snapshot(model);
+  EXPECT_THAT(error_of([&] { attach(backend(), memory(), model, method); }),
+              HasSubstr("a lora adapter needs the matrices of a transformer, and the model is a "
+                        "perceptron"));
+  EXPECT_EQ(snapshot(model), before);
+}
+
 TEST_F(CurvatureTuning, ComesBackWithItsAdapterBitForBit) {
   AdapterMethod method = method_of(Form::Trained, 0.7, 0.4);
   method.kind = AdapterMethod::Kind::Spectral;
