@@ -2,6 +2,7 @@
 // it.
 #include "experiments/robustness.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "experiments/attacked_answers.h"
