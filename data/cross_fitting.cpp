@@ -32,20 +32,25 @@ std::uint8_t half_of(std::string_view first, std::string_view second) {
   return static_cast<std::uint8_t>(XXH3_64bits_withSeed(second.data(), second.size(), seed) & 1);
 }
 
+std::uint8_t half_of_image(const ImageSet& set, std::int64_t place) {
+  const auto image = set.image(place);
+  return half_of({reinterpret_cast<const char*>(image.data()), image.size()}, {});
+}
+
 }  // namespace
 
-std::vector<std::uint8_t> halves_of(std::span<const Example> rows) {
+std::vector<std::uint8_t> halves_of(std::span<const Example> rows, const TaskImages& images) {
   std::vector<std::uint8_t> halves;
-  for (const Example& row : rows) halves.push_back(half_of(row.first, row.second));
+  for (const Example& row : rows) {
+    halves.push_back(row.image < 0 ? half_of(row.first, row.second)
+                                   : half_of_image(images.set, row.image));
+  }
   return halves;
 }
 
 std::vector<std::uint8_t> halves_of(const ImageSet& set) {
   std::vector<std::uint8_t> halves;
-  for (std::int64_t i = 0; i < set.count; ++i) {
-    const auto image = set.image(i);
-    halves.push_back(half_of({reinterpret_cast<const char*>(image.data()), image.size()}, {}));
-  }
+  for (std::int64_t i = 0; i < set.count; ++i) halves.push_back(half_of_image(set, i));
   return halves;
 }
 

@@ -10,9 +10,10 @@
 
 namespace basis {
 
-/// 0 or 1 for each row by a hash (XXH3-64) of its texts: stable when the file's rows change places,
-/// and rows of the same text, whatever their labels, fall into the same half.
-std::vector<std::uint8_t> halves_of(std::span<const Example> rows);
+/// 0 or 1 for each row by a hash (XXH3-64) of its texts, or of the pixels of its image among
+/// `images`: stable when the file's rows change places, and rows of the same text or pixels,
+/// whatever their labels, fall into the same half.
+std::vector<std::uint8_t> halves_of(std::span<const Example> rows, const TaskImages& images = {});
 /// The same by an image's pixels.
 std::vector<std::uint8_t> halves_of(const ImageSet& set);
 

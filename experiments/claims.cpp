@@ -83,6 +83,9 @@ std::vector<ClaimAnswer> answer_claims(const ReportData& data) {
       answers.push_back(answer_score_difference(data, claim));
     }
     if (claim.endpoint == "data-slope") answers.push_back(answer_data_slope(data, claim));
+    if (claim.endpoint == "robustness-difference") {
+      answers.push_back(answer_robustness_difference(data, claim));
+    }
     if (claim.endpoint == "surgery") answers.push_back(answer_surgery(data, claim));
     answers.back().claim = claim;
   }

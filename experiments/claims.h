@@ -55,6 +55,7 @@ ClaimAnswer answer_score_share(const ReportData& data, const ClaimSettings& clai
 ClaimAnswer answer_score_difference(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_surgery(const ReportData& data, const ClaimSettings& claim);
+ClaimAnswer answer_robustness_difference(const ReportData& data, const ClaimSettings& claim);
 
 ClaimAnswer answer_data_slope(const ReportData& data, const ClaimSettings& claim);
 

@@ -268,6 +268,22 @@ struct LandscapeSettings {
   bool operator==(const LandscapeSettings&) const = default;
 };
 
+/// [robustness]: fine-tunings on images under attacks on the pixels and under noise (METHODS.md 7).
+struct RobustnessSettings {
+  std::vector<std::string> methods;
+  std::vector<double> epsilons = {0.01, 0.02, 0.04};
+  std::int64_t steps = 20;
+  double step_share = 0.1;
+  std::vector<double> noise = {0.1, 0.2, 0.3};
+  std::int64_t dev_rows = 500;
+
+  /// The step of an attack of this size.
+  double step_of(double epsilon) const {
+    return epsilon * (step_share > 0 ? step_share : 2.5 / static_cast<double>(steps));
+  }
+  bool operator==(const RobustnessSettings&) const = default;
+};
+
 /// [claim.NAME]: what the report answers, with its endpoint, written down before the run.
 struct ClaimSettings {
   std::string name;
@@ -282,6 +298,8 @@ struct ClaimSettings {
   double margin = 0;
   std::int64_t k = 32;
   std::int64_t needs = 0;
+  std::string attack = "pgd";
+  double size = 0;
   bool operator==(const ClaimSettings&) const = default;
 };
 
@@ -322,6 +340,7 @@ struct Config {
   EmergenceSettings emergence;
   SurgerySettings surgery;
   LandscapeSettings landscape;
+  RobustnessSettings robustness;
   std::map<std::string, ClaimSettings> claim;  // by name
   ReportSettings report;
 

@@ -310,11 +310,25 @@ const std::vector<Field<LandscapeSettings>>& fields<LandscapeSettings>() {
 }
 
 template <>
+const std::vector<Field<RobustnessSettings>>& fields<RobustnessSettings>() {
+  using S = RobustnessSettings;
+  static const std::vector<Field<S>> table = {
+      {"methods", &S::methods, file_name(), "whose fine-tunings on images are attacked; empty: none", Counts::No},
+      {"epsilons", &S::epsilons, positive_share(), "radii of attacks by projected gradient ascent, the largest change of any pixel in units of its range from black to white"},
+      {"steps", &S::steps, between(1, 100'000), "of each attack"},
+      {"step_share", &S::step_share, not_negative(), "size of a step as a share of the radius; 0: 2.5 / steps"},
+      {"noise", &S::noise, positive(), "standard deviations of Gaussian noise on every pixel, in the same units"},
+      {"dev_rows", &S::dev_rows, at_least(0), "of dev, at most, that are attacked; 0: all"},
+  };
+  return table;
+}
+
+template <>
 const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>() {
   using S = ClaimSettings;
   static const std::vector<Field<S>> table = {
       {"text", &S::text, not_empty(), "the claim in a sentence", Counts::No},
-      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery", "score-share", "score-margin", "score-difference", "data-slope"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's; method minus control as a share of ceiling minus floor above 0; method minus control above the margin; method minus control above 0, two-sided; the slope of log rho_k at equal change on the log of the models' data below 0", Counts::No},
+      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery", "score-share", "score-margin", "score-difference", "data-slope", "robustness-difference"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's; method minus control as a share of ceiling minus floor above 0; method minus control above the margin; method minus control above 0, two-sided; the slope of log rho_k at equal change on the log of the models' data below 0; method minus control in accuracy under the attack above 0, two-sided", Counts::No},
       {"method", &S::method, anything(), "whose runs it is about", Counts::No},
       {"control", &S::control, anything(), "what it is compared with; of rotation-ratio all methods of its start, as a curve", Counts::No},
       {"ceiling", &S::ceiling, anything(), "score-share: the method at the upper end", Counts::No},
@@ -324,6 +338,8 @@ const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>() {
       {"margin", &S::margin, [] { Constraint c; c.text = "any number"; return c; }(), "score-margin: points that the one-sided 95 % bound must lie above", Counts::No},
       {"k", &S::k, between(1, 65536), "rank at which it is decided", Counts::No},
       {"needs", &S::needs, between(0, 1000), "tasks on which it must hold; 0: all", Counts::No},
+      {"attack", &S::attack, one_of({"pgd", "noise"}), "robustness-difference: what is done to the pixels", Counts::No},
+      {"size", &S::size, not_negative(), "robustness-difference: of the attack, among \"epsilons\" or \"noise\" of [robustness]", Counts::No},
   };
   return table;
 }
@@ -367,6 +383,7 @@ template struct Field<SharingSettings>;
 template struct Field<EmergenceSettings>;
 template struct Field<SurgerySettings>;
 template struct Field<LandscapeSettings>;
+template struct Field<RobustnessSettings>;
 template struct Field<ClaimSettings>;
 template struct Field<ReportSettings>;
 

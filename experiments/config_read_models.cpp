@@ -82,7 +82,7 @@ namespace {
 /// Must a claim of this endpoint name a method for the key?
 bool needs_method(std::string_view endpoint, std::string_view key) {
   if (endpoint == "score-share") return true;
-  if (endpoint == "score-margin" || endpoint == "score-difference")
+  if (endpoint == "score-margin" || endpoint.ends_with("-difference"))
     return key == "method" || key == "control";
   return (endpoint == "rotation-ratio" || endpoint == "data-slope") && key == "method";
 }
@@ -128,7 +128,9 @@ void ConfigReader::read_claim(const std::string& name, const toml::table& source
       tree_.fail(source.source(), fmt::format("{} is missing: endpoint \"{}\" needs it",
                                               key_name(key, table), claim.endpoint));
     }
-    const bool is_chosen = claim.endpoint.starts_with("score-") && is_family(config_, *value);
+    const bool takes_families =
+        claim.endpoint.starts_with("score-") || claim.endpoint == "robustness-difference";
+    const bool is_chosen = takes_families && is_family(config_, *value);
     if (value->empty() || is_chosen || contains(config_.methods, *value)) continue;
     tree_.fail(source_of(source, key),
                fmt::format("{} names \"{}\", which is not among \"methods\"{}",
@@ -144,6 +146,7 @@ void ConfigReader::read_claim(const std::string& name, const toml::table& source
     }
   }
   check_claimed_models(claim, source);
+  if (claim.endpoint == "robustness-difference") check_attack(claim, source);
   config_.claim[name] = claim;
 }
 

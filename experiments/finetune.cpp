@@ -205,7 +205,7 @@ class Finetune {
   }
 
   void save() {
-    write_predictions(stage_.folder, logits_, data_.dev, data_.task);
+    write_predictions(stage_.folder, logits_, data_.dev, data_);
     const bool has_adapter = adapter_.kind != AdapterMethod::Kind::Full;
     const std::filesystem::path folder = stage_.folder / (has_adapter ? "adapter" : "model");
     make_folder(folder);

@@ -78,9 +78,9 @@ std::map<std::string, Matrix> input_moments(Compute& compute, MaskedLanguageMode
                                             DType dtype, const std::function<void()>& check_stop) {
   const EncodedDataset some = first_rows(dataset, rows);
   return input_moments(compute, model.bert(), [&] {
-    for_each_batch(compute, some, dtype, [&](Context& context, const BertInputs& inputs) {
+    for_each_batch(compute, some, dtype, [&](Context& context, const Batch& batch) {
       check_stop();
-      model.bert().hidden(context, inputs);
+      model.bert().hidden(context, inputs_of(batch));
     });
   });
 }

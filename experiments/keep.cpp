@@ -19,9 +19,11 @@ namespace fs = std::filesystem;
 constexpr const char* note_name = "removed.txt";
 
 /// What `Keep::Results` leaves beside tables. The lock among it: others may hold it open.
-constexpr std::array kept_names = {"result.json",   "metrics.jsonl", "predictions.safetensors",
-                                   "progress.json", "products.txt",  "snapshots.json",
-                                   "steps.json",    "lock",          note_name};
+constexpr std::array kept_names = {
+    "result.json",    "metrics.jsonl",        "predictions.safetensors",
+    "progress.json",  "attacked.safetensors", "products.txt",
+    "snapshots.json", "steps.json",           "lock",
+    note_name};
 
 bool is_result(const fs::path& path) {
   const std::string name = path.filename().string();

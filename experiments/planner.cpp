@@ -273,13 +273,12 @@ void Planner::add_finetune(const Start& start, const std::string& task, const st
       add(std::move(tuning.stage), tuning.hasher, fmt::format("{}-{}-{}", task, method, seed));
   if (has_spectrum(start.model, method))
     add_analysis(StageKind::Spectrum, config.spectrum, start, place);
-  const std::vector<std::string>& cut = config.surgery.methods;
-  if (contains(cut, method)) {
-    add_analysis(StageKind::Surgery, config.surgery, start, place);
-  }
-  if (contains(config.landscape.methods, method)) {
-    add_analysis(StageKind::Landscape, config.landscape, start, place);
-  }
+  const auto analyse = [&](StageKind kind, const auto& settings) {
+    if (contains(settings.methods, method)) add_analysis(kind, settings, start, place);
+  };
+  analyse(StageKind::Surgery, config.surgery);
+  analyse(StageKind::Landscape, config.landscape);
+  analyse(StageKind::Robustness, config.robustness);
 }
 
 bool Planner::has_spectrum(const std::string& model, const std::string& method) const {

@@ -23,13 +23,14 @@ double score_on(const Predictions& all, const std::vector<std::int64_t>& rows) {
 }
 
 void write_predictions(const std::filesystem::path& folder, const std::vector<float>& logits,
-                       const std::vector<Example>& rows, const Task& task) {
+                       const std::vector<Example>& rows, const TaskData& data) {
+  const Task& task = data.task;
   Compute host;
   std::vector<float> expected;
   for (const Example& row : rows) {
     expected.push_back(static_cast<float>(task.is_regression ? row.target : row.label));
   }
-  const std::vector<std::uint8_t> cut = halves_of(rows);
+  const std::vector<std::uint8_t> cut = halves_of(rows, data.images);
   const std::vector<float> halves(cut.begin(), cut.end());
   const std::int64_t count = std::ssize(rows);
   write_safetensors(

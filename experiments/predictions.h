@@ -21,8 +21,9 @@ struct Predictions {
 /// The metric on some of the rows.
 double score_on(const Predictions& all, const std::vector<std::int64_t>& rows);
 
+/// `rows`: of dev of `data`, in order.
 void write_predictions(const std::filesystem::path& folder, const std::vector<float>& logits,
-                       const std::vector<Example>& rows, const Task& task);
+                       const std::vector<Example>& rows, const TaskData& data);
 /// Throws Error where the file is missing or holds something else.
 Predictions read_predictions(const std::filesystem::path& folder);
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "experiments/attacked_answers.h"
 #include "experiments/config.h"
 #include "experiments/cross_fitted.h"
 #include "experiments/predictions.h"
@@ -131,6 +132,16 @@ struct ReportCut {
   double score = 0;
 };
 
+/// A finished robustness stage.
+struct ReportRobustness {
+  std::string task;
+  std::string method;
+  std::int64_t seed = 0;
+  std::int64_t pretrain_seed = 0;
+  AttackedAnswers answers;
+  Replicate replicate() const { return {pretrain_seed, seed}; }
+};
+
 /// Spectra of all matrices of one kind, each relative to its root mean square over i = 1..r,
 /// geometric means over the layers.
 struct ReportUse {
@@ -162,6 +173,7 @@ struct ReportData {
   std::vector<ReportCoDrift> co_drifts;
   std::vector<ReportCut> cuts;
   std::vector<ReportLandscape> landscapes;
+  std::vector<ReportRobustness> robustness;
   std::vector<ReportEmergence> emergences;
   std::vector<ReportRun> pretrainings;
   std::size_t stages = 0;            // that a full report needs

@@ -14,15 +14,6 @@ using Style = PlotSeries::Style;
 constexpr double percent = 100;
 constexpr std::size_t points_of_a_curve = 120;
 
-std::vector<LegendEntry> method_legend(const Config& config,
-                                       const std::vector<std::string>& methods) {
-  std::vector<LegendEntry> legend;
-  for (const std::string& method : methods) {
-    legend.push_back({method, method_color(config, method), false});
-  }
-  return legend;
-}
-
 /// Binned losses of a method's runs on a task.
 std::vector<ReportCurve> loss_curves(const ReportData& data, const std::string& task,
                                      const std::string& method) {
@@ -91,6 +82,35 @@ Plot score_panel(const ReportData& data, const ScoreTable& table, std::size_t ta
 }
 
 }  // namespace
+
+std::vector<LegendEntry> method_legend(const Config& config,
+                                       const std::vector<std::string>& methods) {
+  std::vector<LegendEntry> legend;
+  for (const std::string& method : methods) {
+    legend.push_back({method, method_color(config, method), false});
+  }
+  return legend;
+}
+
+void add_curve(Plot& plot, const std::map<double, std::vector<double>>& points, int color) {
+  PlotSeries line, band;
+  line.color = band.color = color;
+  line.width = 1.9;
+  band.style = Style::Band;
+  band.opacity = 0.18;
+  for (const auto& [x, scores] : points) {
+    const Spread spread = spread_of(scores);
+    line.x.push_back(x);
+    line.y.push_back(percent * spread.mean);
+    if (spread.count < 3) continue;
+    band.x.push_back(x);
+    band.y.push_back(percent * spread.mean);
+    band.low.push_back(percent * spread.low);
+    band.high.push_back(percent * spread.high);
+  }
+  if (!band.x.empty()) plot.series.insert(plot.series.begin(), std::move(band));
+  plot.series.push_back(std::move(line));
+}
 
 int method_color(const Config& config, const std::string& method) {
   std::vector<std::string> families, loners;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,14 @@ PlotAxis rank_axis(std::string label);
 /// one family share theirs; families come first, so that two of them share one only where there are
 /// more than the palette holds.
 int method_color(const Config& config, const std::string& method);
+
+/// A line for each method in its colour.
+std::vector<LegendEntry> method_legend(const Config& config,
+                                       const std::vector<std::string>& methods);
+
+/// Adds the mean of several runs' scores by x, times 100, and from three on the band of their 95 %
+/// t-intervals.
+void add_curve(Plot& plot, const std::map<double, std::vector<double>>& points, int color);
 
 /// Ranks k or places i on a logarithmic axis.
 PlotAxis rank_axis(std::string label);

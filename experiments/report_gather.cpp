@@ -108,6 +108,16 @@ void add_stage(ReportData& data, const StageInput& input) {
     });
     return;
   }
+  if (stage.kind == StageKind::Robustness) {
+    try_to(data, [&] {
+      ReportRobustness robustness;
+      robustness.answers = read_attacked_answers(input.folder);
+      name_run(robustness);
+      robustness.pretrain_seed = stage.pretrain_seed;
+      data.robustness.push_back(std::move(robustness));
+    });
+    return;
+  }
   // What chose a learning rate is not reported on.
   const bool is_run = stage.kind == StageKind::Pretrain || stage.kind == StageKind::Finetune;
   if (!is_run) return;

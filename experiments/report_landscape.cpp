@@ -18,27 +18,6 @@ namespace {
 using Style = PlotSeries::Style;
 constexpr double percent = 100;
 
-/// Mean and band of several seeds' scores by x.
-void add_curve(Plot& plot, const std::map<double, std::vector<double>>& points, int color) {
-  PlotSeries line, band;
-  line.color = band.color = color;
-  line.width = 1.9;
-  band.style = Style::Band;
-  band.opacity = 0.18;
-  for (const auto& [x, scores] : points) {
-    const Spread spread = spread_of(scores);
-    line.x.push_back(x);
-    line.y.push_back(percent * spread.mean);
-    if (spread.count < 3) continue;
-    band.x.push_back(x);
-    band.y.push_back(percent * spread.mean);
-    band.low.push_back(percent * spread.low);
-    band.high.push_back(percent * spread.high);
-  }
-  if (!band.x.empty()) plot.series.insert(plot.series.begin(), std::move(band));
-  plot.series.push_back(std::move(line));
-}
-
 /// Of all seeds.
 std::map<double, std::vector<double>> scores_by_alpha(const ReportData& data,
                                                       const std::string& task,
@@ -76,20 +55,12 @@ std::vector<Plot> curve_panels(const ReportData& data, const std::string& kind,
   return panels;
 }
 
-std::vector<LegendEntry> methods_legend(const ReportData& data) {
-  std::vector<LegendEntry> legend;
-  for (const std::string& method : data.config.landscape.methods) {
-    legend.push_back({method, method_color(data.config, method)});
-  }
-  return legend;
-}
-
 Figure curve_figure(const ReportData& data, const std::string& kind, const std::string& title,
                     const std::string& label, const std::string& caption, bool is_log) {
   Figure figure;
   figure.title = title;
   figure.caption = caption;
-  figure.legend = methods_legend(data);
+  figure.legend = method_legend(data.config, data.config.landscape.methods);
   figure.panels = curve_panels(data, kind, label, is_log);
   return figure;
 }
@@ -103,7 +74,7 @@ Figure bound_figure(const ReportData& data) {
       "bound of the expected score under noise there, Φ(Φ⁻¹(p) − distance/σ), against the mean of "
       "the scores that were measured. Above the dashed diagonal the bound holds; at the left edge "
       "it says nothing.";
-  figure.legend = methods_legend(data);
+  figure.legend = method_legend(data.config, data.config.landscape.methods);
   for (const std::string& task : data.config.tasks) {
     Plot plot;
     for (const std::string& method : data.config.landscape.methods) {

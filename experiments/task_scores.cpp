@@ -28,14 +28,14 @@ std::vector<float> host_floats(Backend& backend, const Tensor& tensor) {
 }
 
 void for_each_batch(Compute& compute, const EncodedDataset& dataset, DType dtype,
-                    const std::function<void(Context&, const BertInputs&)>& visit) {
+                    const std::function<void(Context&, const Batch&)>& visit) {
   const BatchOptions options{0, tokens_per_batch, 0, false, false};
   const BatchPlan plan(dataset, options, 0, 0);
   for (std::int64_t i = 0; i < plan.size(); ++i) {
     const Batch batch =
         make_batch(compute.backend(), compute.memory(), dataset, plan.examples(i), 0, dtype);
     Context context{compute.backend(), compute.arena(), nullptr, false, nullptr, dtype};
-    visit(context, inputs_of(batch));
+    visit(context, batch);
   }
 }
 
@@ -43,8 +43,8 @@ std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier
                                       const EncodedDataset& dataset, DType dtype) {
   std::vector<float> outputs;
   outputs.reserve(static_cast<std::size_t>(dataset.size() * model.outputs()));
-  for_each_batch(compute, dataset, dtype, [&](Context& context, const BertInputs& inputs) {
-    const Variable logits = model.logits(context, inputs);
+  for_each_batch(compute, dataset, dtype, [&](Context& context, const Batch& batch) {
+    const Variable logits = model.logits(context, inputs_of(batch));
     const std::vector<float> part = host_floats(compute.backend(), logits.value);
     outputs.insert(outputs.end(), part.begin(), part.end());
   });

@@ -23,10 +23,9 @@ inline BertInputs inputs_of(const Batch& batch) {
 /// The elements of an f32 or f64 tensor.
 std::vector<float> host_floats(Backend& backend, const Tensor& tensor);
 
-/// Every row in order, some at a time, as a model reads text outside of training: no tape, no
-/// dropout.
+/// Every row in order, some at a time, as a model reads outside of training: no tape, no dropout.
 void for_each_batch(Compute& compute, const EncodedDataset& dataset, DType dtype,
-                    const std::function<void(Context&, const BertInputs&)>& visit);
+                    const std::function<void(Context&, const Batch&)>& visit);
 
 /// The model's outputs for every row in order: (n, outputs), row by row. No tape, no dropout.
 std::vector<float> classifier_outputs(Compute& compute, const SequenceClassifier& model,

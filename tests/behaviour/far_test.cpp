@@ -7,10 +7,13 @@
 #include <fmt/format.h>
 
 #include "autograd/losses.h"
+#include "data/image_task.h"
 #include "data/masking.h"
+#include "data/synthetic_images.h"
 #include "experiments/model_folder.h"
 #include "experiments/task_scores.h"
 #include "nn/masked_language_model.h"
+#include "nn/pixel_attack.h"
 #include "spectral/adapter_file.h"
 #include "spectral/curvature_tuning.h"
 #include "spectral/fingerprint.h"
@@ -334,6 +337,56 @@ TEST_F(FarPretraining, GivesTheSameModelFolder) {
   expect_same(pretrained(Place::Far, "far"), near);
   expect_same(pretrained(Place::FarAsynchronous, "queued"), near);
 }
+
+// ---- Pixels -------------------------------------------------------------------------------------
+
+/// Six drawn images after an attack, then with noise, as a small vision transformer reads them.
+std::vector<float> changed_pixels(Place place, DType dtype) {
+  Machine machine(backend_of(place));
+  BertConfig config;
+  config.patch_size = 7;
+  config.vocab_size = config.type_vocab_size = 0;
+  config.hidden_size = 32;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 2;
+  config.intermediate_size = 48;
+  config.max_position_embeddings = 16;
+  config.initializer_range = 0.1;
+  const SequenceClassifier model(*machine.backend, machine.memory, config, 10, nullptr,
+                                 ModelOptions{7, DType::F32});
+  TaskImages images{synthetic_images(6, 1), {}, config.patch_size};
+  images.statistics = pixel_statistics(images.set);
+  std::vector<Example> rows(6);
+  std::vector<std::int32_t> places(6);
+  std::iota(places.begin(), places.end(), 0);
+  for (const std::int32_t i : places) {
+    rows[static_cast<std::size_t>(i)].image = i;
+    rows[static_cast<std::size_t>(i)].label = images.set.labels[static_cast<std::size_t>(i)];
+  }
+  const Batch batch =
+      make_batch(*machine.backend, machine.memory, encode_images(rows, images), places, 0, dtype);
+  const Context context{*machine.backend, machine.arena, nullptr, false, nullptr, dtype};
+  const BertInputs inputs = inputs_of(batch);
+  const LabelledImages labelled{inputs, batch.labels, places};
+  const PixelScale scale{images.statistics.mean, images.statistics.deviation};
+  std::vector<float> pixels = to_host<float>(
+      *machine.backend,
+      attacked_patches(context, machine.memory, model, labelled, scale, {0.1, 0.02, 8, 3}));
+  const std::vector<float> noisy = to_host<float>(
+      *machine.backend, noisy_patches(context, machine.memory, labelled, scale, 0.2, 3));
+  pixels.insert(pixels.end(), noisy.begin(), noisy.end());
+  return pixels;
+}
+
+TEST(FarPixels, AreAttackedToTheSameBits) {
+  for (const DType dtype : {DType::F32, DType::BF16}) {
+    const std::vector<float> near = changed_pixels(Place::Near, dtype);
+    EXPECT_EQ(changed_pixels(Place::Far, dtype), near);
+    EXPECT_EQ(changed_pixels(Place::FarAsynchronous, dtype), near);
+  }
+}
+
+// ---- Memory -------------------------------------------------------------------------------------
 
 TEST(FarMemory, IsAskedForNothingAfterAnEpoch) {
   auto owned = std::make_unique<FarBackend>(1, true);

@@ -60,6 +60,13 @@ TEST(Halves, OfImagesGoByTheirPixelsAlone) {
   EXPECT_EQ(halves_of(set), halves);
   const std::vector<std::uint8_t> chosen = halves_of(select(set, std::array{7, 5, 7}));
   EXPECT_EQ(chosen, (std::vector<std::uint8_t>{halves[7], halves[5], halves[7]}));
+  // Of rows, which name their image in any order.
+  std::vector<Example> rows(2);
+  rows[0].image = 9;
+  rows[1].image = 4;
+  TaskImages images;
+  images.set = set;
+  EXPECT_EQ(halves_of(rows, images), (std::vector<std::uint8_t>{halves[9], halves[4]}));
   // As of a text of the same bytes.
   const auto image = set.image(0);
   const std::vector<Example> text = {{std::string(image.begin(), image.end()), "", 0, 0}};
