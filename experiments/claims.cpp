@@ -83,6 +83,10 @@ std::vector<ClaimAnswer> answer_claims(const ReportData& data) {
       answers.push_back(answer_score_difference(data, claim));
     }
     if (claim.endpoint == "data-slope") answers.push_back(answer_data_slope(data, claim));
+    if (claim.endpoint == "basin-ratio") answers.push_back(answer_basin_ratio(data, claim));
+    if (claim.endpoint == "kept-difference") {
+      answers.push_back(answer_kept_difference(data, claim));
+    }
     if (claim.endpoint == "surgery") answers.push_back(answer_surgery(data, claim));
     answers.back().claim = claim;
   }

@@ -240,9 +240,10 @@ struct SurgerySettings {
   bool operator==(const SurgerySettings&) const = default;
 };
 
-/// [landscape]: the score of fine-tunings around their parameters (METHODS.md 3).
+/// [landscape]: the score of fine-tunings and pretrainings around their parameters (METHODS.md 3).
 struct LandscapeSettings {
   std::vector<std::string> methods;
+  bool pretrained = false;
   std::vector<std::string> kinds = {"most-case", "most-case-scaled", "sft-case", "noise-relative"};
   std::int64_t directions = 20;
   std::int64_t points = 40;
@@ -257,6 +258,13 @@ struct LandscapeSettings {
   std::int64_t worst_rows = 64;
   std::int64_t worst_steps = 20;
   bool operator==(const LandscapeSettings&) const = default;
+};
+
+/// [retention]: what another task leaves of a fine-tuning's score.
+struct RetentionSettings {
+  std::vector<std::string> methods;
+  std::string task;
+  bool operator==(const RetentionSettings&) const = default;
 };
 
 /// [claim.NAME]: what the report answers, with its endpoint, written down before the run.
@@ -313,6 +321,7 @@ struct Config {
   EmergenceSettings emergence;
   SurgerySettings surgery;
   LandscapeSettings landscape;
+  RetentionSettings retention;
   std::map<std::string, ClaimSettings> claim;  // by name
   ReportSettings report;
 
@@ -324,6 +333,9 @@ struct Config {
   PretrainSettings pretrain_for(std::string_view model_name) const;
   /// [train] as it holds for one fine-tuning: the method's keys lead, then the task's.
   TrainSettings train_for(std::string_view task_name, std::string_view method_name) const;
+  /// Of the training on [retention]'s task: [train] and the task's own keys, whatever the method of
+  /// the fine-tuning was, without a perturbation.
+  TrainSettings retention_train() const;
   /// Does the program make this task's rows itself, as many as [data] says?
   bool makes_rows(std::string_view task_name) const;
   bool operator==(const Config&) const = default;

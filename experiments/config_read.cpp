@@ -16,6 +16,7 @@ void ConfigReader::read() {
   read_plain("emergence", config_.emergence);
   read_plain("surgery", config_.surgery);
   read_plain("landscape", config_.landscape);
+  read_plain("retention", config_.retention);
   read_plain("report", config_.report);
   read_models();
   read_tasks();
@@ -27,6 +28,7 @@ void ConfigReader::read() {
   check_analysis("sharing", config_.sharing);
   check_analysis("surgery", config_.surgery);
   check_landscape();
+  check_retention();
   check_emergence();
   read_claims();
   check_grid();
@@ -36,8 +38,8 @@ void ConfigReader::read() {
 
 void ConfigReader::read_top() {
   static const std::vector<std::string> tables = {
-      "grid",     "model",   "pretrain",  "data",    "train",     "task",  "method",
-      "spectrum", "sharing", "emergence", "surgery", "landscape", "claim", "report"};
+      "grid",    "model",     "pretrain", "data",      "train",     "task",  "method", "spectrum",
+      "sharing", "emergence", "surgery",  "landscape", "retention", "claim", "report"};
   for (const auto& [key, node] : tree_.root()) {
     if (contains(tables, key.str())) continue;
     if (const Field<Config>* field = find_field<Config>(key.str())) {

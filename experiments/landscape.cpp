@@ -58,8 +58,12 @@ void finish(StageContext& stage, const std::vector<LandscapePiece>& pieces,
   }
 }
 
+/// Of a fine-tuning, or without a task of a pretraining.
 LandscapeSubject subject_of(StageContext& stage, Compute& compute, const ComputeDType& dtype) {
-  return classifier_subject(stage, compute, dtype);
+  const std::string& task = stage.stage.task;
+  const bool is_of_words = task.empty() || stage.plan.config.task.at(task).is_text();
+  return is_of_words ? language_model_subject(stage, compute, dtype)
+                     : classifier_subject(stage, compute, dtype);
 }
 
 }  // namespace

@@ -162,6 +162,7 @@ struct ReportData {
   std::vector<ReportCoDrift> co_drifts;
   std::vector<ReportCut> cuts;
   std::vector<ReportLandscape> landscapes;
+  std::vector<ReportRun> retentions;
   std::vector<ReportEmergence> emergences;
   std::vector<ReportRun> pretrainings;
   std::size_t stages = 0;            // that a full report needs

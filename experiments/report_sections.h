@@ -35,6 +35,8 @@ Section spectra_section(const ReportData& data);
 Section sharing_section(const ReportData& data);
 Section surgery_section(const ReportData& data);
 Section landscape_section(const ReportData& data);
+/// Trainings that differ in their seeds alone: basin, norm and score, and what another task leaves.
+Section basins_section(const ReportData& data);
 /// Commands, config, machine and build.
 Section again_section(const ReportData& data);
 /// What the numbers cannot say.

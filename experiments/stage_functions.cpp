@@ -6,6 +6,7 @@
 #include "experiments/landscape.h"
 #include "experiments/pretrain.h"
 #include "experiments/report.h"
+#include "experiments/retention.h"
 #include "experiments/sharing.h"
 #include "experiments/spectrum.h"
 #include "experiments/surgery.h"
@@ -31,7 +32,8 @@ StageFunctions stage_functions() {
           {StageKind::Grid, run_finetune},       {StageKind::Choice, run_choice_of_rates},
           {StageKind::Spectrum, run_spectrum},   {StageKind::Sharing, run_sharing},
           {StageKind::Emergence, run_emergence}, {StageKind::Surgery, run_surgery},
-          {StageKind::Landscape, run_landscape}, {StageKind::Report, run_report}};
+          {StageKind::Landscape, run_landscape}, {StageKind::Retention, run_retention},
+          {StageKind::Report, run_report}};
 }
 
 }  // namespace basis
