@@ -24,7 +24,8 @@ struct Side {
 
   template <class Run>
   bool has(const Run& run) const {
-    return model.empty() ? run.method == method : run.model == model && run.base_method == method;
+    return model.empty() ? run.method == method && !run.base_method.empty()
+                         : run.model == model && run.base_method == method;
   }
 };
 
@@ -132,7 +133,9 @@ ClaimAnswer answer_basin_ratio(const ReportData& data, const ClaimSettings& clai
         radii.first > 0 ? second.name : first.name, std::get<0>(round));
     return answer;
   }
-  answer.reason = "It takes landscapes of both with the kind noise-relative, of two seeds or more.";
+  answer.reason =
+      "It takes landscapes of both with the kind noise-relative, of two seeds or more, where they "
+      "score above chance.";
   if (logs.empty()) return answer;
   add_rows(answer, logs, [](const std::string& label, std::vector<double> values) {
     for (double& value : values) value = std::exp(value);
@@ -144,7 +147,7 @@ ClaimAnswer answer_basin_ratio(const ReportData& data, const ClaimSettings& clai
                               decide(answer, 1));
   if (of_first.past_grid + of_second.past_grid > 0) {
     answer.reason += fmt::format(
-        " Larger than the grid of σ, whose end they count as: {} basins of {}, {} of {}.",
+        " Basins larger than the grid of σ, which count as its end: {} of {}, {} of {}.",
         of_first.past_grid, first.name, of_second.past_grid, second.name);
   }
   return answer;

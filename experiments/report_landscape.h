@@ -32,7 +32,7 @@ struct ReportLandscape {
   /// τ: 5 % of what the score is above chance.
   double tolerance() const { return 0.05 * (centre - chance); }
   bool is_of_pretraining() const { return base_method.empty(); }
-  /// Is there noise of that kind, with two draws or more?
+  /// Is there noise of that kind, with two draws or more, and a score that it could cost?
   bool has_basin(const std::string& kind) const;
 };
 

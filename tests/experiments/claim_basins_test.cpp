@@ -43,7 +43,7 @@ TEST(BasinClaim, IsTheGeometricMeanOfRatiosOfTheSameSeed) {
   ASSERT_EQ(answer.rows.size(), 2u);
   EXPECT_NEAR(answer.rows.back().value.estimate, std::cbrt(2.0 * 4 * 2), 1e-12);
   EXPECT_EQ(answer.verdict, answer.rows.back().value.low > 1 ? Verdict::Held : Verdict::Undecided);
-  EXPECT_THAT(answer.reason, HasSubstr("1 basins of go, 0 of full"));
+  EXPECT_THAT(answer.reason, HasSubstr("count as its end: 1 of go, 0 of full"));
 }
 
 TEST(BasinClaim, IsHeldAboveOneNotBelowAndOpenBetween) {
@@ -69,6 +69,18 @@ TEST(BasinClaim, IsNotDecidedWhereABasinEndsBeforeTheGrid) {
   const ClaimAnswer answer = answer_basin_ratio(data, claim_of("basin-ratio"));
   EXPECT_EQ(answer.verdict, Verdict::Undecided);
   EXPECT_THAT(answer.reason, HasSubstr("A basin of full on t ends before the smallest σ"));
+}
+
+TEST(BasinClaim, IsNotDecidedByScoresOfChance) {
+  ReportData data;
+  for (std::int64_t seed = 0; seed < 3; ++seed) {
+    data.landscapes.push_back(landscape("go", seed, 0.2));
+    data.landscapes.push_back(landscape("full", seed, 0.1));
+    data.landscapes.back().chance = data.landscapes.back().centre;
+  }
+  const ClaimAnswer answer = answer_basin_ratio(data, claim_of("basin-ratio"));
+  EXPECT_EQ(answer.verdict, Verdict::Undecided);
+  EXPECT_TRUE(answer.rows.empty());
 }
 
 TEST(BasinClaim, ComparesTwoModelsPretrainingsWithTheSameSeed) {

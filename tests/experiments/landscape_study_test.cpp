@@ -27,6 +27,7 @@ max_length = 32
 steps = 60
 snapshots = [0]
 seeds = [3]
+positions = "sinusoidal"
 [task.novels]
 corpus = "synthetic"
 max_length = 24
