@@ -79,7 +79,7 @@ StageResult run_retention(StageContext& stage) {
     other = trained.scores.front().second;
   });
   const double chance = first.chance();
-  const double kept = before == chance ? std::numeric_limits<double>::quiet_NaN()
+  const double kept = before <= chance ? std::numeric_limits<double>::quiet_NaN()
                                        : (after - chance) / (before - chance);
   result.metrics = {{"kept", kept},
                     {"score_before", before},

@@ -10,7 +10,7 @@ namespace basis {
 /// and, as metrics, the first task's primary score on dev before and after (score_before,
 /// score_after), what the most frequent class scores there (chance), the other task's primary score
 /// (other_score), and the share of the score above chance that is left: kept = (after - chance) /
-/// (before - chance), NaN where the score was chance.
+/// (before - chance), NaN where the score was not above chance.
 StageResult run_retention(StageContext& stage);
 
 }  // namespace basis
