@@ -213,4 +213,11 @@ double UnigramModel::loss(std::span<const std::int32_t> labels) const {
   return sum / static_cast<double>(labels.size());
 }
 
+double UnigramModel::accuracy(std::span<const std::int32_t> labels) const {
+  if (labels.empty()) throw Error("unigram model: no positions");
+  const auto frequent = std::max_element(counts_.begin(), counts_.end()) - counts_.begin();
+  return static_cast<double>(std::count(labels.begin(), labels.end(), frequent)) /
+         static_cast<double>(labels.size());
+}
+
 }  // namespace basis

@@ -98,6 +98,9 @@ class UnigramModel {
   UnigramModel(const EncodedDataset& training, const SpecialIds& special);
   /// Mean cross-entropy in nats of the given ids. Throws Error for none.
   double loss(std::span<const std::int32_t> labels) const;
+  /// The share of the given ids that are the most frequent one of the training text, the first of
+  /// several. Throws Error for none.
+  double accuracy(std::span<const std::int32_t> labels) const;
 
  private:
   std::vector<std::int64_t> counts_;  // (V)

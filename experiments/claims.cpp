@@ -86,6 +86,10 @@ std::vector<ClaimAnswer> answer_claims(const ReportData& data) {
     if (claim.endpoint == "robustness-difference") {
       answers.push_back(answer_robustness_difference(data, claim));
     }
+    if (claim.endpoint == "basin-ratio") answers.push_back(answer_basin_ratio(data, claim));
+    if (claim.endpoint == "kept-difference") {
+      answers.push_back(answer_kept_difference(data, claim));
+    }
     if (claim.endpoint == "surgery") answers.push_back(answer_surgery(data, claim));
     answers.back().claim = claim;
   }

@@ -57,6 +57,10 @@ ClaimAnswer answer_score_margin(const ReportData& data, const ClaimSettings& cla
 ClaimAnswer answer_surgery(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_robustness_difference(const ReportData& data, const ClaimSettings& claim);
 
+/// Basins in relative noise, and shares of the score kept after [retention]'s task: of two methods,
+/// or of two models.
+ClaimAnswer answer_basin_ratio(const ReportData& data, const ClaimSettings& claim);
+ClaimAnswer answer_kept_difference(const ReportData& data, const ClaimSettings& claim);
 ClaimAnswer answer_data_slope(const ReportData& data, const ClaimSettings& claim);
 
 /// Of an endpoint on scores: every choice that could as well have been made.

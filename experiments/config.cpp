@@ -90,6 +90,15 @@ TrainSettings Config::train_for(std::string_view task_name, std::string_view met
   return settings;
 }
 
+TrainSettings Config::retention_train() const {
+  TrainSettings settings = train_for(retention.task, "");
+  const TrainSettings plain;
+  settings.perturbation = plain.perturbation;
+  settings.perturbation_size = plain.perturbation_size;
+  settings.perturbation_relative = plain.perturbation_relative;
+  return settings;
+}
+
 bool Config::makes_rows(std::string_view task_name) const {
   const TaskSettings* const found = find(task, task_name);
   if (found != nullptr && found->is_images()) return found->images == "synthetic";

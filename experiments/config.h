@@ -249,9 +249,10 @@ struct SurgerySettings {
   bool operator==(const SurgerySettings&) const = default;
 };
 
-/// [landscape]: the score of fine-tunings around their parameters (METHODS.md 3).
+/// [landscape]: the score of fine-tunings and pretrainings around their parameters (METHODS.md 3).
 struct LandscapeSettings {
   std::vector<std::string> methods;
+  bool pretrained = false;
   std::vector<std::string> kinds = {"most-case", "most-case-scaled", "sft-case", "noise-relative"};
   std::int64_t directions = 20;
   std::int64_t points = 40;
@@ -282,6 +283,13 @@ struct RobustnessSettings {
     return epsilon * (step_share > 0 ? step_share : 2.5 / static_cast<double>(steps));
   }
   bool operator==(const RobustnessSettings&) const = default;
+};
+
+/// [retention]: what another task leaves of a fine-tuning's score.
+struct RetentionSettings {
+  std::vector<std::string> methods;
+  std::string task;
+  bool operator==(const RetentionSettings&) const = default;
 };
 
 /// [claim.NAME]: what the report answers, with its endpoint, written down before the run.
@@ -341,6 +349,7 @@ struct Config {
   SurgerySettings surgery;
   LandscapeSettings landscape;
   RobustnessSettings robustness;
+  RetentionSettings retention;
   std::map<std::string, ClaimSettings> claim;  // by name
   ReportSettings report;
 
@@ -352,6 +361,9 @@ struct Config {
   PretrainSettings pretrain_for(std::string_view model_name) const;
   /// [train] as it holds for one fine-tuning: the method's keys lead, then the task's.
   TrainSettings train_for(std::string_view task_name, std::string_view method_name) const;
+  /// Of the training on [retention]'s task: [train] and the task's own keys, whatever the method of
+  /// the fine-tuning was, without a perturbation.
+  TrainSettings retention_train() const;
   /// Does the program make this task's rows itself, as many as [data] says?
   bool makes_rows(std::string_view task_name) const;
   bool operator==(const Config&) const = default;

@@ -292,18 +292,19 @@ const std::vector<Field<LandscapeSettings>>& fields<LandscapeSettings>() {
   using S = LandscapeSettings;
   static const std::vector<Field<S>> table = {
       {"methods", &S::methods, file_name(), "whose fine-tunings are looked around; empty: none"},
+      {"pretrained", &S::pretrained, anything(), "look around every pretraining on text too, with its head: how often the right token comes first at masked positions of held-out text", Counts::No},
       {"kinds", &S::kinds, one_of({"most-case", "most-case-scaled", "sft-case", "worst-case", "plane", "noise", "noise-relative", "noise-leading", "noise-trailing", "noise-random", "path"}), "slices along Gaussian directions, as they are or each tensor scaled to its own norm; along the way to the start; along what gradient ascent finds worst; a plane; Gaussian noise, absolute or in units of each tensor's ‖W‖/√n; noise in each matrix's leading, trailing or random directions alone, of relative size; noise on the way to the start"},
       {"directions", &S::directions, at_least(1), "Gaussian ones of a slice"},
       {"points", &S::points, between(2, 100'000), "along each direction"},
       {"span", &S::span, positive(), "alpha goes from -span to span"},
       {"scaled_span", &S::scaled_span, positive(), "the same of most-case-scaled"},
-      {"dev_rows", &S::dev_rows, at_least(0), "of dev, at most, that are scored; 0: all"},
+      {"dev_rows", &S::dev_rows, at_least(0), "of dev, or held-out sequences, at most, that are scored; 0: all"},
       {"sigmas", &S::sigmas, positive(), "of noise and path, ascending"},
       {"relative_sigmas", &S::relative_sigmas, positive(), "of noise-relative and of noise in directions, ascending"},
       {"draws", &S::draws, at_least(2), "of noise; a certificate takes 400 or more"},
       {"path_draws", &S::path_draws, at_least(2), "of noise on the way to the start, and of noise in directions"},
       {"basis_rank", &S::basis_rank, between(1, 65536), "k of noise in directions; above a matrix's rank it is that"},
-      {"worst_rows", &S::worst_rows, between(1, 100'000), "training rows whose loss worst-case climbs"},
+      {"worst_rows", &S::worst_rows, between(1, 100'000), "training rows, or sequences, whose loss worst-case climbs"},
       {"worst_steps", &S::worst_steps, at_least(1), "of its gradient ascent"},
   };
   return table;
@@ -324,16 +325,26 @@ const std::vector<Field<RobustnessSettings>>& fields<RobustnessSettings>() {
 }
 
 template <>
+const std::vector<Field<RetentionSettings>>& fields<RetentionSettings>() {
+  using S = RetentionSettings;
+  static const std::vector<Field<S>> table = {
+      {"methods", &S::methods, file_name(), "of kind full, whose fine-tunings train on another task: how much of their own score is left with their own head; empty: none", Counts::No},
+      {"task", &S::task, anything(), "the other one, with labels: a known one or one with a table [task.NAME]; trained on in full under a new head as [train] says, without perturbation", Counts::No},
+  };
+  return table;
+}
+
+template <>
 const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>() {
   using S = ClaimSettings;
   static const std::vector<Field<S>> table = {
       {"text", &S::text, not_empty(), "the claim in a sentence", Counts::No},
-      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery", "score-share", "score-margin", "score-difference", "data-slope", "robustness-difference"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's; method minus control as a share of ceiling minus floor above 0; method minus control above the margin; method minus control above 0, two-sided; the slope of log rho_k at equal change on the log of the models' data below 0; method minus control in accuracy under the attack above 0, two-sided", Counts::No},
+      {"endpoint", &S::endpoint, one_of({"rotation-ratio", "co-drift", "surgery", "score-share", "score-margin", "score-difference", "data-slope", "basin-ratio", "kept-difference", "robustness-difference"}), "what decides it: rho_k of a method below 1 and below that of the control at equal change; co-drift of tasks above shuffled labels and half of the ceiling; the leading core's share of the score above the random core's; method minus control as a share of ceiling minus floor above 0; method minus control above the margin; method minus control above 0, two-sided; the slope of log rho_k at equal change on the log of the models' data below 0; the method's basin over the control's in relative noise, or of two models the first's over the second's, above 1, two-sided; the method's share of score kept after [retention]'s task minus the control's above 0, two-sided; method minus control in accuracy under the attack above 0, two-sided", Counts::No},
       {"method", &S::method, anything(), "whose runs it is about", Counts::No},
       {"control", &S::control, anything(), "what it is compared with; of rotation-ratio all methods of its start, as a curve", Counts::No},
       {"ceiling", &S::ceiling, anything(), "score-share: the method at the upper end", Counts::No},
       {"floor", &S::floor, anything(), "score-share: the method at the lower end", Counts::No},
-      {"models", &S::models, file_name(), "of several models: the one that it is about; data-slope: those of the slope, two or more", Counts::No},
+      {"models", &S::models, file_name(), "of several models: the one that it is about; data-slope: those of the slope, two or more; basin-ratio: two, of which the first is compared with the second, in their pretraining or in the method's fine-tunings", Counts::No},
       {"tasks", &S::tasks, file_name(), "that decide; empty: all", Counts::No},
       {"margin", &S::margin, [] { Constraint c; c.text = "any number"; return c; }(), "score-margin: points that the one-sided 95 % bound must lie above", Counts::No},
       {"k", &S::k, between(1, 65536), "rank at which it is decided", Counts::No},
@@ -384,6 +395,7 @@ template struct Field<EmergenceSettings>;
 template struct Field<SurgerySettings>;
 template struct Field<LandscapeSettings>;
 template struct Field<RobustnessSettings>;
+template struct Field<RetentionSettings>;
 template struct Field<ClaimSettings>;
 template struct Field<ReportSettings>;
 

@@ -77,6 +77,8 @@ const std::vector<Field<LandscapeSettings>>& fields<LandscapeSettings>();
 template <>
 const std::vector<Field<RobustnessSettings>>& fields<RobustnessSettings>();
 template <>
+const std::vector<Field<RetentionSettings>>& fields<RetentionSettings>();
+template <>
 const std::vector<Field<ClaimSettings>>& fields<ClaimSettings>();
 template <>
 const std::vector<Field<ReportSettings>>& fields<ReportSettings>();

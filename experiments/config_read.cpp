@@ -16,6 +16,7 @@ void ConfigReader::read() {
   read_plain("emergence", config_.emergence);
   read_plain("surgery", config_.surgery);
   read_plain("landscape", config_.landscape);
+  read_plain("retention", config_.retention);
   read_plain("robustness", config_.robustness);
   read_plain("report", config_.report);
   read_models();
@@ -28,6 +29,7 @@ void ConfigReader::read() {
   check_analysis("sharing", config_.sharing);
   check_analysis("surgery", config_.surgery);
   check_landscape();
+  check_retention();
   check_robustness();
   check_emergence();
   read_claims();
@@ -38,8 +40,9 @@ void ConfigReader::read() {
 
 void ConfigReader::read_top() {
   static const std::vector<std::string> tables = {
-      "grid",    "model",     "pretrain", "data",      "train",      "task",  "method", "spectrum",
-      "sharing", "emergence", "surgery",  "landscape", "robustness", "claim", "report"};
+      "grid",      "model",      "pretrain", "data",      "train",   "task",
+      "method",    "spectrum",   "sharing",  "emergence", "surgery", "landscape",
+      "retention", "robustness", "claim",    "report"};
   for (const auto& [key, node] : tree_.root()) {
     if (contains(tables, key.str())) continue;
     if (const Field<Config>* field = find_field<Config>(key.str())) {

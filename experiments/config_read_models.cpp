@@ -79,9 +79,20 @@ void ConfigReader::read_claims() {
 
 namespace {
 
-/// Must a claim of this endpoint name a method for the key?
-bool needs_method(std::string_view endpoint, std::string_view key) {
+/// Does the claim compare two models, the first with the second?
+bool compares_models(const ClaimSettings& claim) {
+  const bool can = claim.endpoint == "basin-ratio" || claim.endpoint == "kept-difference";
+  return can && claim.models.size() == 2;
+}
+
+/// Must the claim name a method for the key?
+bool needs_method(const ClaimSettings& claim, std::string_view key) {
+  const std::string& endpoint = claim.endpoint;
   if (endpoint == "score-share") return true;
+  if (endpoint == "basin-ratio" || endpoint == "kept-difference") {
+    const bool is_side = key == "method" || key == "control";
+    return is_side && !(compares_models(claim) && (key == "control" || endpoint == "basin-ratio"));
+  }
   if (endpoint == "score-margin" || endpoint.ends_with("-difference"))
     return key == "method" || key == "control";
   return (endpoint == "rotation-ratio" || endpoint == "data-slope") && key == "method";
@@ -104,7 +115,7 @@ void ConfigReader::check_claimed_models(const ClaimSettings& claim, const toml::
                              "\"pretrain\"",
                              key, model));
     }
-  } else if (config_.models.size() > 1 && claim.models.size() != 1) {
+  } else if (config_.models.size() > 1 && claim.models.size() != 1 && !compares_models(claim)) {
     tree_.fail(source_of(source, "models"),
                fmt::format("{} must name the one of {} that the claim is about", key,
                            fmt::join(config_.models, ", ")));
@@ -124,7 +135,7 @@ void ConfigReader::read_claim(const std::string& name, const toml::table& source
   for (const auto& [key, value] :
        {std::pair{"method", &claim.method}, std::pair{"control", &claim.control},
         std::pair{"ceiling", &claim.ceiling}, std::pair{"floor", &claim.floor}}) {
-    if (value->empty() && needs_method(claim.endpoint, key)) {
+    if (value->empty() && needs_method(claim, key)) {
       tree_.fail(source.source(), fmt::format("{} is missing: endpoint \"{}\" needs it",
                                               key_name(key, table), claim.endpoint));
     }
@@ -237,31 +248,6 @@ void ConfigReader::check_text_methods() {
           source_of(*tree_.root()["surgery"].as_table(), "methods"),
           fmt::format("[surgery] needs rows with labels, and [task.{}] is plain text", task));
     }
-  }
-}
-
-/// Methods that are there, and noise that grows.
-void ConfigReader::check_landscape() {
-  const toml::table* const source = tree_.root()["landscape"].as_table();
-  if (source == nullptr) return;
-  const LandscapeSettings& settings = config_.landscape;
-  check_no_duplicates(*source, "methods", "landscape", settings.methods);
-  check_no_duplicates(*source, "kinds", "landscape", settings.kinds);
-  for (const std::string& name : settings.methods) {
-    if (contains(config_.methods, name)) continue;
-    tree_.fail(source_of(*source, "methods"),
-               fmt::format("\"methods\" in [landscape] names \"{}\", which is not among "
-                           "\"methods\"{}",
-                           name, did_you_mean(name, config_.methods)));
-  }
-  for (const auto& [key, sigmas] : {std::pair{"sigmas", &settings.sigmas},
-                                    std::pair{"relative_sigmas", &settings.relative_sigmas}}) {
-    const bool is_ascending =
-        std::is_sorted(sigmas->begin(), sigmas->end(), std::less_equal<>()) && !sigmas->empty();
-    if (is_ascending) continue;
-    tree_.fail(
-        source_of(*source, key),
-        key_name(key, "landscape") + " must ascend: a basin ends where noise grows too large");
   }
 }
 

@@ -62,6 +62,8 @@ class ConfigReader {
   void check_landscape();
   void check_robustness();
   void check_attack(const ClaimSettings& claim, const toml::table& source);
+  void check_retention();
+  bool has_text_pretraining() const;
   void read_claims();
   void check_claimed_models(const ClaimSettings& claim, const toml::table& source);
   void read_claim(const std::string& name, const toml::table& source);

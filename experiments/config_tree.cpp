@@ -150,6 +150,7 @@ void fail_unknown_key(const ConfigTree& tree, const toml::key& key, const std::s
     find_tables<SurgerySettings>(key.str(), "surgery", found);
     find_tables<LandscapeSettings>(key.str(), "landscape", found);
     find_tables<RobustnessSettings>(key.str(), "robustness", found);
+    find_tables<RetentionSettings>(key.str(), "retention", found);
     if (!found.empty()) hint = fmt::format("; {} has such a key", found);
   }
   if (hint.empty()) hint = "; `basis config` lists every key";

@@ -148,6 +148,7 @@ std::string to_toml(const Config& config) {
   write_table(out, "emergence", config.emergence);
   write_table(out, "surgery", config.surgery);
   write_table(out, "landscape", config.landscape);
+  write_table(out, "retention", config.retention);
   write_table(out, "robustness", config.robustness);
   for (const auto& [name, claim] : config.claim) {
     write_table(out, ("claim." + toml_key(name)).c_str(), claim);
@@ -174,7 +175,8 @@ std::string describe_config() {
   describe(out, "sharing", "drifts of different tasks against each other", SharingSettings{});
   describe(out, "emergence", "snapshots of a pretraining against its end", EmergenceSettings{});
   describe(out, "surgery", "parts of a change, scored one by one", SurgerySettings{});
-  describe(out, "landscape", "the score around a fine-tuning's parameters", LandscapeSettings{});
+  describe(out, "landscape", "the score around the parameters of a training", LandscapeSettings{});
+  describe(out, "retention", "the score that is kept after another task", RetentionSettings{});
   describe(out, "robustness", "fine-tunings on images under attacks on the pixels",
            RobustnessSettings{});
   describe(out, "claim.NAME", "what the report answers, and by what", ClaimSettings{});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -11,7 +12,9 @@
 namespace basis {
 namespace {
 
-constexpr std::uint32_t held_out_draw = 0xffffffffu;  // its masks are never those of a step
+// Masks that are the same for every seed, and never those of a step.
+constexpr std::int64_t seed_for_all = 0;
+constexpr std::uint32_t held_out_draw = 0xffffffffu;
 
 double count_correct(const std::vector<float>& logits, const std::vector<std::int32_t>& labels) {
   const std::ptrdiff_t width = std::ssize(logits) / std::max<std::ptrdiff_t>(1, std::ssize(labels));
@@ -106,9 +109,8 @@ Variable MaskedLanguageTask::logits(Context& context, const MaskedBatch& masked)
   return model_.logits(context, inputs_of(masked.batch), masked.masked_rows);
 }
 
-std::vector<std::pair<std::string, double>> MaskedLanguageTask::score_held_out(std::int64_t step) {
+MaskedLanguageTask::HeldOutScore MaskedLanguageTask::held_out_score() {
   constexpr std::int64_t sequences = 32;  // at once, whatever the training has
-  constexpr std::int64_t seed_for_all = 0;
   const BatchPlan plan(corpus_.held_out, BatchOptions{sequences, 0, 0, false, false}, 0, 0);
   double loss = 0, correct = 0;
   std::vector<std::int32_t> labels;
@@ -124,16 +126,33 @@ std::vector<std::pair<std::string, double>> MaskedLanguageTask::score_held_out(s
     correct += count_correct(host_floats(compute_.backend(), scores.value), wanted);
     labels.insert(labels.end(), wanted.begin(), wanted.end());
   }
-  if (!std::isfinite(loss)) {
+  const auto count = static_cast<double>(labels.size());
+  return {loss / count, correct / count, unigram_.loss(labels), unigram_.accuracy(labels)};
+}
+
+MaskedBatch MaskedLanguageTask::training_batch(std::int64_t sequences) {
+  std::vector<std::int32_t> first(
+      static_cast<std::size_t>(std::min(sequences, corpus_.train.size())));
+  std::iota(first.begin(), first.end(), 0);
+  return copied(mask(corpus_.train, first, 0, seed_for_all, held_out_draw));
+}
+
+Variable MaskedLanguageTask::mean_loss(Context& context, const MaskedBatch& masked) const {
+  return cross_entropy(context, logits(context, masked), masked.labels,
+                       1 / static_cast<double>(masked.labels.element_count()));
+}
+
+std::vector<std::pair<std::string, double>> MaskedLanguageTask::score_held_out(std::int64_t step) {
+  const HeldOutScore score = held_out_score();
+  if (!std::isfinite(score.loss)) {
     throw Error(
         fmt::format("step {}: the held-out loss is not finite; stopped. A smaller learning rate "
                     "usually helps.",
                     step));
   }
-  const auto count = static_cast<double>(labels.size());
-  return {{"held_out_loss", loss / count},
-          {"held_out_accuracy", correct / count},
-          {"unigram_loss", unigram_.loss(labels)}};
+  return {{"held_out_loss", score.loss},
+          {"held_out_accuracy", score.accuracy},
+          {"unigram_loss", score.unigram_loss}};
 }
 
 }  // namespace basis

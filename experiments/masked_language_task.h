@@ -26,9 +26,21 @@ class MaskedLanguageTask {
 
   TrainingTask training_task(std::int64_t steps);
 
+  /// Of the held-out text, with masks that are the same for every seed and step.
+  struct HeldOutScore {
+    double loss = 0;      // mean, in nats; need not be finite
+    double accuracy = 0;  // how often the right token comes first
+    double unigram_loss = 0;
+    double unigram_accuracy = 0;
+  };
+  HeldOutScore held_out_score();
+
+  /// The first so many training sequences with masks of their own, the same each time.
+  MaskedBatch training_batch(std::int64_t sequences);
+  Variable mean_loss(Context& context, const MaskedBatch& masked) const;
+
   /// Loss and top-1 accuracy on the held-out text, beside what token frequencies alone reach there.
-  /// Its masks are the same for every seed and step. Throws Error that names `step` where the loss
-  /// is not finite.
+  /// Throws Error that names `step` where the loss is not finite.
   std::vector<std::pair<std::string, double>> score_held_out(std::int64_t step);
 
  private:

@@ -99,9 +99,9 @@ void expect_other_folder(const std::filesystem::path& out, const std::filesystem
                           out.string(), in.string()));
 }
 
-std::vector<Parameter*> encoder_weights(SequenceClassifier& model) {
+std::vector<Parameter*> encoder_weights(std::span<EncoderLayer> layers) {
   std::vector<Parameter*> weights;
-  for (EncoderLayer& layer : model.layers()) {
+  for (EncoderLayer& layer : layers) {
     for (const MatrixKind kind : all_matrix_kinds) weights.push_back(&layer.matrix(kind).weight());
   }
   return weights;

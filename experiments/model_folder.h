@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "data/wordpiece.h"
@@ -44,7 +45,10 @@ inline constexpr const char* mean_head_remark =
 void expect_other_folder(const std::filesystem::path& out, const std::filesystem::path& in);
 
 /// The weights of the encoder's matrices, in order of the layers.
-std::vector<Parameter*> encoder_weights(SequenceClassifier& model);
+std::vector<Parameter*> encoder_weights(std::span<EncoderLayer> layers);
+inline std::vector<Parameter*> encoder_weights(SequenceClassifier& model) {
+  return encoder_weights(model.layers());
+}
 /// Puts a matrix of its shape in a weight's place, in the weight's dtype.
 void set_weight(Backend& backend, Allocator& allocator, Parameter& weight, const Matrix& matrix);
 

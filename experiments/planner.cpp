@@ -47,12 +47,22 @@ class Planner {
   std::size_t add_choice(const Start& start, const std::string& task, const std::string& method);
   void add_finetune(const Start& start, const std::string& task, const std::string& method,
                     std::int64_t seed);
-  /// A stage on one fine-tuning and what it started from.
+  /// What the identity of a stage on one other begins with.
   template <class Settings>
-  void add_analysis(StageKind kind, const Settings& settings, const Start& start,
-                    std::size_t finetune);
+  Hasher begin_analysis(StageKind kind, const Settings& settings, std::size_t input) const {
+    Hasher hasher = begin(kind);
+    hasher.add(plan_.stages[input].identity);
+    add_settings(hasher, settings);
+    return hasher;
+  }
+  /// A stage on one fine-tuning and what it started from.
+  void add_analysis(StageKind kind, const Hasher& hasher, const Start& start, std::size_t finetune);
+  /// A stage on one pretraining, however many models share it.
+  void add_analysis(StageKind kind, const Hasher& hasher, std::size_t pretrain);
+  void add_analyses(const Start& start, std::size_t finetune);
+  bool has_retention(const Stage& finetune) const;
+  void add_retention(const Start& start, std::size_t finetune);
   void add_sharing(const Start& start);
-  void add_emergence(std::size_t pretrain);
   void add_report();
 
   /// What every stage's identity begins with.
@@ -271,14 +281,22 @@ void Planner::add_finetune(const Start& start, const std::string& task, const st
   tuning.stage.label = fmt::format("finetune {} {} seed {}{}", task, method, seed, start.on());
   const std::size_t place =
       add(std::move(tuning.stage), tuning.hasher, fmt::format("{}-{}-{}", task, method, seed));
-  if (has_spectrum(start.model, method))
-    add_analysis(StageKind::Spectrum, config.spectrum, start, place);
-  const auto analyse = [&](StageKind kind, const auto& settings) {
-    if (contains(settings.methods, method)) add_analysis(kind, settings, start, place);
+  add_analyses(start, place);
+}
+
+void Planner::add_analyses(const Start& start, std::size_t finetune) {
+  const Config& config = plan_.config;
+  const std::string method = plan_.stages[finetune].method;
+  const auto add_one = [&](StageKind kind, const auto& settings) {
+    add_analysis(kind, begin_analysis(kind, settings, finetune), start, finetune);
   };
-  analyse(StageKind::Surgery, config.surgery);
-  analyse(StageKind::Landscape, config.landscape);
-  analyse(StageKind::Robustness, config.robustness);
+  if (has_spectrum(start.model, method)) add_one(StageKind::Spectrum, config.spectrum);
+  if (contains(config.surgery.methods, method)) add_one(StageKind::Surgery, config.surgery);
+  if (contains(config.landscape.methods, method)) add_one(StageKind::Landscape, config.landscape);
+  if (contains(config.robustness.methods, method)) {
+    add_one(StageKind::Robustness, config.robustness);
+  }
+  if (has_retention(plan_.stages[finetune])) add_retention(start, finetune);
 }
 
 bool Planner::has_spectrum(const std::string& model, const std::string& method) const {
@@ -291,19 +309,30 @@ bool Planner::has_spectrum(const std::string& model, const std::string& method) 
   return contains(spectrum.methods, method);
 }
 
-template <class Settings>
-void Planner::add_analysis(StageKind kind, const Settings& settings, const Start& start,
+void Planner::add_analysis(StageKind kind, const Hasher& hasher, const Start& start,
                            std::size_t finetune) {
   const Stage after = plan_.stages[finetune];
-  Hasher hasher = begin(kind);
-  hasher.add(after.identity);
-  add_settings(hasher, settings);
   Stage stage = after;
   stage.kind = kind;
   stage.label = fmt::format("{} {} {} seed {}{}", name_of(kind), stage.task, stage.method,
                             stage.seed, start.on());
   stage.inputs.push_back(finetune);  // behind the weights before: of pretrain stages or none
   add(std::move(stage), hasher, fmt::format("{}-{}-{}", after.task, after.method, after.seed));
+}
+
+bool Planner::has_retention(const Stage& finetune) const {
+  const RetentionSettings& retention = plan_.config.retention;
+  return contains(retention.methods, finetune.method) && finetune.task != retention.task &&
+         !plan_.config.task.at(finetune.task).is_text();
+}
+
+void Planner::add_retention(const Start& start, std::size_t finetune) {
+  const Config& config = plan_.config;
+  const std::string& other = config.retention.task;
+  Hasher hasher = begin_analysis(StageKind::Retention, config.retention, finetune);
+  add_task(hasher, other);
+  add_training(hasher, normalised(config.retention_train(), config.task.at(other)));
+  add_analysis(StageKind::Retention, hasher, start, finetune);
 }
 
 void Planner::add_sharing(const Start& start) {
@@ -329,15 +358,11 @@ void Planner::add_sharing(const Start& start) {
   if (stage.inputs.size() > start.inputs.size() + 1) add(std::move(stage), hasher, start.name);
 }
 
-/// One for a pretraining, however many models share it.
-void Planner::add_emergence(std::size_t pretrain) {
+void Planner::add_analysis(StageKind kind, const Hasher& hasher, std::size_t pretrain) {
   Stage stage = plan_.stages[pretrain];
-  Hasher hasher = begin(StageKind::Emergence);
-  hasher.add(stage.identity);
-  add_settings(hasher, plan_.config.emergence);
-  stage.kind = StageKind::Emergence;
+  stage.kind = kind;
   const std::string name = stage.model.empty() ? "" : stage.model + " ";
-  stage.label = fmt::format("emergence {}seed {}", name, stage.seed);
+  stage.label = fmt::format("{} {}seed {}", name_of(kind), name, stage.seed);
   stage.inputs = {pretrain};
   const std::string readable =
       fmt::format("{}{}", name.empty() ? "" : stage.model + "-", stage.seed);
@@ -402,9 +427,15 @@ Plan Planner::make() {
   if (!config.sharing.methods.empty()) {
     for (const Start& start : starts) add_sharing(start);
   }
-  if (config.emergence.enabled) {
-    for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
-      if (plan_.stages[i].kind == StageKind::Pretrain) add_emergence(i);
+  for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+    if (plan_.stages[i].kind != StageKind::Pretrain) continue;
+    const auto add_one = [&](StageKind kind, const auto& settings) {
+      add_analysis(kind, begin_analysis(kind, settings, i), i);
+    };
+    if (config.emergence.enabled) add_one(StageKind::Emergence, config.emergence);
+    const bool is_of_images = config.pretrain_for(plan_.stages[i].model).is_images();
+    if (config.landscape.pretrained && !is_of_images) {
+      add_one(StageKind::Landscape, config.landscape);
     }
   }
   if (config.report.enabled) add_report();

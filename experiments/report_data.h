@@ -174,6 +174,7 @@ struct ReportData {
   std::vector<ReportCut> cuts;
   std::vector<ReportLandscape> landscapes;
   std::vector<ReportRobustness> robustness;
+  std::vector<ReportRun> retentions;
   std::vector<ReportEmergence> emergences;
   std::vector<ReportRun> pretrainings;
   std::size_t stages = 0;            // that a full report needs

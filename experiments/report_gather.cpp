@@ -104,6 +104,11 @@ void add_stage(ReportData& data, const StageInput& input) {
     try_to(data, [&] {
       ReportLandscape landscape = read_report_landscape(input.folder);
       name_run(landscape);
+      tell_origin(landscape);
+      if (landscape.is_of_pretraining()) {
+        landscape.task = "pretraining";
+        landscape.method = stage.model.empty() ? "pretrained" : stage.model;
+      }
       data.landscapes.push_back(std::move(landscape));
     });
     return;
@@ -116,6 +121,13 @@ void add_stage(ReportData& data, const StageInput& input) {
       robustness.pretrain_seed = stage.pretrain_seed;
       data.robustness.push_back(std::move(robustness));
     });
+  }
+  if (stage.kind == StageKind::Retention) {
+    ReportRun run;
+    name_run(run);
+    tell_origin(run);
+    run.result = input.result;
+    data.retentions.push_back(std::move(run));
     return;
   }
   // What chose a learning rate is not reported on.

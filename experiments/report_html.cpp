@@ -60,8 +60,8 @@ std::vector<Section> sections_of(const ReportData& data) {
            claims_section(data), scores_section(data, table), costs_section(data),
            pretraining_section(data, table), emergence_section(data), curves_section(data, table),
            spectra_section(data), sharing_section(data), surgery_section(data),
-           landscape_section(data), robustness_section(data), again_section(data),
-           notes_section(data, table)}) {
+           landscape_section(data), basins_section(data), robustness_section(data),
+           again_section(data), notes_section(data, table)}) {
     if (!section.blocks.empty()) sections.push_back(std::move(section));
   }
   return sections;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "experiments/contains.h"
 #include "experiments/heat_map.h"
 #include "experiments/html.h"
 #include "experiments/report_sections.h"
@@ -17,6 +18,28 @@ namespace {
 
 using Style = PlotSeries::Style;
 constexpr double percent = 100;
+
+/// Names of some kind among all landscapes, in order of the plan.
+std::vector<std::string> names_of(const ReportData& data, std::string ReportLandscape::*name) {
+  std::vector<std::string> names;
+  for (const ReportLandscape& one : data.landscapes) {
+    if (!contains(names, one.*name)) names.push_back(one.*name);
+  }
+  return names;
+}
+std::vector<std::string> tasks_of(const ReportData& data) {
+  return names_of(data, &ReportLandscape::task);
+}
+std::vector<std::string> methods_of(const ReportData& data) {
+  return names_of(data, &ReportLandscape::method);
+}
+
+int color_of(const ReportData& data, const std::string& method) {
+  if (contains(data.config.methods, method)) return method_color(data.config, method);
+  const std::vector<std::string> methods = methods_of(data);
+  const auto place = std::find(methods.begin(), methods.end(), method) - methods.begin();
+  return static_cast<int>(place % plot_palette_size);
+}
 
 /// Of all seeds.
 std::map<double, std::vector<double>> scores_by_alpha(const ReportData& data,
@@ -38,11 +61,11 @@ std::map<double, std::vector<double>> scores_by_alpha(const ReportData& data,
 std::vector<Plot> curve_panels(const ReportData& data, const std::string& kind,
                                const std::string& label, bool is_log) {
   std::vector<Plot> panels;
-  for (const std::string& task : data.config.tasks) {
+  for (const std::string& task : tasks_of(data)) {
     Plot plot;
-    for (const std::string& method : data.config.landscape.methods) {
+    for (const std::string& method : methods_of(data)) {
       const auto points = scores_by_alpha(data, task, method, kind);
-      if (!points.empty()) add_curve(plot, points, method_color(data.config, method));
+      if (!points.empty()) add_curve(plot, points, color_of(data, method));
     }
     if (plot.series.empty()) continue;
     plot.title = task;
@@ -55,12 +78,20 @@ std::vector<Plot> curve_panels(const ReportData& data, const std::string& kind,
   return panels;
 }
 
+std::vector<LegendEntry> methods_legend(const ReportData& data) {
+  std::vector<LegendEntry> legend;
+  for (const std::string& method : methods_of(data)) {
+    legend.push_back({method, color_of(data, method)});
+  }
+  return legend;
+}
+
 Figure curve_figure(const ReportData& data, const std::string& kind, const std::string& title,
                     const std::string& label, const std::string& caption, bool is_log) {
   Figure figure;
   figure.title = title;
   figure.caption = caption;
-  figure.legend = method_legend(data.config, data.config.landscape.methods);
+  figure.legend = methods_legend(data);
   figure.panels = curve_panels(data, kind, label, is_log);
   return figure;
 }
@@ -70,17 +101,17 @@ Figure bound_figure(const ReportData& data) {
   Figure figure;
   figure.title = "What the bound promises and what is measured";
   figure.caption =
-      "Each dot is a share of the way from the fine-tuned model to its start and a σ: the lower "
+      "Each dot is a share of the way from the trained model to its start and a σ: the lower "
       "bound of the expected score under noise there, Φ(Φ⁻¹(p) − distance/σ), against the mean of "
       "the scores that were measured. Above the dashed diagonal the bound holds; at the left edge "
       "it says nothing.";
-  figure.legend = method_legend(data.config, data.config.landscape.methods);
-  for (const std::string& task : data.config.tasks) {
+  figure.legend = methods_legend(data);
+  for (const std::string& task : tasks_of(data)) {
     Plot plot;
-    for (const std::string& method : data.config.landscape.methods) {
+    for (const std::string& method : methods_of(data)) {
       PlotSeries dots;
       dots.style = Style::Points;
-      dots.color = method_color(data.config, method);
+      dots.color = color_of(data, method);
       dots.width = 0.6;
       for (const ReportLandscape& one : data.landscapes) {
         if (one.task != task || one.method != method) continue;
@@ -165,7 +196,7 @@ Figure plane_figure(const ReportData& data) {
   Figure figure;
   figure.title = "A plane";
   figure.caption =
-      "Points of accuracy above or below the fine-tuned model's, which is in the middle: across, "
+      "Points of accuracy above or below the trained model's, which is in the middle: across, "
       "the "
       "way to the start, which stands at 1; up, β along a Gaussian direction. The first seed.";
   figure.legend = heat_legend(drop_scale());
@@ -202,8 +233,8 @@ Figure directions_figure(const ReportData& data) {
       "its 95 % t-band.",
       data.config.landscape.basis_rank);
   for (const Directions& one : directions) figure.legend.push_back({one.label, one.color});
-  for (const std::string& task : data.config.tasks) {
-    for (const std::string& method : data.config.landscape.methods) {
+  for (const std::string& task : tasks_of(data)) {
+    for (const std::string& method : methods_of(data)) {
       Plot plot;
       for (const Directions& one : directions) {
         const auto points = scores_by_alpha(data, task, method, one.kind);
@@ -222,8 +253,7 @@ Figure directions_figure(const ReportData& data) {
 }
 
 std::string radius_text(const ReportLandscape& one, const std::string& kind) {
-  const auto noise = one.kinds.find(kind);
-  if (noise == one.kinds.end() || noise->second.begin()->second.size() < 2) return "—";
+  if (!one.has_basin(kind)) return "—";
   const Basin basin = basin_of(one, kind);
   return fmt::format("{}{} ({} to {})", basin.is_past_grid ? "≥ " : "",
                      significant_text(basin.radius.estimate, 3),
@@ -267,17 +297,20 @@ Section landscape_section(const ReportData& data) {
   Section section{"landscape", "Landscape", {}};
   if (data.landscapes.empty()) return section;
   section.blocks.push_back(
-      {"<p>Accuracy on dev around a fine-tuning's parameters (arXiv 2505.17646). Moved are all "
-       "parameters where the method trained all, else what it trained but for the head. A basin "
+      {"<p>Accuracy on dev around a training's parameters (arXiv 2505.17646); of plain text how "
+       "often "
+       "the right token comes first at masked positions of held-out text, the same at every point. "
+       "Moved are all parameters where all were trained, else what was but for the head. A basin "
        "ends at the largest σ of the grid where, there and at every smaller σ, noise costs at most "
-       "5 % of what the score is above the most frequent class; its interval is by the edges of "
+       "5 % of what the score is above the most frequent class or token; its interval is by the "
+       "edges of "
        "the drops' 95 % t-intervals. Relative σ counts in each tensor's ‖W‖<sub>F</sub>/√n: only "
        "that compares models whose weights have different norms. The certified radius is what the "
        "scores under noise promise without measuring there, at a level of 95 %.</p>\n" +
            basins_table(data),
        {}});
   const std::string by_direction =
-      "Mean over directions and seeds with its 95 % t-band; α = 0 is the fine-tuned model.";
+      "Mean over directions and seeds with its 95 % t-band; α = 0 is the trained model.";
   Figure figures[] = {
       curve_figure(data, "most-case", "Along Gaussian directions", "α", by_direction, false),
       curve_figure(data, "most-case-scaled", "Along Gaussian directions, each tensor to its norm",

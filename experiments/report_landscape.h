@@ -16,24 +16,30 @@ using LandscapePoints = std::map<std::pair<double, double>, std::vector<double>>
 
 /// A finished landscape stage.
 struct ReportLandscape {
-  std::string task;
-  std::string method;
+  std::string task;    // "pretraining" where it is of one
+  std::string method;  // of a pretraining its model, or "pretrained"
   std::int64_t seed = 0;
-  double centre = 0;       // S(θ)
-  double chance = 0;       // of the most frequent class
-  std::int64_t moved = 0;  // parameters, n
-  double norm = 0;         // ‖θ‖
-  double distance = 0;     // ‖θ - start‖; 0 where no kind went there
+  std::string model;               // of [model.NAME], of several
+  std::string base_method;         // as the config has it: without the model; none of a pretraining
+  std::int64_t pretrain_seed = 0;  // of the model, where it is pretrained here
+  double centre = 0;               // S(θ)
+  double chance = 0;               // of the most frequent class or token
+  std::int64_t moved = 0;          // parameters, n
+  double norm = 0;                 // ‖θ‖
+  double distance = 0;             // ‖θ - start‖; 0 where no kind went there
   std::map<std::string, LandscapePoints> kinds;
 
   /// τ: 5 % of what the score is above chance.
   double tolerance() const { return 0.05 * (centre - chance); }
+  bool is_of_pretraining() const { return base_method.empty(); }
+  /// Is there noise of that kind, with two draws or more, and a score that it could cost?
+  bool has_basin(const std::string& kind) const;
 };
 
 /// landscape.csv of a stage's folder. Throws Error.
 ReportLandscape read_report_landscape(const std::filesystem::path& folder);
 
-/// The basin in "noise" or "noise-relative" of a landscape that has two draws or more there.
+/// The basin in "noise" or "noise-relative" of a landscape that has one.
 Basin basin_of(const ReportLandscape& landscape, const std::string& kind);
 
 /// The bound of METHODS 3 against what was measured, at one point of the way to the start.

@@ -35,6 +35,11 @@ ReportLandscape read_report_landscape(const std::filesystem::path& folder) {
   return landscape;
 }
 
+bool ReportLandscape::has_basin(const std::string& kind) const {
+  const auto noise = kinds.find(kind);
+  return noise != kinds.end() && noise->second.begin()->second.size() > 1 && centre > chance;
+}
+
 Basin basin_of(const ReportLandscape& landscape, const std::string& kind) {
   std::vector<double> sigmas;
   std::vector<std::vector<double>> drops;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "experiments/html.h"
+#include "experiments/report_cells.h"
 #include "experiments/report_sections.h"
 
 namespace basis {

@@ -20,14 +20,6 @@ struct Section {
   std::vector<ReportBlock> blocks;
 };
 
-// Pieces of tables.
-/// `head`, `body`: cells and rows of HTML.
-std::string table_html(const std::string& head, const std::string& body);
-/// The name of a row, with the method's colour.
-std::string method_cell(const Config& config, const std::string& method);
-/// Mean and spread, times `scale`; a dash where there is nothing.
-std::string plain_cell(const Spread& spread, double scale, int digits, bool has_sign = false);
-
 /// Title, question, what was run, and what is missing.
 std::string report_header(const ReportData& data);
 
@@ -44,6 +36,8 @@ Section sharing_section(const ReportData& data);
 Section surgery_section(const ReportData& data);
 Section landscape_section(const ReportData& data);
 Section robustness_section(const ReportData& data);
+/// Trainings that differ in their seeds alone: basin, norm and score, and what another task leaves.
+Section basins_section(const ReportData& data);
 /// Commands, config, machine and build.
 Section again_section(const ReportData& data);
 /// What the numbers cannot say.

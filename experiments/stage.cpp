@@ -30,6 +30,8 @@ const char* name_of(StageKind kind) {
       return "surgery";
     case StageKind::Landscape:
       return "landscape";
+    case StageKind::Retention:
+      return "retention";
     case StageKind::Robustness:
       return "robustness";
     case StageKind::Report:
@@ -88,7 +90,7 @@ StageKind read_kind(const JsonKeys& keys) {
   for (const StageKind known :
        {StageKind::Pretrain, StageKind::Finetune, StageKind::Grid, StageKind::Choice,
         StageKind::Spectrum, StageKind::Sharing, StageKind::Emergence, StageKind::Surgery,
-        StageKind::Landscape, StageKind::Robustness, StageKind::Report}) {
+        StageKind::Landscape, StageKind::Retention, StageKind::Robustness, StageKind::Report}) {
     if (kind == name_of(known)) return known;
   }
   keys.refuse("kind", keys.require("kind"), "a kind of stage");

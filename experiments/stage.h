@@ -24,12 +24,13 @@ enum class StageKind : std::uint8_t {
   Emergence,
   Surgery,
   Landscape,
+  Retention,
   Robustness,
   Report
 };
 
 /// "pretrain", "finetune", "grid", "choice", "spectrum", "sharing", "emergence", "surgery",
-/// "landscape", "robustness", "report".
+/// "landscape", "retention", "robustness", "report".
 const char* name_of(StageKind kind);
 
 /// A part of an experiment that is computed once. Its identity is a hash of the settings that
@@ -67,8 +68,9 @@ struct StageInputs {
 /// differ in their checkpoint alone share it), then for each of these, task, method and seed a
 /// finetune; where a method has several learning rates, a grid stage for each of them and each seed
 /// of [grid], and a choice among them that the finetunes read; for those of [spectrum],
-/// [surgery], [landscape] and [robustness] one of these; for each model with fine-tunings of
-/// [sharing] a sharing; with [emergence] one for each pretraining; and one report over all.
+/// [surgery], [landscape], [retention] and [robustness] one of these; for each model with
+/// fine-tunings of [sharing] a sharing; with [emergence], and `pretrained` in [landscape], one for
+/// each pretraining; and one report over all.
 Plan make_plan(const Config& config, const StageInputs& inputs);
 
 /// The stages whose label contains `pattern` (`*` and `?` as in a shell), in order of the plan,

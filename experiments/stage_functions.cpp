@@ -6,6 +6,7 @@
 #include "experiments/landscape.h"
 #include "experiments/pretrain.h"
 #include "experiments/report.h"
+#include "experiments/retention.h"
 #include "experiments/robustness.h"
 #include "experiments/sharing.h"
 #include "experiments/spectrum.h"
@@ -28,12 +29,12 @@ StageResult run_choice_of_rates(StageContext& stage) {
 }  // namespace
 
 StageFunctions stage_functions() {
-  return {{StageKind::Pretrain, run_pretrain},   {StageKind::Finetune, run_any_finetune},
-          {StageKind::Grid, run_finetune},       {StageKind::Choice, run_choice_of_rates},
-          {StageKind::Spectrum, run_spectrum},   {StageKind::Sharing, run_sharing},
-          {StageKind::Emergence, run_emergence}, {StageKind::Surgery, run_surgery},
-          {StageKind::Landscape, run_landscape}, {StageKind::Robustness, run_robustness},
-          {StageKind::Report, run_report}};
+  return {{StageKind::Pretrain, run_pretrain},     {StageKind::Finetune, run_any_finetune},
+          {StageKind::Grid, run_finetune},         {StageKind::Choice, run_choice_of_rates},
+          {StageKind::Spectrum, run_spectrum},     {StageKind::Sharing, run_sharing},
+          {StageKind::Emergence, run_emergence},   {StageKind::Surgery, run_surgery},
+          {StageKind::Landscape, run_landscape},   {StageKind::Retention, run_retention},
+          {StageKind::Robustness, run_robustness}, {StageKind::Report, run_report}};
 }
 
 }  // namespace basis

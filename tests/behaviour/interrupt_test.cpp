@@ -128,7 +128,8 @@ TEST_F(Interrupted, ByControlCItSaysHowToGoOnAndDoesSo) {
   const auto expected = undisturbed();
   std::vector<std::string> next;
   // A line comes when a stage has ended: the signal finds one of the next, long before the last.
-  for (const char* reached : {"[1/10] pretrain", "[2/10] finetune", "[4/10] finetune"}) {
+  for (const char* reached :
+       {"[1/12] pretrain", "[2/12] finetune", "[3/12] spectrum", "[5/12] finetune"}) {
     const auto child = start_run("stopped");
     ASSERT_TRUE(child->wait_for_text(reached)) << child->output();
     child->send(SIGINT);

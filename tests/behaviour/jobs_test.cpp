@@ -58,13 +58,13 @@ TEST_F(Jobs, GiveTheSameFilesAsOneStageAfterTheOther) {
   EXPECT_EQ(two->finish(), 0) << two->output();
   expect_same_files(stage_files(folder_ / "one"), stage_files(folder_ / "two"));
   EXPECT_EQ(scores("one"), scores("two"));
-  EXPECT_THAT(two->output(), AllOf(HasSubstr("[10/10] report"), HasSubstr("folder:  two (")));
+  EXPECT_THAT(two->output(), AllOf(HasSubstr("[12/12] report"), HasSubstr("folder:  two (")));
 }
 
 TEST_F(Jobs, InterruptedTheySayHowToGoOnAndDoSo) {
   const auto undisturbed = start("undisturbed", "1");
   EXPECT_EQ(undisturbed->finish(), 0) << undisturbed->output();
-  for (const char* reached : {"[1/10] pretrain", "[2/10] finetune"}) {
+  for (const char* reached : {"[1/12] pretrain", "[2/12] finetune"}) {
     const auto child = start("stopped", "2");
     ASSERT_TRUE(child->wait_for_text(reached)) << child->output();
     child->send(SIGINT);

@@ -47,6 +47,9 @@ rank = 2
 rank = 4
 [spectrum]
 ranks = [1, 2, 4]
+[retention]
+methods = ["full"]
+task = "synthetic-entailment"
 )";
 
 /// What the stages of a run left, by path under the run's folder: every file, without what tells of

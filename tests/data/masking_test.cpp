@@ -178,5 +178,14 @@ TEST(UnigramModel, IsTheCrossEntropyOfAddOneFrequencies) {
   EXPECT_THROW(UnigramModel(training, {0, 1, 2, 3, 4, 11}), Error);
 }
 
+TEST(UnigramModel, IsRightWhereTheMostFrequentTokenStands) {
+  EncodedDataset training;
+  training.append({{2, 11, 11, 10, 3}, {0, 0, 0, 0, 0}}, -1);
+  const UnigramModel model(training, {0, 1, 2, 3, 4, 12});
+  // Of the labels 10 is the most frequent, of the training text 11.
+  EXPECT_EQ(model.accuracy(std::vector<std::int32_t>{10, 10, 11, 5}), 0.25);
+  EXPECT_THROW(model.accuracy({}), Error);
+}
+
 }  // namespace
 }  // namespace basis

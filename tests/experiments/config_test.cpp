@@ -227,6 +227,22 @@ INSTANTIATE_TEST_SUITE_P(
                   "\"sigmas\" in [landscape] must ascend"},
         BadConfig{"a landscape of nobody", with("[landscape]\nmethods = [\"lora\"]\n"),
                   "\"methods\" in [landscape] names \"lora\", which is not among"},
+        BadConfig{"a landscape of a pretraining that is none",
+                  with("[landscape]\npretrained = true\n"),
+                  "experiment.toml:4: \"pretrained\" in [landscape] needs a table [pretrain]"},
+        BadConfig{"retention of nobody", with("[retention]\nmethods = [\"lora\"]\n"),
+                  "\"methods\" in [retention] names \"lora\", which is not among"},
+        BadConfig{"retention of an adapter",
+                  "tasks = [\"mrpc\"]\nmethods = [\"lora\"]\n[retention]\nmethods = [\"lora\"]\n"
+                  "task = \"rte\"\n",
+                  "experiment.toml:4: \"methods\" in [retention] names \"lora\", which is of kind"},
+        BadConfig{"retention after no task",
+                  with("[retention]\nmethods = [\"full\"]\ntask = \"rtte\"\n"),
+                  "experiment.toml:5: \"task\" in [retention] must name the other task, not "
+                  "\"rtte\"; did you mean \"rte\"?"},
+        BadConfig{"basins of one side",
+                  with("[claim.c]\ntext = \"t\"\nendpoint = \"basin-ratio\"\nmethod = \"full\"\n"),
+                  "\"control\" in [claim.c] is missing"},
         BadConfig{
             "sam without its rho", with("[method.full]\nperturbation = \"sam\"\n"),
             "experiment.toml:3: \"perturbation_size\" in [method.full] is missing: \"sam\" needs"},

@@ -141,7 +141,21 @@ TEST_F(Study, VisionHasTheLanguagesStudiesWithFloors) {
 
 TEST_F(Study, FlatSetsBasinsBesideNormsAndScores) {
   const std::string report = read_file(run_reduced("flat") / "report.html");
-  for (const char* part : {"<b>sam.</b>", "<b>go.</b>", "<th>Norm</th>", "go-20"}) {
+  for (const char* part :
+       {"<b>sam.</b>", "<b>go.</b>", "<th>Norm</th>", "go-20", "<b>basin-go.</b>",
+        "<b>kept-sam.</b>", "Score after synthetic-entailment"}) {
+    EXPECT_THAT(report, HasSubstr(part));
+  }
+}
+
+TEST_F(Study, FlatPretrainComparesThreeOptimisersFromTheSameStart) {
+  const std::filesystem::path run_folder = run_reduced("flat-pretrain");
+  EXPECT_EQ(stages(run_folder, "pretrain-").size(), 3u * 2) << "three optimisers, two seeds";
+  EXPECT_EQ(stages(run_folder, "landscape-").size(), 3u * 2);
+  EXPECT_EQ(stages(run_folder, "finetune-").size(), 3u * 2);
+  const std::string report = read_file(run_folder / "report.html");
+  for (const char* part : {"<b>go.</b>", "<b>sam.</b>", "where they score above chance",
+                           "Held-out loss", "synthetic-sentiment, full"}) {
     EXPECT_THAT(report, HasSubstr(part));
   }
 }
