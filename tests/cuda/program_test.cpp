@@ -1,6 +1,7 @@
 // The whole pipeline with device = "cuda", where the device is emulated: its memory crashes
 // whoever touches it from the host.
 #include <algorithm>
+#include <cmath>
 
 #include <gmock/gmock.h>
 
