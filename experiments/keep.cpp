@@ -45,11 +45,6 @@ std::vector<fs::path> removable(const StageStore& store, const Stage& stage, Kee
   return paths;
 }
 
-/// The report reads results alone.
-bool reads_files_of(const Stage& stage, std::size_t input) {
-  return stage.kind != StageKind::Report && contains(stage.inputs, input);
-}
-
 bool is_needed(const Plan& plan, const std::vector<std::size_t>& selected, const StageStore& store,
                std::size_t input) {
   for (std::size_t place = 0; place < plan.stages.size(); ++place) {
@@ -101,9 +96,13 @@ void remove_unneeded(const Plan& plan, const std::vector<std::size_t>& selected,
   }
 }
 
-bool has_removed_files(const StageStore& store, const Stage& stage) {
+bool has_removed_files(const fs::path& stage_folder) {
   std::error_code error;
-  return fs::exists(store.folder_of(stage) / note_name, error);
+  return fs::exists(stage_folder / note_name, error);
+}
+
+bool reads_files_of(const Stage& stage, std::size_t input) {
+  return stage.kind != StageKind::Report && contains(stage.inputs, input);
 }
 
 void forget_removal(const StageStore& store, const Stage& stage) {

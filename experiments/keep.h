@@ -26,8 +26,10 @@ Keep keep_named(const std::string& name);
 void remove_unneeded(const Plan& plan, const std::vector<std::size_t>& selected,
                      const StageStore& store, Keep keep);
 
-/// Has remove_unneeded taken files of this stage?
-bool has_removed_files(const StageStore& store, const Stage& stage);
+/// Has remove_unneeded taken files out of a stage's folder?
+bool has_removed_files(const std::filesystem::path& stage_folder);
+/// Does a stage read files of the plan's stage at `input`? The report reads results alone.
+bool reads_files_of(const Stage& stage, std::size_t input);
 /// To be called before a stage is computed anew.
 void forget_removal(const StageStore& store, const Stage& stage);
 

@@ -33,9 +33,9 @@ FoundInputs find_inputs(const Plan& plan, const Stage& stage, const StageStore& 
 }
 
 /// The report reads results alone, which always stay.
-void expect_files_of(const std::vector<StageInput>& inputs, const StageStore& store) {
+void expect_files_of(const std::vector<StageInput>& inputs) {
   for (const StageInput& input : inputs) {
-    if (!has_removed_files(store, *input.stage)) continue;
+    if (!has_removed_files(input.folder)) continue;
     throw Error(
         fmt::format("needs the files of {}, which --keep removed when it was finished: remove the "
                     "folder {} and "
@@ -58,7 +58,7 @@ std::optional<StageEnd> end_by_inputs(const Plan& plan, const Stage& stage, cons
                     {},
                     fmt::format("needs {}, which is not finished", found.missing->label)};
   }
-  if (!is_report) expect_files_of(found.inputs, store);
+  if (!is_report) expect_files_of(found.inputs);
   return std::nullopt;
 }
 

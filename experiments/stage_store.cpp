@@ -1,5 +1,6 @@
 #include "experiments/stage_store.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "experiments/keep.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/json_keys.h"
@@ -148,12 +150,19 @@ int StageStore::reuse(const StageStore& other, const Plan& plan) const {
   }
   const Plan theirs = read_plan(other.run_folder());
   int linked = 0;
-  for (const Stage& stage : plan.stages) {
+  const auto is_read_here = [&](std::size_t input) {
+    return std::any_of(plan.stages.begin(), plan.stages.end(), [&](const Stage& stage) {
+      return reads_files_of(stage, input) && state_of(stage) != StageState::Finished;
+    });
+  };
+  // Whoever reads a stage's files stands behind it in the plan, and is linked before it.
+  for (std::size_t place = plan.stages.size(); place-- > 0;) {
+    const Stage& stage = plan.stages[place];
     if (stage.kind == StageKind::Report) continue;  // it is of all its own run's stages
     const std::filesystem::path here = folder_of(stage);
     if (std::filesystem::exists(here, error)) continue;
     const std::optional<std::filesystem::path> there = other.finished_folder(stage, theirs);
-    if (!there) continue;
+    if (!there || (has_removed_files(*there) && is_read_here(place))) continue;
     make_folder(here.parent_path());
     std::filesystem::create_directory_symlink(std::filesystem::absolute(*there), here, error);
     if (error) throw Error(fmt::format("{}: cannot link: {}", here.string(), error.message()));

@@ -58,8 +58,9 @@ class StageStore {
   void finish(const Stage& stage, const StageResult& result) const;
 
   /// Links stages of the plan that another run has finished and this one has not, under whatever
-  /// name; returns how many. Throws Error where the other folder is no run's or a link cannot be
-  /// made.
+  /// name; returns how many. One whose files --keep removed there is left where a stage that has
+  /// yet to be computed here reads them. Throws Error where the other folder is no run's or a link
+  /// cannot be made.
   int reuse(const StageStore& other, const Plan& plan) const;
 
   // Both only save room: a file that cannot be removed is left.

@@ -95,6 +95,25 @@ TEST_F(RunnerTest, TakesAnotherRunsStagesUnderWhateverName) {
   EXPECT_EQ(another.reuse(*store_, second), 0) << "it is there";
 }
 
+// Three studies failed that took pretrainings from a run with --keep results.
+TEST_F(RunnerTest, LeavesAnotherRunsStageWhoseRemovedFilesItNeeds) {
+  const auto plan_of = [](const std::string& methods) {
+    return make_plan(parse_config("tasks = [\"synthetic-sentiment\"]\nmethods = [" + methods +
+                                      "]\n[model]\npath = \"pretrain\"\n[pretrain]\nsteps = 10\n"
+                                      "[spectrum]\nenabled = false\n",
+                                  "x.toml"),
+                     named_inputs());
+  };
+  const Plan first = plan_of("\"full\""), second = plan_of("\"full\", \"head\"");
+  EXPECT_EQ(run(first).exit_status(), 0);
+  write_file_atomically(store_->folder_of(first.stages[0]) / "removed.txt", "model\n");
+  const StageStore same(folder_ / "same"), larger(folder_ / "larger");
+  EXPECT_EQ(same.reuse(*store_, first), 2) << "nothing is left to compute from it";
+  EXPECT_EQ(larger.reuse(*store_, second), 1);
+  EXPECT_FALSE(larger.result_of(second.stages[0])) << "the pretraining, which \"head\" needs";
+  EXPECT_TRUE(larger.result_of(second.stages[1]));
+}
+
 TEST_F(RunnerTest, RunsEveryStageOnce) {
   const Plan plan = example_plan();
   EXPECT_EQ(run(plan).exit_status(), 0);
