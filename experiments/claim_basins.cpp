@@ -10,8 +10,6 @@
 namespace basis {
 namespace {
 
-constexpr const char* relative_noise = "noise-relative";
-
 /// One side's value by task and seeds: what differs from the other side's in nothing else.
 using Round = std::tuple<std::string, std::int64_t, std::int64_t>;
 using Values = std::map<Round, double>;

@@ -263,21 +263,27 @@ void ConfigReader::check_method(const MethodSettings& method, const toml::table&
 }
 
 /// [spectrum], [sharing] and [surgery]: all name methods and ranks.
+/// The fine-tunings that a table is about are the config's.
+void ConfigReader::check_analysed_methods(const toml::table& source, const char* table,
+                                          const std::vector<std::string>& methods) {
+  check_no_duplicates(source, "methods", table, methods);
+  for (const std::string& name : methods) {
+    if (contains(config_.methods, name)) continue;
+    tree_.fail(source_of(source, "methods"),
+               fmt::format("{} names \"{}\", which is not among \"methods\"{}",
+                           key_name("methods", table), name, did_you_mean(name, config_.methods)));
+  }
+}
+
 template <class Settings>
 void ConfigReader::check_analysis(const char* table, const Settings& settings) {
   const toml::table* const source = tree_.root()[table].as_table();
   if (source == nullptr) return;
   check_no_duplicates(*source, "ranks", table, settings.ranks);
-  check_no_duplicates(*source, "methods", table, settings.methods);
   if (settings.ranks.empty()) {
     tree_.fail(source_of(*source, "ranks"), key_name("ranks", table) + " must name at least one");
   }
-  for (const std::string& name : settings.methods) {
-    if (contains(config_.methods, name)) continue;
-    tree_.fail(source_of(*source, "methods"),
-               fmt::format("{} names \"{}\", which is not among \"methods\"{}",
-                           key_name("methods", table), name, did_you_mean(name, config_.methods)));
-  }
+  check_analysed_methods(*source, table, settings.methods);
 }
 
 Config parse_config(std::string_view text, const std::string& file,

@@ -15,15 +15,8 @@ void ConfigReader::check_landscape() {
   const toml::table* const source = tree_.root()["landscape"].as_table();
   if (source == nullptr) return;
   const LandscapeSettings& settings = config_.landscape;
-  check_no_duplicates(*source, "methods", "landscape", settings.methods);
+  check_analysed_methods(*source, "landscape", settings.methods);
   check_no_duplicates(*source, "kinds", "landscape", settings.kinds);
-  for (const std::string& name : settings.methods) {
-    if (contains(config_.methods, name)) continue;
-    tree_.fail(source_of(*source, "methods"),
-               fmt::format("\"methods\" in [landscape] names \"{}\", which is not among "
-                           "\"methods\"{}",
-                           name, did_you_mean(name, config_.methods)));
-  }
   if (settings.pretrained && !has_text_pretraining()) {
     tree_.fail(source_of(*source, "pretrained"),
                key_name("pretrained", "landscape") +
@@ -49,12 +42,8 @@ void ConfigReader::check_retention() {
   const auto fail = [&](const char* key, const std::string& message) {
     tree_.fail(source_of(*source, key), key_name(key, "retention") + message);
   };
-  check_no_duplicates(*source, "methods", "retention", settings.methods);
+  check_analysed_methods(*source, "retention", settings.methods);
   for (const std::string& name : settings.methods) {
-    if (!contains(config_.methods, name)) {
-      fail("methods", fmt::format(" names \"{}\", which is not among \"methods\"{}", name,
-                                  did_you_mean(name, config_.methods)));
-    }
     if (config_.method.at(name).kind == "full") continue;
     fail("methods",
          fmt::format(" names \"{}\", which is of kind {}: another task trains the weights "

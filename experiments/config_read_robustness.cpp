@@ -11,14 +11,9 @@ void ConfigReader::check_robustness() {
   const auto fail = [&](const char* key, const std::string& message) {
     tree_.fail(source_of(*source, key), key_name(key, "robustness") + message);
   };
-  check_no_duplicates(*source, "methods", "robustness", settings.methods);
+  check_analysed_methods(*source, "robustness", settings.methods);
   check_no_duplicates(*source, "epsilons", "robustness", settings.epsilons);
   check_no_duplicates(*source, "noise", "robustness", settings.noise);
-  for (const std::string& name : settings.methods) {
-    if (contains(config_.methods, name)) continue;
-    fail("methods", fmt::format(" names \"{}\", which is not among \"methods\"{}", name,
-                                did_you_mean(name, config_.methods)));
-  }
   if (settings.methods.empty()) return;
   if (settings.epsilons.empty() && settings.noise.empty()) {
     fail("epsilons", " and \"noise\" are both empty: name a size of either");

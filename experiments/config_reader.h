@@ -70,6 +70,8 @@ class ConfigReader {
   void check_pretrain_of(const std::string& model);
   template <class Settings>
   void check_analysis(const char* table, const Settings& settings);
+  void check_analysed_methods(const toml::table& source, const char* table,
+                              const std::vector<std::string>& methods);
   template <class T>
   void check_no_duplicates(const toml::table& table, const char* key, const std::string& name,
                            const std::vector<T>& values);

@@ -12,7 +12,6 @@ namespace basis {
 namespace {
 
 constexpr double percent = 100;
-constexpr const char* relative_noise = "noise-relative";
 
 /// What stands side by side of the trainings that differ in their seeds alone.
 struct Row {

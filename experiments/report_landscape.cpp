@@ -281,7 +281,7 @@ std::string basins_table(const ReportData& data) {
         html_escape(one.task), html_escape(one.method), one.seed, grouped_text(one.moved),
         fixed_text(percent * one.centre, 1), significant_text(one.norm, 4),
         one.distance > 0 ? significant_text(one.distance, 3) : "—", radius_text(one, "noise"),
-        radius_text(one, "noise-relative"),
+        radius_text(one, relative_noise),
         one.kinds.contains("noise") ? significant_text(certified, 3) : "—", bound_text(one));
   }
   return "<div class=\"scroll\"><table>\n<tr><th>Task</th><th>Method</th><th>Seed</th>"
@@ -321,7 +321,7 @@ Section landscape_section(const ReportData& data) {
                    by_direction, false),
       curve_figure(data, "noise", "Under noise", "σ",
                    "Mean over draws and seeds with its 95 % t-band.", true),
-      curve_figure(data, "noise-relative", "Under noise in units of each tensor's size",
+      curve_figure(data, relative_noise, "Under noise in units of each tensor's size",
                    "σ, relative", "Mean over draws and seeds with its 95 % t-band.", true),
       directions_figure(data),
       plane_figure(data),

@@ -11,6 +11,9 @@
 
 namespace basis {
 
+/// The kind of noise that compares models whose weights have different norms.
+inline constexpr const char* relative_noise = "noise-relative";
+
 /// Scores at one point of a kind (alpha, beta), of every direction or draw.
 using LandscapePoints = std::map<std::pair<double, double>, std::vector<double>>;
 

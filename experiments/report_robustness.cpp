@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -27,13 +28,13 @@ Accuracies accuracies_of(const ReportData& data, const std::string& task,
 
 /// Those of any run: clean, then attacks, then noise, each by its size.
 std::vector<PixelChange> changes_of(const ReportData& data) {
-  std::map<PixelChange, bool> found;
+  std::set<PixelChange> found;
   for (const ReportRobustness& one : data.robustness) {
-    for (const auto& [change, answers] : one.answers) found[change] = true;
+    for (const auto& [change, answers] : one.answers) found.insert(change);
   }
   std::vector<PixelChange> changes;
   for (const char* kind : {"clean", "pgd", "noise"}) {
-    for (const auto& [change, is_there] : found) {
+    for (const PixelChange& change : found) {
       if (change.first == kind) changes.push_back(change);
     }
   }

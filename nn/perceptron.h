@@ -24,7 +24,6 @@ class Perceptron {
   /// Throws Error for text, patches of another size and images of another number of them.
   Variable hidden(Context&, const BertInputs&) const;
 
-  const BertConfig& config() const { return config_; }
   std::vector<Layer>& layers() { return layers_; }
 
  private:
